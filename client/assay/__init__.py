@@ -1,0 +1,1 @@
+"""Assay: send rollouts, get rewards, step groups and advantages back."""

@@ -1,0 +1,115 @@
+"""Declaring a sample-scope reward."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from assay.sdk.parameters import Parameter, parameters_of
+from assay.sdk.samples import Score
+
+SampleReward = Callable[..., Score]
+"""``(sample, **parameters) -> Score``; raises :class:`assay.sdk.Unscorable` where there is no answer to give."""
+
+_ID = re.compile(r"[a-z][a-z0-9_-]*/[a-z][a-z0-9_-]*-v[1-9][0-9]*")
+
+
+class Lane(Enum):
+    """Where a reward runs: on the loop (linear time, small text), in a killable worker, as I/O, in a sandbox."""
+
+    INLINE = 1
+    CPU = 2
+    IO = 3
+    SANDBOX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class RewardDefinition:
+    """A reward with everything that is declared about it.
+
+    Attributes:
+        id: ``namespace/name-vN``.
+        function: ``(sample, **parameters) -> Score``.
+        parameters: the keyword-only parameters of the function, typed.
+        minimum: lowest value it can return with its default parameters; ``-inf`` where there is none.
+        maximum: highest value; ``inf`` where there is none.
+        binary: whether only the two bounds occur.
+        aliases: short names, e.g. ``math``.
+        required_signals: what the trainer must send for it.
+        reference_keys: keys it reads from the reference.
+        digest: sha256 of the function's source and declarations.
+    """
+
+    id: str
+    function: SampleReward
+    parameters: tuple[Parameter, ...]
+    minimum: float
+    maximum: float
+    binary: bool
+    lane: Lane
+    aliases: tuple[str, ...]
+    required_signals: tuple[str, ...]
+    reference_keys: tuple[str, ...]
+    source: str
+    deterministic: bool
+    doc: str
+    digest: str
+
+
+def reward(
+    id: str,
+    *,
+    bounds: tuple[float, float],
+    binary: bool = False,
+    lane: Lane = Lane.INLINE,
+    aliases: tuple[str, ...] = (),
+    required_signals: tuple[str, ...] = (),
+    reference_keys: tuple[str, ...] = (),
+    source: str = "",
+    deterministic: bool = True,
+) -> Callable[[SampleReward], RewardDefinition]:
+    """Declare a function ``(sample, *, typed parameters) -> Score`` as a reward.
+
+    Raises:
+        ValueError: the id, the bounds or the signature is not usable; the message shows the definition.
+    """
+
+    def declare(function: SampleReward) -> RewardDefinition:
+        if not _ID.fullmatch(id):
+            raise ValueError(
+                f"reward id {id!r}: expected namespace/name-vN, e.g. math/answer-v1{_definition(function)}"
+            )
+        if not bounds[0] <= bounds[1]:
+            raise ValueError(f"reward {id}: bounds {bounds} are not (minimum, maximum){_definition(function)}")
+        try:
+            parameters = parameters_of(function)
+        except ValueError as error:
+            raise ValueError(f"reward {id}: {error}{_definition(function)}") from error
+        text = f"{id}|{bounds}|{binary}|{lane.name}|{inspect.getsource(function)}"
+        return RewardDefinition(
+            id=id,
+            function=function,
+            parameters=parameters,
+            minimum=bounds[0],
+            maximum=bounds[1],
+            binary=binary,
+            lane=lane,
+            aliases=aliases,
+            required_signals=required_signals,
+            reference_keys=reference_keys,
+            source=source,
+            deterministic=deterministic,
+            doc=inspect.getdoc(function) or "",
+            digest=hashlib.sha256(text.encode()).hexdigest(),
+        )
+
+    return declare
+
+
+def _definition(function: Callable[..., object]) -> str:
+    code = function.__code__
+    return f"\n  defined at {code.co_filename}:{code.co_firstlineno} as {function.__qualname__}{inspect.signature(function)}"

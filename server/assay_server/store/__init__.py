@@ -1,0 +1,1 @@
+"""What survives: runs, accepted rollouts, groups, outboxes. One protocol, several backends."""
