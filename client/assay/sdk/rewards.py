@@ -112,4 +112,5 @@ def reward(
 
 def _definition(function: Callable[..., object]) -> str:
     code = function.__code__
-    return f"\n  defined at {code.co_filename}:{code.co_firstlineno} as {function.__qualname__}{inspect.signature(function)}"
+    signature = f"{function.__qualname__}{inspect.signature(function)}"
+    return f"\n  defined at {code.co_filename}:{code.co_firstlineno} as {signature}"

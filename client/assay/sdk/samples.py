@@ -11,10 +11,29 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """A value that JSON can hold; integers keep their full precision."""
 
 _NOTHING: Mapping[str, Json] = MappingProxyType({})
+_NO_SIGNALS: Mapping[str, float | npt.NDArray[np.generic]] = MappingProxyType({})
+_NO_COMPONENTS: Mapping[str, float] = MappingProxyType({})
+_NO_CONSTRAINTS: Mapping[str, bool] = MappingProxyType({})
+
+
+def _nothing() -> Mapping[str, Json]:
+    return _NOTHING
+
+
+def _no_signals() -> Mapping[str, float | npt.NDArray[np.generic]]:
+    return _NO_SIGNALS
+
+
+def _no_components() -> Mapping[str, float]:
+    return _NO_COMPONENTS
+
+
+def _no_constraints() -> Mapping[str, bool]:
+    return _NO_CONSTRAINTS
 
 
 class Verdict(Enum):
@@ -60,17 +79,17 @@ class Sample:
 
     rollout_id: str
     response: str
-    reference: Mapping[str, Json] = _NOTHING
+    reference: Mapping[str, Json] = field(default_factory=_nothing)
     task_type: str = ""
     group_id: str = ""
     prompt_id: str = ""
     prompt: str = ""
     steps: tuple[Step, ...] = ()
-    extra: Mapping[str, Json] = _NOTHING
+    extra: Mapping[str, Json] = field(default_factory=_nothing)
     num_tokens: int | None = None
     num_tool_calls: int | None = None
     truncated: bool = False
-    signals: Mapping[str, float | npt.NDArray[np.generic]] = field(default_factory=dict)
+    signals: Mapping[str, float | npt.NDArray[np.generic]] = field(default_factory=_no_signals)
     global_step: int = 0
     seed: int = 0
 
@@ -95,7 +114,7 @@ class Evidence:
     end: int = 0
     reason: str = ""
     layer: str = ""
-    detail: Mapping[str, Json] = _NOTHING
+    detail: Mapping[str, Json] = field(default_factory=_nothing)
     step_index: int = 0
 
 
@@ -126,8 +145,8 @@ class Score:
     verdict: Verdict = Verdict.UNSPECIFIED
     evidence: Evidence | None = None
     answer_key: str = ""
-    components: Mapping[str, float] = field(default_factory=dict)
-    constraints: Mapping[str, bool] = field(default_factory=dict)
+    components: Mapping[str, float] = field(default_factory=_no_components)
+    constraints: Mapping[str, bool] = field(default_factory=_no_constraints)
     spans: tuple[SpanReward, ...] = ()
 
 

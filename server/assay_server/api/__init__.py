@@ -1,0 +1,1 @@
+"""The doors: gRPC services and the HTTP application. Translates, admits, answers; decides nothing."""

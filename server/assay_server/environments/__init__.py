@@ -1,0 +1,1 @@
+"""Environments: pure state machines with anchors."""

@@ -1,0 +1,1 @@
+"""Estimators: from rewards and step groups to advantages. Pure NumPy."""

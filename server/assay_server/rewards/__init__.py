@@ -1,0 +1,1 @@
+"""Rewards: what a sample is worth, and why. Pure."""

@@ -1,0 +1,1 @@
+"""Which groups are kept and which prompts come next. Pure."""

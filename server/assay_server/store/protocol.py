@@ -95,6 +95,8 @@ class AcceptItem:
 
 
 class AcceptCode(Enum):
+    """What became of an offered rollout."""
+
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"  # identical content was there already: nothing to do
     CONFLICT = "conflict"  # the id is there with other content
@@ -120,6 +122,8 @@ class AcceptOutcome:
 
 
 class AppendCode(Enum):
+    """What became of offered steps."""
+
     APPENDED = "appended"
     DUPLICATE = "duplicate"  # byte-equal repeat, including a repeat of the final append
     UNKNOWN = "unknown"  # no such rollout
@@ -167,6 +171,8 @@ class ResultItem:
 
 
 class GroupState(IntEnum):
+    """OPEN -> READY -> EMITTED, or ABORTED on the way."""
+
     OPEN = 0
     READY = 1  # every member that is waited for is answered; advantages are due
     EMITTED = 2  # its result is stored; nothing changes it any more
@@ -216,6 +222,8 @@ class CompleteOutcome:
 
 
 class OutboxKind(IntEnum):
+    """What a held result is."""
+
     SAMPLE = 1
     GROUP = 2
     BATCH = 3
@@ -362,8 +370,7 @@ class Store(Protocol):
 
         Named members may still arrive; members that arrived but are not named become late. The group becomes READY if
         nothing is missing; the returned record then has that state and exactly one caller sees the change
-        (a repeated call on a READY or EMITTED group returns it unchanged; the caller tells by :attr:`GroupRecord.closed`
-        being set before). Closing an empty group (no member arrived, none named) makes it ABORTED.
+        (a repeated call on a READY or EMITTED group returns it unchanged). Closing an empty group (no member arrived, none named) makes it ABORTED.
         """
         ...
 
