@@ -1,0 +1,107 @@
+"""What every environment offers: a state machine that says where it stands.
+
+An environment is a pure function of its seed, its options and the actions taken: no clock, no global random numbers,
+no I/O. The same three give the same observations, rewards and digests in any process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from assay.sdk import Json
+
+StopReason: TypeAlias = Literal["", "won", "max_steps"]
+"""Why an episode ended; empty while it goes on."""
+
+
+class EnvironmentFault(Exception):
+    """The root of what environments raise on purpose."""
+
+
+class InvalidOptions(EnvironmentFault):
+    """An option of ``reset`` is unknown or outside its bounds; ``field`` names it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"option {field!r}: {message}")
+        self.field = field
+
+
+class EpisodeOver(EnvironmentFault):
+    """``step`` was called where there is no live episode: before ``reset``, after the end, or after ``close``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResetResult:
+    """What an episode starts from.
+
+    Attributes:
+        observation: what the policy is told: the task and the first view.
+        state_digest: of the initial state; the members of a group must agree on it.
+    """
+
+    observation: str
+    state_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What followed one action.
+
+    Attributes:
+        reward: of this step alone.
+        action_valid: the action was one of the admissible ones.
+        executed: the action was carried out (an invalid one is not; it still costs a step).
+        won: the task is solved.
+        task_score: how much of the task is solved, in [0, 1]; 1 exactly where ``won``.
+        terminated: the episode ended by its own rules.
+        truncated: the episode was cut by the step limit.
+        stop_reason: why it ended; empty while it goes on.
+    """
+
+    observation: str
+    reward: float
+    action_valid: bool
+    executed: bool
+    won: bool
+    task_score: float
+    terminated: bool
+    truncated: bool
+    stop_reason: StopReason
+
+
+class Environment(Protocol):
+    """One live episode at a time."""
+
+    def reset(self, seed: int, options: Mapping[str, Json]) -> ResetResult:
+        """Start the episode that ``seed`` and ``options`` name.
+
+        Raises:
+            InvalidOptions: an option is unknown or outside its bounds.
+        """
+        ...
+
+    def step(self, action: str) -> StepResult:
+        """Take an action; any text is taken, an inadmissible one is answered with ``action_valid`` False.
+
+        Raises:
+            EpisodeOver: there is no live episode.
+        """
+        ...
+
+    def anchor(self) -> str:
+        """The current state as canonical text: never the prompt, never the history, never the action list."""
+        ...
+
+    def state_digest(self) -> str:
+        """64 hex digits, equal exactly where the true state (the step counter apart) is equal."""
+        ...
+
+    def admissible_actions(self) -> tuple[str, ...]:
+        """The actions that are valid now, in a fixed order; empty once the episode is over."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything; may be called more than once."""
+        ...
