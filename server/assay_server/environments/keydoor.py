@@ -40,6 +40,11 @@ class KeyDoor:
         self._steps = 0
         self._max_steps = 0
 
+    @property
+    def state(self) -> State:
+        """Everything that changes, as a value; for solvers and tests."""
+        return self._state
+
     def reset(self, seed: int, options: Mapping[str, Json]) -> ResetResult:
         """Start over on the map of ``seed``; equal seeds and difficulties give equal maps."""
         difficulty, max_steps = _read_options(options)

@@ -101,11 +101,11 @@ def test_digest_and_anchor_are_equal_exactly_where_the_state_is():
     environment, rng = KeyDoor(), Random(0)
     for seed in range(5):
         environment.reset(seed, {"maxSteps": 1000})
-        seen = {environment._state: (environment.state_digest(), environment.anchor())}
+        seen = {environment.state: (environment.state_digest(), environment.anchor())}
         while admissible := environment.admissible_actions():
             environment.step(rng.choice([action for action in admissible if action != "take treasure"]))
             named = (environment.state_digest(), environment.anchor())
-            assert seen.setdefault(environment._state, named) == named
+            assert seen.setdefault(environment.state, named) == named
         assert len(seen) == len({digest for digest, _ in seen.values()}) == len({anchor for _, anchor in seen.values()})
         assert len(seen) > 10
 
