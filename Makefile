@@ -1,0 +1,58 @@
+# Everything a developer or a machine runs. `make help` lists it.
+# PYTHON is what the environment is built with (3.10 or newer); afterwards only .venv is used.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help setup demo test test-full soak lint format proto bench constraints clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## build .venv with everything installed (pip only, works as a plain user)
+	@PYTHON="$(PYTHON)" tools/setup
+
+demo: setup ## the main job in half a minute: rollouts in; rewards, step groups and advantages out
+	@$(BIN)/python -m assay_server.demo
+
+lint: setup ## ruff and pyright
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: setup ## let ruff fix and format what it can
+	@$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint ## lint, then every test that needs minutes at most, with the coverage gate
+	@tools/apt-packages test
+	$(PYTEST) -m "not full and not soak" --cov --cov-report=term --durations=10
+
+test-full: test ## then those that need an engine, a toolchain or many minutes
+	@tools/apt-packages full
+	$(PYTEST) -m full
+
+soak: setup ## the long runs
+	@$(PYTEST) -m soak
+
+proto: setup ## regenerate client/assay/v1 from proto/ with the pinned generator
+	@tools/generate-stubs client
+
+bench: setup ## every benchmark in turn; each prints its method
+	@status=0
+	for benchmark in benchmarks/*.py; do
+	    echo "== $$benchmark"
+	    $(BIN)/python "$$benchmark" || status=$$?
+	done
+	exit $$status
+
+constraints: ## pin what a fresh environment resolves to today, for this Python
+	@PYTHON="$(PYTHON)" tools/pin-constraints
+
+clean: ## remove what the build made
+	@rm -rf .venv .venv-proto .pytest_cache .ruff_cache .hypothesis .coverage htmlcov build dist
