@@ -370,7 +370,8 @@ class Store(Protocol):
 
         Named members may still arrive; members that arrived but are not named become late. The group becomes READY if
         nothing is missing; the returned record then has that state and exactly one caller sees the change
-        (a repeated call on a READY or EMITTED group returns it unchanged). Closing an empty group (no member arrived, none named) makes it ABORTED.
+        (a repeated call on a READY or EMITTED group returns it unchanged). Closing an empty group (no member arrived,
+        none named) makes it ABORTED.
         """
         ...
 

@@ -1,0 +1,400 @@
+"""One run in memory: its rollouts, groups, barriers and outboxes, with the operations on them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from .checkpoints import beginning, checkpoint_record
+from .growth import judge_append
+from .membership import Membership
+from .memory_outbox import MemoryOutbox
+from .protocol import (
+    AcceptCode,
+    AcceptItem,
+    AcceptOutcome,
+    AppendCode,
+    AppendOutcome,
+    BarrierRecord,
+    CheckpointRecord,
+    CompleteOutcome,
+    GroupRecord,
+    GroupState,
+    OutboxEntry,
+    OutboxKind,
+    OutboxState,
+    Recovery,
+    ResultItem,
+    RunRecord,
+    StaleGeneration,
+    StoredRollout,
+    UnknownCheckpoint,
+)
+
+
+@dataclass(slots=True)
+class _Rollout:
+    item: AcceptItem
+    position: int
+    created: int
+    late: bool
+    steps: list[bytes]
+    step_ticks: list[int]
+    tail: bytes | None = None
+    final_tick: int | None = None  # when the content froze; None while in progress
+    result: bytes | None = None
+    result_tick: int = 0
+
+    def stored(self) -> StoredRollout:
+        item = self.item
+        steps = (*self.steps, self.tail) if self.tail is not None else tuple(self.steps)
+        return StoredRollout(
+            rollout_id=item.rollout_id,
+            group_id=item.group_id,
+            position=self.position,
+            payload=item.payload,
+            final=self.final_tick is not None,
+            consumers=item.consumers,
+            late=self.late,
+            steps=steps,
+            result=self.result,
+        )
+
+
+@dataclass(slots=True)
+class _Group:
+    counts: Membership
+    created: int
+    members: dict[str, _Rollout] = field(default_factory=dict[str, _Rollout])
+    emit_position: int = 0
+    barrier_id: str = ""
+    result: bytes | None = None
+
+    def record(self) -> GroupRecord:
+        return self.counts.record(emit_position=self.emit_position, barrier_id=self.barrier_id, result=self.result)
+
+    def counting(self) -> list[_Rollout]:
+        return [member for member in self.members.values() if not member.late]
+
+    def recount(self) -> None:
+        counting = self.counting()
+        self.counts.arrived = len(counting)
+        self.counts.answered = sum(member.result is not None for member in counting)
+        self.counts.late = len(self.members) - len(counting)
+
+
+@dataclass(slots=True)
+class _Barrier:
+    barrier_id: str
+    payload: bytes
+    created: int
+    arrived: list[str] = field(default_factory=list[str])
+    finish_tick: int | None = None
+
+    def record(self) -> BarrierRecord:
+        return BarrierRecord(self.barrier_id, self.payload, tuple(self.arrived), self.finish_tick is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkpoint:
+    record: CheckpointRecord
+    tick: int = 0
+    held: frozenset[tuple[OutboxKind, str]] = frozenset()  # what some consumer had not acknowledged
+    groups: Mapping[str, tuple[Membership, frozenset[str]]] = field(  # those not settled, with their late members
+        default_factory=dict[str, tuple[Membership, frozenset[str]]]
+    )
+    arrivals: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+
+class MemoryRun:
+    """The state of one run. Every change takes the next tick, so that a restore knows what came after a checkpoint."""
+
+    def __init__(self, record: RunRecord) -> None:
+        self.record = record
+        self._tick = 0
+        self._positions = 0
+        self._emitted = 0
+        self._rollouts: dict[str, _Rollout] = {}
+        self._groups: dict[str, _Group] = {}
+        self._barriers: dict[str, _Barrier] = {}
+        self._outboxes: dict[str, MemoryOutbox] = {}
+        self._checkpoints: dict[str, _Checkpoint] = {}
+        self._restored: tuple[CheckpointRecord, int] | None = None
+
+    # ------------------------------------------------------------ rollouts
+
+    def accept(self, item: AcceptItem, now: float) -> AcceptOutcome:
+        known = self._rollouts.get(item.rollout_id)
+        if known is not None:
+            announced = self._groups[known.item.group_id].counts.announced
+            same = known.item.digest == item.digest
+            code = AcceptCode.DUPLICATE if same else AcceptCode.CONFLICT
+            return AcceptOutcome(code, same and known.late, same and known.result is not None, announced)
+        group = self._group(item.group_id, now)
+        outcome = group.counts.admit(item.rollout_id, item.group_size)
+        if outcome.code is not AcceptCode.ACCEPTED:
+            return outcome
+        self._positions += 1
+        tick = self._next_tick()
+        rollout = _Rollout(item, self._positions, tick, outcome.late, list(item.steps), [tick] * len(item.steps))
+        rollout.final_tick = tick if item.final else None
+        self._rollouts[item.rollout_id] = group.members[item.rollout_id] = rollout
+        for consumer in item.consumers:
+            self.outbox(consumer)
+        return outcome
+
+    def append(self, rollout_id: str, from_index: int, steps: Sequence[bytes], tail: bytes | None) -> AppendOutcome:
+        rollout = self._rollouts.get(rollout_id)
+        if rollout is None:
+            return AppendOutcome(AppendCode.UNKNOWN)
+        frozen = rollout.final_tick is not None
+        code = judge_append(rollout.steps, rollout.tail, frozen=frozen, from_index=from_index, steps=steps, tail=tail)
+        if code is AppendCode.APPENDED:
+            tick = self._next_tick()
+            rollout.steps.extend(steps)
+            rollout.step_ticks.extend([tick] * len(steps))
+            if tail is not None:
+                rollout.tail, rollout.final_tick = tail, tick
+        return AppendOutcome(code, len(rollout.steps), rollout.final_tick is not None)
+
+    def rollout(self, rollout_id: str) -> StoredRollout | None:
+        rollout = self._rollouts.get(rollout_id)
+        return rollout.stored() if rollout else None
+
+    def page(self, after: int, size: int) -> list[StoredRollout]:
+        """The next rollouts in order of position."""
+        rollouts = list(self._rollouts.values())
+        start = bisect_right(rollouts, after, key=lambda rollout: rollout.position)
+        return [rollout.stored() for rollout in rollouts[start : start + size]]
+
+    def complete(self, items: Sequence[ResultItem]) -> CompleteOutcome:
+        stored: list[bool] = []
+        sequences: dict[str, int] = {}
+        ready: list[str] = []
+        for item in items:
+            rollout = self._rollouts.get(item.rollout_id)
+            first = rollout is not None and rollout.result is None
+            stored.append(first)
+            if rollout is None or not first:
+                continue
+            rollout.result, rollout.result_tick = item.payload, self._next_tick()
+            self._hold(OutboxKind.SAMPLE, item.rollout_id, item.payload, rollout.item.consumers, sequences)
+            counts = self._groups[rollout.item.group_id].counts
+            if not rollout.late and counts.answer():
+                ready.append(counts.group_id)
+        return CompleteOutcome(tuple(stored), sequences, tuple(ready))
+
+    # ------------------------------------------------------------ groups
+
+    def group(self, group_id: str) -> GroupRecord | None:
+        group = self._groups.get(group_id)
+        return group.record() if group else None
+
+    def members(self, group_id: str) -> list[StoredRollout]:
+        group = self._groups.get(group_id)
+        counting = group.counting() if group else []
+        return [member.stored() for member in sorted(counting, key=lambda member: member.item.rollout_id)]
+
+    def close_group(self, group_id: str, expected: Sequence[str] | None, now: float) -> GroupRecord:
+        group = self._group(group_id, now)
+        if group.counts.state is GroupState.OPEN:
+            if expected is not None:
+                named = frozenset(expected)
+                for rollout_id, member in group.members.items():
+                    member.late = rollout_id not in named
+            counting = group.counting()
+            answered = sum(member.result is not None for member in counting)
+            group.counts.close(len(counting), answered, expected)
+        return group.record()
+
+    def cut_group(self, group_id: str) -> GroupRecord | None:
+        group = self._groups.get(group_id)
+        if group is None or group.counts.state is not GroupState.OPEN:
+            return None
+        for member in group.members.values():
+            member.late = member.late or member.result is None
+        group.counts.cut()
+        return group.record()
+
+    def abort_group(self, group_id: str, now: float) -> GroupRecord | None:
+        group = self._group(group_id, now)
+        if group.counts.state not in {GroupState.OPEN, GroupState.READY}:
+            return None
+        group.counts.state = GroupState.ABORTED
+        return group.record()
+
+    def emit(self, results: Iterable[tuple[str, bytes, tuple[str, ...]]]) -> tuple[list[int], dict[str, int]]:
+        positions: list[int] = []
+        sequences: dict[str, int] = {}
+        for group_id, payload, consumers in results:
+            group = self._groups.get(group_id)
+            if group is None or group.counts.state not in {GroupState.READY, GroupState.ABORTED}:
+                positions.append(0)
+                continue
+            self._emitted += 1
+            group.counts.state = GroupState.EMITTED
+            group.emit_position, group.result = self._emitted, payload
+            self._hold(OutboxKind.GROUP, group_id, payload, consumers, sequences)
+            positions.append(self._emitted)
+        return positions, sequences
+
+    # ------------------------------------------------------------ barriers and outboxes
+
+    def arrive(self, barrier_id: str, payload: bytes, consumer: str) -> BarrierRecord:
+        barrier = self._barrier(barrier_id, payload)
+        if consumer not in barrier.arrived:
+            barrier.arrived.append(consumer)
+        return barrier.record()
+
+    def finish(
+        self, barrier_id: str, group_ids: Sequence[str], payloads: Sequence[bytes], consumers: Sequence[str]
+    ) -> dict[str, int] | None:
+        barrier = self._barrier(barrier_id, b"")
+        if barrier.finish_tick is not None:
+            return None
+        barrier.finish_tick = self._next_tick()
+        for group_id in group_ids:
+            group = self._groups.get(group_id)
+            if group is not None and not group.barrier_id:
+                group.barrier_id = barrier_id
+        sequences = {consumer: self.outbox(consumer).last for consumer in consumers}
+        for payload in payloads:
+            self._hold(OutboxKind.BATCH, barrier_id, payload, tuple(consumers), sequences)
+        return sequences
+
+    def outbox(self, consumer: str) -> MemoryOutbox:
+        """The consumer's outbox; it is registered if it is new."""
+        outbox = self._outboxes.get(consumer)
+        if outbox is None:
+            outbox = self._outboxes[consumer] = MemoryOutbox()
+        return outbox
+
+    def consumers(self) -> list[str]:
+        return list(self._outboxes)
+
+    def read_outbox(self, consumer: str, after: int, max_entries: int, max_bytes: int) -> list[OutboxEntry]:
+        outbox = self._outboxes.get(consumer)
+        return outbox.read(after, max_entries, max_bytes) if outbox else []
+
+    def acknowledge(self, consumer: str, sequence: int) -> OutboxState:
+        outbox = self._outboxes.get(consumer)
+        return outbox.acknowledge(sequence) if outbox else OutboxState(0, 0)
+
+    # ------------------------------------------------------------ checkpoints
+
+    def checkpoint(self, name: str, state: bytes) -> CheckpointRecord:
+        known = self._checkpoints.get(name)
+        if known is not None:
+            return known.record
+        acknowledged = {consumer: outbox.acked for consumer, outbox in self._outboxes.items()}
+        held = frozenset(ref for outbox in self._outboxes.values() for ref in outbox.references())
+        self._checkpoints[name] = _Checkpoint(
+            checkpoint_record(name, self._positions, acknowledged, state),
+            self._next_tick(),
+            held,
+            {
+                group_id: (replace(group.counts), frozenset(i for i, member in group.members.items() if member.late))
+                for group_id, group in self._groups.items()
+                if group.counts.state is not GroupState.EMITTED or (OutboxKind.GROUP, group_id) in held
+            },
+            {barrier_id: tuple(barrier.arrived) for barrier_id, barrier in self._barriers.items()},
+        )
+        return self._checkpoints[name].record
+
+    def restore(self, name: str, expected_generation: int) -> tuple[RunRecord, CheckpointRecord, int]:
+        present = self.record.generation
+        if expected_generation not in {0, present}:
+            if self._restored and expected_generation == present - 1 and self._restored[0].name == name:
+                return (self.record, *self._restored)
+            raise StaleGeneration(self.record.key._replace(generation=expected_generation), present)
+        checkpoint = self._checkpoints.get(name) if name else _Checkpoint(beginning())
+        if checkpoint is None:
+            raise UnknownCheckpoint(f"run {self.record.run_id!r} has no checkpoint {name!r}")
+        held = len(self._rollouts)
+        self._restore_rollouts(checkpoint)
+        self._restore_barriers(checkpoint)
+        self._restore_groups(checkpoint)
+        self._checkpoints = {n: point for n, point in self._checkpoints.items() if point.tick <= checkpoint.tick}
+        self._outboxes = {consumer: MemoryOutbox() for consumer in self._outboxes}
+        self.record = replace(self.record, generation=present + 1)
+        self._restored = (checkpoint.record, held - len(self._rollouts))
+        return (self.record, *self._restored)
+
+    def recover(self) -> Recovery:
+        records = [group.record() for group in self._groups.values()]
+        emitted = [record for record in records if record.state is GroupState.EMITTED and not record.barrier_id]
+        return Recovery(
+            unanswered=tuple(
+                rollout.stored()
+                for rollout in self._rollouts.values()
+                if rollout.result is None and rollout.final_tick is not None
+            ),
+            ready=tuple(record for record in records if record.state is GroupState.READY),
+            open=tuple(record for record in records if record.state is GroupState.OPEN),
+            barriers=tuple(barrier.record() for barrier in self._barriers.values() if barrier.finish_tick is None),
+            unbatched=tuple(sorted(emitted, key=lambda record: record.emit_position)),
+        )
+
+    def _restore_rollouts(self, checkpoint: _Checkpoint) -> None:
+        created = {i: rollout for i, rollout in self._rollouts.items() if rollout.created <= checkpoint.tick}
+        self._rollouts = created
+        for rollout_id, rollout in created.items():
+            if rollout.result_tick > checkpoint.tick or (OutboxKind.SAMPLE, rollout_id) in checkpoint.held:
+                rollout.result, rollout.result_tick = None, 0
+            kept = sum(tick <= checkpoint.tick for tick in rollout.step_ticks)
+            del rollout.steps[kept:], rollout.step_ticks[kept:]
+            if rollout.final_tick is not None and rollout.final_tick > checkpoint.tick:
+                rollout.final_tick = rollout.tail = None
+
+    def _restore_barriers(self, checkpoint: _Checkpoint) -> None:
+        self._barriers = {i: barrier for i, barrier in self._barriers.items() if barrier.created <= checkpoint.tick}
+        for barrier_id, barrier in self._barriers.items():
+            finished = barrier.finish_tick is not None and barrier.finish_tick <= checkpoint.tick
+            if not finished or (OutboxKind.BATCH, barrier_id) in checkpoint.held:
+                barrier.finish_tick = None
+                barrier.arrived = list(checkpoint.arrivals[barrier_id])
+
+    def _restore_groups(self, checkpoint: _Checkpoint) -> None:
+        self._groups = {i: group for i, group in self._groups.items() if group.created <= checkpoint.tick}
+        for group_id, group in self._groups.items():
+            group.members = {i: member for i, member in group.members.items() if i in self._rollouts}
+            barrier = self._barriers.get(group.barrier_id)
+            if barrier is None or barrier.finish_tick is None:
+                group.barrier_id = ""
+            if group_id in checkpoint.groups:
+                self._reopen(group, *checkpoint.groups[group_id])
+            group.recount()
+            group.counts.settle()
+
+    def _reopen(self, group: _Group, counts: Membership, late: frozenset[str]) -> None:
+        group.counts = replace(counts)
+        group.emit_position, group.result, group.barrier_id = 0, None, ""
+        aborted = counts.state is GroupState.ABORTED
+        group.counts.reopen()
+        for rollout_id, member in group.members.items():
+            member.late = not aborted and rollout_id in late
+
+    # ------------------------------------------------------------ parts
+
+    def _next_tick(self) -> int:
+        self._tick += 1
+        return self._tick
+
+    def _group(self, group_id: str, now: float) -> _Group:
+        group = self._groups.get(group_id)
+        if group is None:
+            group = self._groups[group_id] = _Group(Membership(group_id, now), self._next_tick())
+        return group
+
+    def _barrier(self, barrier_id: str, payload: bytes) -> _Barrier:
+        barrier = self._barriers.get(barrier_id)
+        if barrier is None:
+            barrier = self._barriers[barrier_id] = _Barrier(barrier_id, payload, self._next_tick())
+        return barrier
+
+    def _hold(
+        self, kind: OutboxKind, ref: str, payload: bytes, consumers: Sequence[str], sequences: dict[str, int]
+    ) -> None:
+        for consumer in consumers:
+            sequences[consumer] = self.outbox(consumer).hold(kind, ref, payload)
