@@ -62,7 +62,8 @@ class AdvantageServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListEstimators(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """What can be named as an estimator, with the schema of its parameters.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')

@@ -84,7 +84,8 @@ class EnvironmentServiceServicer(object):
     """
 
     def ListEnvironments(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """What can be named in CreateSessions, and whether its sessions can be forked and restored.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -120,7 +121,8 @@ class EnvironmentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SnapshotSession(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """A handle to the session as it stands, for RestoreSession; the session goes on.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -133,7 +135,8 @@ class EnvironmentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CloseSessions(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Frees sessions before their lease ends. Closing one that is gone is no error.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')

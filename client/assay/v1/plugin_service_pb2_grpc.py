@@ -59,7 +59,8 @@ class PluginServiceServicer(object):
     """
 
     def ListPlugins(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Broken plugins are listed too, with the reason.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')

@@ -59,13 +59,15 @@ class SandboxServiceServicer(object):
     """
 
     def Execute(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """One program. How it ended is in the response; the RPC fails only where the program could not be started.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RunTests(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Waits for all jobs. A job that could not be judged carries its error and fails no other.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
