@@ -1,0 +1,216 @@
+"""Step groups: the steps of one episode group that were taken in the same anchor state, twice in a rollout included.
+
+A recipe turns anchors into keys; keys are interned per episode group (R8), and each distinct key gets a digest of
+(episode group, recipe, key), every part with its length before it, so that no two shapes collide (R9).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from operator import attrgetter
+from typing import TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from assay.sdk.spec import AnchorRecipe, Grouping, SimilarityOrder
+from assay_server.estimators.canonical import canonical_key
+from assay_server.estimators.errors import InputError, ParameterError
+from assay_server.estimators.groups import NO_STATE, AnchorState
+from assay_server.estimators.similarity import first_fit_arrival, first_fit_sorted
+
+LONGEST_HISTORY = 64
+_START = -1
+
+_observation = attrgetter("observation")
+_inventory = attrgetter("inventory")
+_state_digest = attrgetter("state_digest")
+_state = attrgetter("state")
+
+Indices: TypeAlias = "npt.NDArray[np.intp]"
+_Encode: TypeAlias = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class StepGroups:
+    """Which steps stand together.
+
+    Attributes:
+        index: step group of each step, numbered through all episode groups in order of first appearance.
+        ids: digest of each step group.
+        group_starts: offsets of the episode groups in ``ids``; one more than there are groups.
+    """
+
+    index: Indices
+    ids: list[str]
+    group_starts: list[int]
+
+
+def check_grouping(grouping: Grouping) -> None:
+    """Refuse a grouping outside its bounds.
+
+    Raises:
+        ParameterError: a history that is negative or longer than 64, or a threshold not strictly between 0 and 1.
+    """
+    if grouping.recipe is AnchorRecipe.STATE_AND_HISTORY and not 0 <= grouping.history_length <= LONGEST_HISTORY:
+        raise ParameterError("history_length", f"expected 0 to {LONGEST_HISTORY}, got {grouping.history_length}")
+    if grouping.recipe is AnchorRecipe.TEXT_SIMILARITY and not 0.0 < grouping.similarity_threshold < 1.0:
+        raise ParameterError(
+            "similarity_threshold", f"expected a number strictly between 0 and 1, got {grouping.similarity_threshold}"
+        )
+
+
+def group_steps(
+    group_ids: Sequence[str],
+    anchors: Sequence[AnchorState],
+    bounds: Sequence[int],
+    trajectory_starts: Indices,
+    grouping: Grouping,
+) -> StepGroups:
+    """Step groups of many episode groups.
+
+    Args:
+        anchors: of all steps, rollout after rollout, group after group.
+        bounds: offsets of the groups in ``anchors``; one more than there are groups.
+        trajectory_starts: per step, the position of its rollout's first step.
+
+    Raises:
+        InputError: an anchor lacks what the recipe reads.
+    """
+    if grouping.recipe is AnchorRecipe.TEXT_SIMILARITY:
+        return _similar(group_ids, _texts(anchors), bounds, grouping)
+    if grouping.recipe is AnchorRecipe.STATE_AND_HISTORY:
+        return _with_history(group_ids, _states(anchors), bounds, trajectory_starts, grouping.history_length)
+    if grouping.recipe is AnchorRecipe.STATE_DIGEST:
+        return group_keys(group_ids, "state_digest", _digests(anchors), bounds)
+    if grouping.recipe is AnchorRecipe.OBSERVATION_AND_INVENTORY:
+        pairs = list(zip(_states(anchors), map(_inventory, anchors), strict=True))
+        return group_keys(group_ids, "observation_and_inventory", pairs, bounds)
+    return group_keys(group_ids, "observation", _states(anchors), bounds)
+
+
+def group_keys(group_ids: Sequence[str], recipe: str, keys: Sequence[Hashable], bounds: Sequence[int]) -> StepGroups:
+    """Step groups by equality of ``keys``: texts, canonical states (bytes), or tuples of these."""
+    firsts = _first_positions(keys, bounds)
+    return _numbered(group_ids, recipe, firsts, bounds, lambda place: _encoded(keys[place]))
+
+
+def _first_positions(keys: Sequence[Hashable], bounds: Sequence[int]) -> Indices:
+    """Per step, the position of the first step of its group with an equal key."""
+    firsts = np.empty(len(keys), np.intp)
+    for start, end in pairwise(bounds):
+        seen: dict[Hashable, int] = {}
+        own = keys if end - start == len(keys) else keys[start:end]
+        firsts[start:end] = np.fromiter(map(seen.setdefault, own, range(start, end)), np.intp, end - start)
+    return firsts
+
+
+def _numbered(
+    group_ids: Sequence[str], recipe: str, firsts: Indices, bounds: Sequence[int], encode: _Encode
+) -> StepGroups:
+    is_first = firsts == np.arange(len(firsts))
+    number = np.cumsum(is_first) - 1
+    places = np.flatnonzero(is_first).tolist()
+    starts = np.searchsorted(places, bounds).tolist()
+    ids: list[str] = []
+    for group_id, (start, end) in zip(group_ids, pairwise(starts), strict=True):
+        prefix = _part(b"g", group_id.encode("utf-8", "surrogatepass")) + _part(b"r", recipe.encode())
+        ids.extend(_digest(prefix + encode(place)).hexdigest() for place in places[start:end])
+    return StepGroups(number[firsts], ids, starts)
+
+
+_digest = partial(hashlib.blake2b, digest_size=16)
+
+
+def _encoded(key: Hashable) -> bytes:
+    if isinstance(key, str):
+        return _part(b"t", key.encode("utf-8", "surrogatepass"))
+    if isinstance(key, bytes):
+        return _part(b"j", key)
+    assert isinstance(key, tuple)
+    return _part(b"p", b"".join(map(_encoded, cast("tuple[Hashable, ...]", key))))
+
+
+def _part(kind: bytes, content: bytes) -> bytes:
+    return b"%b%d:%b" % (kind, len(content), content)
+
+
+def _with_history(
+    group_ids: Sequence[str],
+    states: Sequence[Hashable],
+    bounds: Sequence[int],
+    trajectory_starts: Indices,
+    length: int,
+) -> StepGroups:
+    here = _first_positions(states, bounds)
+    places = np.arange(len(here))
+    columns = [here]
+    for back in range(1, length + 1):
+        earlier = places - back
+        columns.append(np.where(earlier >= trajectory_starts, here[np.maximum(earlier, 0)], _START))
+    keys = list(zip(*(column.tolist() for column in columns), strict=True))
+    digests: dict[int, bytes] = {}
+
+    def state_digest(place: int) -> bytes:
+        if place not in digests:
+            digests[place] = b"start" if place == _START else _digest(_encoded(states[place])).digest()
+        return digests[place]
+
+    return _numbered(
+        group_ids,
+        f"state_and_history/{length}",
+        _first_positions(keys, bounds),
+        bounds,
+        lambda place: _part(b"h", b"".join(_part(b"s", state_digest(earlier)) for earlier in keys[place])),
+    )
+
+
+def _similar(group_ids: Sequence[str], texts: Sequence[str], bounds: Sequence[int], grouping: Grouping) -> StepGroups:
+    arrival = grouping.similarity_order is SimilarityOrder.ARRIVAL
+    first_fit = first_fit_arrival if arrival else first_fit_sorted
+    exact = _first_positions(texts, bounds)
+    leaders = np.empty(len(texts), np.intp)
+    for start, end in pairwise(bounds):
+        distinct = np.flatnonzero(exact[start:end] == np.arange(start, end)) + start
+        places: list[int] = distinct.tolist()
+        firsts = first_fit([texts[place] for place in places], grouping.similarity_threshold)
+        leaders[distinct] = distinct[firsts]
+    leader = leaders[exact]
+    recipe = f"text_similarity/{'arrival' if arrival else 'sorted'}/{grouping.similarity_threshold!r}"
+    return _numbered(
+        group_ids,
+        recipe,
+        _first_positions(leader.tolist(), bounds),
+        bounds,
+        lambda place: _encoded(texts[int(leader[place])]),
+    )
+
+
+def _states(anchors: Sequence[AnchorState]) -> list[Hashable]:
+    structured = list(map(_state, anchors))
+    if structured.count(NO_STATE) == len(structured):
+        return list(map(_observation, anchors))
+    return [
+        anchor.observation if anchor.state is NO_STATE else canonical_key(anchor.state, f"steps[{place}].anchor.state")
+        for place, anchor in enumerate(anchors)
+    ]
+
+
+def _digests(anchors: Sequence[AnchorState]) -> list[Hashable]:
+    digests: list[Hashable] = list(map(_state_digest, anchors))
+    if "" in digests:
+        raise InputError(
+            f"steps[{digests.index('')}].anchor.state_digest", "the recipe reads state digests, and this step has none"
+        )
+    return digests
+
+
+def _texts(anchors: Sequence[AnchorState]) -> list[str]:
+    for place, anchor in enumerate(anchors):
+        if anchor.state is not NO_STATE:
+            raise InputError(f"steps[{place}].anchor.state", "text similarity compares texts, not structured states")
+    return list(map(_observation, anchors))

@@ -1,0 +1,129 @@
+"""The table of estimators, and the one way from a choice to something that computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from assay.sdk.samples import Json
+from assay.sdk.spec import EstimatorChoice, Grouping
+from assay_server.estimators.columns import Columns, columns_of, member_field
+from assay_server.estimators.definition import EstimatorDefinition, Method, Parts, Scope, bind
+from assay_server.estimators.episode import EPISODE_ESTIMATORS
+from assay_server.estimators.errors import InputError, UnknownEstimator
+from assay_server.estimators.gigpo import STEP_ESTIMATORS
+from assay_server.estimators.groups import Group, GroupAdvantages, Role
+from assay_server.estimators.results import results_of
+
+_NAMESPACE = "advantage/"
+_DEFAULT_GROUPING = Grouping()
+_DEFAULT_ROLES = frozenset({Role.POLICY})
+
+ESTIMATORS: Mapping[str, EstimatorDefinition] = {
+    definition.id: definition for definition in (*EPISODE_ESTIMATORS, *STEP_ESTIMATORS)
+}
+"""Every estimator by its versioned id."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAdvantages:
+    """What one call gives: a result per group in request order, and what else the method reports."""
+
+    groups: Sequence[GroupAdvantages]
+    outputs: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimator:
+    """A method with its parameters and its grouping, ready to compute."""
+
+    definition: EstimatorDefinition
+    method: Method
+    counted_roles: frozenset[Role] = _DEFAULT_ROLES
+
+    @property
+    def id(self) -> str:
+        return self.definition.id
+
+    @property
+    def pin(self) -> str:
+        """``id@digest``: what a run holds on to."""
+        return f"{self.definition.id}@{self.definition.digest}"
+
+    @property
+    def scope(self) -> Scope:
+        return self.definition.scope
+
+    @property
+    def reads_steps(self) -> bool:
+        return self.definition.reads_steps
+
+    @property
+    def required_signals(self) -> tuple[str, ...]:
+        return self.definition.required_signals
+
+    def advantages(self, groups: Sequence[Group]) -> Sequence[GroupAdvantages]:
+        """Advantages per group, in request order. All groups of a call are one batch.
+
+        Raises:
+            InputError: a reward is not finite, a signal or a step is missing, an anchor lacks what the recipe reads.
+        """
+        return self.evaluate(groups).groups
+
+    def evaluate(self, groups: Sequence[Group]) -> BatchAdvantages:
+        """The same, with the method's own outputs, such as ``batch_std``."""
+        columns = columns_of(groups, self.counted_roles, self.definition.reference_roles)
+        self._require_signals(columns)
+        with np.errstate(over="ignore", invalid="ignore"):
+            parts = self.method(columns)
+            _require_finite(columns, parts)
+            return BatchAdvantages(results_of(columns, parts), parts.outputs)
+
+    def _require_signals(self, columns: Columns) -> None:
+        for name in self.required_signals:
+            for position in columns.counted.tolist():
+                if name not in columns.members[position].signals:
+                    where = member_field(columns.groups, columns.starts, position, f"signals.{name}")
+                    raise InputError(where, f"{self.id} reads this signal; the trainer must send it")
+
+
+def find_estimator(id: str) -> EstimatorDefinition:
+    """An estimator by id: ``advantage/grpo-v1``, ``advantage/grpo`` (newest version) or ``grpo``.
+
+    Raises:
+        UnknownEstimator: no such id; carries the nearest ones.
+    """
+    full = id if "/" in id else _NAMESPACE + id
+    if full in ESTIMATORS:
+        return ESTIMATORS[full]
+    versions = [known for known in ESTIMATORS if known.rpartition("-v")[0] == full]
+    if not versions:
+        raise UnknownEstimator(id, ESTIMATORS)
+    return ESTIMATORS[max(versions, key=lambda known: int(known.rpartition("-v")[2]))]
+
+
+def compile_estimator(
+    choice: EstimatorChoice,
+    grouping: Grouping = _DEFAULT_GROUPING,
+    counted_roles: frozenset[Role] = _DEFAULT_ROLES,
+) -> Estimator:
+    """Check a choice and make it ready to compute.
+
+    Raises:
+        UnknownEstimator: no such id; carries the nearest ones.
+        ParameterError: a parameter, or the grouping, is unknown, of the wrong type or out of bounds.
+    """
+    definition = find_estimator(choice.id)
+    method = definition.build(grouping, bind(definition.parameters, choice.params))
+    return Estimator(definition, method, counted_roles)
+
+
+def _require_finite(columns: Columns, parts: Parts) -> None:
+    arrays = [parts.advantages]
+    if parts.steps is not None:
+        arrays += [parts.steps.totals, parts.steps.returns]
+    if not all(np.isfinite(array).all() for array in arrays):
+        worst = max(columns.counted_rewards.tolist(), key=abs, default=0.0)
+        raise InputError("groups", f"rewards as large as {worst!r} overflow: the advantages are not finite")

@@ -1,0 +1,226 @@
+"""GiGPO: an episode advantage plus an advantage among the steps taken from the same state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import accumulate, chain
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from assay.sdk.spec import AnchorRecipe, Grouping, SimilarityOrder
+from assay_server.estimators.anchors import check_grouping, group_steps
+from assay_server.estimators.columns import Columns, member_field
+from assay_server.estimators.definition import (
+    Ddof,
+    Method,
+    Parts,
+    Singleton,
+    StepParts,
+    require,
+    require_scale,
+    step_estimator,
+)
+from assay_server.estimators.errors import InputError, ParameterError
+from assay_server.estimators.groups import Floats, StepRecord
+from assay_server.estimators.partition import Moments, Partition
+from assay_server.estimators.returns import discounted_returns
+
+
+@step_estimator(
+    "advantage/gigpo-v1",
+    formula="A_E + w A_S; A_E = (s_t - mean) / F over the episode group, A_S = (G_t - mean) / F over the step group; "
+    "s_t = R - c [invalid], G_t = r_t + gamma G_(t+1), then - c [invalid]; F = 1 or std + eps",
+    edges="Flat or lone sample: not scaled. Step group of one: A_S = 0. Lone episode: compared with itself, or with 0 "
+    "with singleton=raw. The penalty is felt by its own row only.",
+    source="GiGPO (Group-in-Group Policy Optimization), equations 3 to 8",
+)
+def gigpo(
+    grouping: Grouping,
+    *,
+    gamma: float = 0.95,
+    w: float = 1.0,
+    norm: Literal["mean", "mean_std"] = "mean",
+    ddof: Ddof = 1,
+    eps: float = 1e-6,
+    episode_stats: Literal["trajectory", "step_rows", "first_row"] = "trajectory",
+    singleton: Singleton = "zero",
+    invalid_penalty: float = 0.0,
+    history: int = 0,
+    similarity: float | None = None,
+) -> Method:
+    """Episode advantage plus the advantage of each step among the steps taken from the same anchor state.
+
+    ``history`` and ``similarity`` are short for a grouping (similarity in order of arrival) and may be given only
+    where the run declares none.
+    """
+    require(0.0 <= gamma <= 1.0, "gamma", "a number in [0, 1]", gamma)
+    require(w >= 0.0, "w", "a number >= 0", w)
+    require(invalid_penalty >= 0.0, "invalid_penalty", "a number >= 0", invalid_penalty)
+    require_scale(eps)
+    return GiGPO(
+        grouping=_declared(grouping, history, similarity),
+        gamma=gamma,
+        w=w,
+        scaled=norm == "mean_std",
+        ddof=ddof,
+        eps=eps,
+        episode_stats=episode_stats,
+        singleton=singleton,
+        invalid_penalty=invalid_penalty,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GiGPO:
+    """The method with its parameters; called with columns it gives advantages."""
+
+    grouping: Grouping
+    gamma: float
+    w: float
+    scaled: bool
+    ddof: Ddof
+    eps: float
+    episode_stats: Literal["trajectory", "step_rows", "first_row"]
+    singleton: Singleton
+    invalid_penalty: float
+
+    def __call__(self, columns: Columns) -> Parts:
+        rows = step_rows(columns)
+        penalty = self.invalid_penalty * rows.invalid
+        returns = discounted_returns(rows.rewards, rows.counts, self.gamma) - penalty
+        episode, per_row = self._episode_part(columns, rows, penalty)
+        step_groups = group_steps(
+            [group.group_id for group in columns.groups],
+            [step.anchor for step in rows.steps],
+            rows.bounds,
+            np.repeat(rows.first_row, rows.counts),
+            self.grouping,
+        )
+        moments = Partition(step_groups.index, len(step_groups.ids)).moments(returns)
+        among_steps = moments.deviation / self._divisor(moments)[step_groups.index]
+        return Parts(
+            episode,
+            StepParts(
+                counts=rows.counts,
+                returns=returns,
+                episode=per_row,
+                advantages=among_steps,
+                totals=per_row + self.w * among_steps,
+                index=step_groups.index,
+                ids=step_groups.ids,
+                group_starts=step_groups.group_starts,
+                state_digests=[step.anchor.state_digest for step in rows.steps],
+            ),
+        )
+
+    def _episode_part(self, columns: Columns, rows: StepRows, penalty: Floats) -> tuple[Floats, Floats]:
+        """The episode part per member and per row.
+
+        A member's is its sample's: of its return, of its first row, or the mean over its rows.
+        """
+        of_member = columns.partition.index
+        of_row = np.repeat(of_member, rows.counts)
+        if self.episode_stats == "trajectory":
+            moments = columns.moments
+            episode = self._relative(moments, columns.counted_rewards, of_member)
+            return episode, np.repeat(episode, rows.counts) - penalty / self._divisor(moments)[of_row]
+        scores = np.repeat(columns.counted_rewards, rows.counts) - penalty
+        if self.episode_stats == "first_row":
+            first = scores[rows.first_row]
+            moments = columns.partition.moments(first)
+            center = self._centre(moments, of_row)
+            return self._relative(moments, first, of_member), (scores - center) / self._divisor(moments)[of_row]
+        moments = Partition(of_row, len(columns.groups)).moments(scores)
+        per_row = self._relative(moments, scores, of_row)
+        return np.add.reduceat(per_row, rows.first_row) / rows.counts if len(per_row) else per_row, per_row
+
+    def _relative(self, moments: Moments, values: Floats, index: npt.NDArray[np.intp]) -> Floats:
+        """Values of the sample itself, relative to it."""
+        deviation = moments.deviation
+        if self.singleton == "raw":
+            deviation = np.where(moments.lone[index], values, deviation)
+        return deviation / self._divisor(moments)[index]
+
+    def _centre(self, moments: Moments, index: npt.NDArray[np.intp]) -> Floats:
+        if self.singleton == "raw":
+            return np.where(moments.lone, 0.0, moments.mean)[index]
+        return moments.mean[index]
+
+    def _divisor(self, moments: Moments) -> Floats:
+        return moments.divisor(self.ddof, self.eps) if self.scaled else np.ones(len(moments.size))
+
+
+@dataclass(frozen=True, slots=True)
+class StepRows:
+    """The steps of the counted members, one after another.
+
+    Attributes:
+        counts: steps per counted member, all positive.
+        first_row: position of each counted member's first step.
+        bounds: offsets of the groups in the steps; one more than there are groups.
+        invalid: 1 where the action was invalid, else 0.
+    """
+
+    steps: list[StepRecord]
+    counts: npt.NDArray[np.intp]
+    first_row: npt.NDArray[np.intp]
+    bounds: list[int]
+    rewards: Floats
+    invalid: Floats
+
+
+def step_rows(columns: Columns) -> StepRows:
+    """The steps of the counted members as arrays.
+
+    Raises:
+        InputError: a member has no steps, or a step reward is not finite.
+    """
+    positions: list[int] = columns.counted.tolist()
+    members = [columns.members[position] for position in positions]
+    counts = np.array([len(member.steps) for member in members], np.intp)
+    if not counts.all():
+        where = positions[int(np.argmin(counts))]
+        raise InputError(member_field(columns.groups, columns.starts, where, "steps"), "expected at least one step")
+    steps = list(chain.from_iterable([member.steps for member in members]))
+    rewards = np.array([step.reward for step in steps], np.float64)
+    ends = np.cumsum(counts)
+    if not np.isfinite(rewards).all():
+        _refuse_reward(columns, rewards, ends)
+    per_group = np.bincount(columns.partition.index, weights=counts, minlength=len(columns.groups)).astype(int)
+    return StepRows(
+        steps=steps,
+        counts=counts,
+        first_row=ends - counts,
+        bounds=[0, *accumulate(per_group.tolist())],
+        rewards=rewards,
+        invalid=1.0 - np.array([step.action_valid for step in steps], np.float64),
+    )
+
+
+def _refuse_reward(columns: Columns, rewards: Floats, ends: npt.NDArray[np.intp]) -> None:
+    row = int(np.argmin(np.isfinite(rewards)))
+    member = int(np.searchsorted(ends, row, side="right"))
+    step = row - (int(ends[member - 1]) if member else 0)
+    where = member_field(columns.groups, columns.starts, int(columns.counted[member]), f"steps[{step}].reward")
+    raise InputError(where, f"expected a finite number, got {rewards[row]}")
+
+
+def _declared(grouping: Grouping, history: int, similarity: float | None) -> Grouping:
+    """The grouping that the parameters and the run declare together."""
+    require(history >= 0, "history", "an integer >= 0", history)
+    if history and similarity is not None:
+        raise ParameterError("similarity", "similar texts have no history: give either history or similarity")
+    named = "history" if history else "similarity"
+    if (history or similarity is not None) and grouping != Grouping():
+        raise ParameterError(named, f"the run declares the grouping {grouping.recipe.name}; give one or the other")
+    if history:
+        grouping = replace(grouping, recipe=AnchorRecipe.STATE_AND_HISTORY, history_length=history)
+    if similarity is not None:
+        grouping = Grouping(AnchorRecipe.TEXT_SIMILARITY, 0, similarity, SimilarityOrder.ARRIVAL)
+    check_grouping(grouping)
+    return grouping
+
+
+STEP_ESTIMATORS = (gigpo,)
