@@ -1,0 +1,130 @@
+"""Which rewards exist, and how a name finds one."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from types import ModuleType
+
+from rapidfuzz import fuzz, process
+
+from assay.sdk import RewardDefinition
+from assay_server.rewards.errors import DefinitionConflict, UnknownReward
+
+_IMPORT = re.compile(r"^(?:from|import) (assay_server\.rewards\.[\w.]+)", re.MULTILINE)
+_NEAREST = 3
+_LONGEST_NAME = 200
+
+
+class Catalogue:
+    """An immutable set of reward definitions, found by id, by id without version (the newest) or by alias."""
+
+    def __init__(self, definitions: Iterable[RewardDefinition] = (), names: Mapping[str, str] | None = None) -> None:
+        """Take definitions, and further names of theirs (name -> id).
+
+        Raises:
+            DefinitionConflict: two different definitions claim one id, or two families one alias.
+        """
+        self._by_id: dict[str, RewardDefinition] = {}
+        self._names: dict[str, str] = {}
+        for definition in definitions:
+            held = self._by_id.setdefault(definition.id, definition)
+            if held.digest != definition.digest:
+                raise DefinitionConflict(definition.id, f"reward {definition.id} exists with another digest")
+        for definition in sorted(self._by_id.values(), key=_family_and_version):
+            family = _family_and_version(definition)[0]
+            for name in (family, *definition.aliases):
+                self._claim(name, definition, family)
+        for name, target in (names or {}).items():
+            self._claim(name, self._by_id[target], _family_and_version(self._by_id[target])[0])
+
+    def _claim(self, name: str, definition: RewardDefinition, family: str) -> None:
+        held = self._names.get(name)
+        if name in self._by_id or (held is not None and held.rpartition("-v")[0] != family):
+            raise DefinitionConflict(name, f"the name {name!r} of {definition.id} already means {held or name}")
+        self._names[name] = definition.id
+
+    def resolve(self, name: str) -> RewardDefinition:
+        """The definition called ``name``: a full id, an id without version, or an alias.
+
+        Raises:
+            UnknownReward: there is none; the error carries the nearest names.
+        """
+        found = self._by_id.get(name) or self._by_id.get(self._names.get(name, ""))
+        if found is None:
+            raise UnknownReward(name, self._nearest(name))
+        return found
+
+    def _nearest(self, name: str) -> tuple[str, ...]:
+        known = sorted(self._names)
+        hits = process.extract(name[:_LONGEST_NAME], known, scorer=fuzz.WRatio, limit=_NEAREST, score_cutoff=60)
+        return tuple(hit[0] for hit in hits)
+
+    def definitions(self) -> tuple[RewardDefinition, ...]:
+        """All definitions, by family and version."""
+        return tuple(sorted(self._by_id.values(), key=_family_and_version))
+
+    def with_definition(self, definition: RewardDefinition, *names: str) -> Catalogue:
+        """A catalogue that also holds ``definition``, reachable by further ``names`` too.
+
+        Raises:
+            DefinitionConflict: the id exists with another digest, or a name means another reward.
+        """
+        kept = {name: target for name, target in self._names.items() if name not in self._derived_names()}
+        return Catalogue((*self._by_id.values(), definition), {**kept, **dict.fromkeys(names, definition.id)})
+
+    def _derived_names(self) -> set[str]:
+        derived = {alias for definition in self._by_id.values() for alias in definition.aliases}
+        return derived | {_family_and_version(definition)[0] for definition in self._by_id.values()}
+
+
+def _family_and_version(definition: RewardDefinition) -> tuple[str, int]:
+    family, _, version = definition.id.rpartition("-v")
+    return family, int(version)
+
+
+@cache
+def builtin_catalogue() -> Catalogue:
+    """Every reward that is a module attribute somewhere in ``assay_server.rewards``.
+
+    A built-in's digest also covers the source of its module and of the modules of this package that it imports:
+    a change of the extraction changes the digest of every reward that extracts.
+    """
+    return Catalogue(_discover("assay_server.rewards"))
+
+
+def _discover(package_name: str) -> Iterator[RewardDefinition]:
+    package = importlib.import_module(package_name)
+    for info in pkgutil.walk_packages(package.__path__, f"{package_name}."):
+        module = importlib.import_module(info.name)
+        for value in vars(module).values():
+            if isinstance(value, RewardDefinition) and value.function.__module__ == module.__name__:
+                yield dataclasses.replace(value, digest=_digest_with_sources(value, module))
+
+
+def _digest_with_sources(definition: RewardDefinition, module: ModuleType) -> str:
+    sources = {name: _source(name) for name in _imported_modules(module.__name__)}
+    text = "\n".join([definition.digest, *(f"{name}\n{source}" for name, source in sorted(sources.items()))])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _imported_modules(name: str) -> set[str]:
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        current = waiting.pop()
+        if current not in found:
+            found.add(current)
+            waiting.extend(_IMPORT.findall(_source(current)))
+    return found
+
+
+@cache
+def _source(module_name: str) -> str:
+    return inspect.getsource(importlib.import_module(module_name))

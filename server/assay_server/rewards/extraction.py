@@ -1,0 +1,92 @@
+"""Finding the final answer of a response, from its tail.
+
+Strong marks (a box, an answer tag) go before phrases ("the answer is", "####", "A:"), and these before the last
+number; of marks of one strength the last one counts. Work is linear in the text: every scan moves one way, and at
+most :data:`assay_server.rewards.marks.MAX_CANDIDATES` marks of a kind are looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from assay_server.rewards.boxes import last_box
+from assay_server.rewards.marks import Found, is_placeholder
+from assay_server.rewards.phrases import last_number, last_phrase
+from assay_server.rewards.regions import answer_region
+
+_TAG_NAMES = ("answer", "Answer", "ANSWER")
+_TAGS_LOOKED_AT = 8
+_NO_TEXT = re.compile(r"\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """An answer as it stood in the response.
+
+    Attributes:
+        text: the answer.
+        method: ``boxed``, ``answer_tag``, ``final_answer``, ``answer_is``, ``hash``, ``answer_line``, ``last_number``
+            or ``whole_text``.
+        start: first character of ``text`` in the response.
+        end: one past its last character.
+    """
+
+    text: str
+    method: str
+    start: int
+    end: int
+
+
+def extract_answer(response: str, *, prompt: str = "", truncated: bool = False) -> Extraction | None:
+    """The final answer of ``response``, or None where it has none.
+
+    Args:
+        response: what the model said.
+        prompt: what it was asked, where known: an answer that only repeats the prompt is none.
+        truncated: the response was cut, so its last number is not its answer.
+    """
+    region = answer_region(response, prompt)
+    if region is None:
+        return None
+    found = _marked(region, prompt) or last_phrase(region)
+    if found is None and not truncated:
+        found = last_number(region)
+    return None if found is None else Extraction(*found)
+
+
+def _marked(region: str, prompt: str) -> Found | None:
+    boxed = last_box(region, prompt) if "\\" in region else None
+    tagged = _last_tag(region, prompt) if "<" in region and _may_hold_tag(region) else None
+    if boxed is None or tagged is None:
+        return boxed or tagged
+    return boxed if boxed[2] >= tagged[3] else tagged
+
+
+def _may_hold_tag(region: str) -> bool:
+    return region.rfind("nswer>") != -1 or "NSWER>" in region
+
+
+def _last_tag(region: str, prompt: str) -> Found | None:
+    end = len(region)
+    for _ in range(_TAGS_LOOKED_AT):
+        opened, width = max((region.rfind(f"<{name}>", 0, end), len(name) + 2) for name in _TAG_NAMES)
+        if opened == -1:
+            return None
+        start = opened + width
+        closed = min((at for name in _TAG_NAMES if (at := region.find(f"</{name}>", start, end)) != -1), default=end)
+        content = region[start:closed]
+        if not is_placeholder(content):
+            return _within_tag(content, start, prompt)
+        end = opened
+    return None
+
+
+def _within_tag(content: str, start: int, prompt: str) -> Found:
+    inner = (last_box(content, prompt) if "\\" in content else None) or last_phrase(content)
+    if inner is not None:
+        return inner[0], "answer_tag", inner[2] + start, inner[3] + start
+    lead = _NO_TEXT.match(content)
+    begin = start + (lead.end() if lead else 0)
+    text = content.strip()
+    return text, "answer_tag", begin, begin + len(text)

@@ -1,0 +1,173 @@
+"""Exact values of the numbers that models and references write.
+
+Everything is rational (:class:`fractions.Fraction`): ``0.5``, ``1/2`` and ``\\frac{2}{4}`` are one value, ``0.33`` and
+``1/3`` are two. Text that only may be a number is not one: the caller compares it as text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+
+from assay_server.rewards.latex import plain_text
+from assay_server.rewards.units import is_unit_text, unit_of
+
+MAX_DIGITS = 4000
+"""Digits of a number; also the largest absolute exponent, and the two together."""
+
+_SMALL = re.compile(r"-?[0-9]{1,15}")
+_UNSIGNED = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?:\ [0-9]{3})+|[0-9]+)(?![0-9])(?:\.[0-9]*)?|\.[0-9]+"
+_LATEX_FRACTION = r"\\frac\ *(?:\{\ *([+-]?[0-9]+)\ *\}|([0-9]))\ *(?:\{\ *([+-]?[0-9]+)\ *\}|([0-9]))"
+_NUMBER = re.compile(
+    rf"""
+    (?P<sign>[+-]?)\ ?(?:(?P<currency>[$€£¥])\ ?(?P<inner>-?))?
+    (?:
+      (?:(?P<whole>[0-9]+)\ *)?{_LATEX_FRACTION}
+    | (?:(?P<units>[0-9]+)(?:\ +|\ and\ ))?(?P<over>[0-9]+(?:,[0-9]{{3}})*)\ ?/\ ?(?P<under>[0-9]+)(?![0-9/.])
+    | (?P<decimal>{_UNSIGNED})
+      (?:[eE](?P<exponent>[+-]?[0-9]+)
+      |\ ?(?:\\times|\\cdot|[x×*])\ ?10\^(?:\{{(?P<braced>[+-]?[0-9]+)\}}|(?P<bare>[+-]?[0-9]+)))?
+    )
+    """,
+    re.VERBOSE,
+)
+NUMERAL = re.compile(
+    r"""(?<![\w.^/])(?<![0-9],)(?:-\ ?|−|–)?(?:\\?\$|€|£)?-?
+    (?:(?:[0-9]{1,9}\ ?)?\\[dtc]?frac\ ?\{-?[0-9]{1,40}\}\ ?\{-?[0-9]{1,40}\}
+      |(?:[0-9]{1,9}\ )?[0-9]{1,40}/[0-9]{1,40}(?![0-9/])
+      |(?:[0-9]{1,3}(?:(?:,|\{,\}|\\,)[0-9]{3}(?![0-9]))+|[0-9]+)(?:\.[0-9]+)?(?:,[0-9]+(?:\.[0-9]+)?){0,20}
+      |\.[0-9]+)
+    (?![0-9]|(?:st|nd|rd|th|[xyzn])\b)(?:\ ?\\?%)?""",
+    re.VERBOSE,
+)
+"""A number within text. A list written without spaces (``3,5``) is one match, and no number."""
+
+_SCALE = re.compile(r" ?(thousand|million|billion|trillion)s?\b", re.IGNORECASE)
+_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_PERCENT = re.compile(r" ?(?:%|percent(?:age)?\b(?! points?)|per cent\b)", re.IGNORECASE)
+_CURRENCIES = {None: "", "$": "dollar", "€": "euro", "£": "pound", "¥": "yen"}
+_APPROXIMATELY = re.compile(
+    r"(?:(?:exactly|approximately|about|around|roughly|only|just|simply|equal to|a total of|≈|~|=|:) *)+", re.IGNORECASE
+)
+_PLAIN_WORDS = re.compile(r"[A-Za-z\s.,:;'\"!?°]*")
+_ASSIGNED = re.compile(r"[A-Za-z](?:_\{?[A-Za-z0-9]{1,4}\}?)?(?:\([a-z0-9]{1,2}\))? ?= ?(?=[^=])")
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number as it was written.
+
+    Attributes:
+        value: exact, as written: 50 for ``50%``.
+        percent: whether a percent sign followed.
+        unit: canonical name of its unit; empty where there was none.
+    """
+
+    value: Fraction
+    percent: bool = False
+    unit: str = ""
+
+    def readings(self) -> tuple[Fraction, ...]:
+        """The values it may stand for, the most natural first: ``50%`` is a half or fifty."""
+        return (self.value / 100, self.value) if self.percent else (self.value,)
+
+    def equals(self, other: Number) -> bool:
+        """Whether both are the same quantity; a missing or added unit, percent or degree sign is no difference."""
+        if self.unit and other.unit and not set(self.unit.split()) & set(other.unit.split()):
+            return False
+        if self.percent == other.percent:
+            return self.value == other.value
+        return any(mine == theirs for mine in self.readings() for theirs in other.readings())
+
+
+def canonical(value: Fraction) -> str:
+    """``18`` or ``1/2``: one text per value."""
+    return str(value.numerator) if value.denominator == 1 else f"{value.numerator}/{value.denominator}"
+
+
+def parse_number(text: str) -> Number | None:
+    """The number that ``text`` is, if it is one number: with a sign, currency, unit or percent at most.
+
+    Understands integers, decimals, thousands (``1,000``, ``1{,}000``, ``1\\,000``, ``1 000``), fractions (``3/4``,
+    ``\\frac{3}{4}``, ``\\dfrac34``), mixed numbers (``1 3/4``), scientific notation, ``2 million``, ``x = 5``, and
+    full-width or mathematical digits. None for anything else: lists, alternatives, expressions, digits of other
+    scripts, and numbers beyond :data:`MAX_DIGITS`.
+    """
+    if _SMALL.fullmatch(text):
+        return Number(Fraction(int(text)))
+    if len(text) > MAX_DIGITS + 200:
+        return None
+    plain = plain_text(text)
+    plain = _APPROXIMATELY.sub("", plain, count=1) if _APPROXIMATELY.match(plain) else plain
+    assigned = _ASSIGNED.match(plain)
+    return _parse_plain(plain[assigned.end() :] if assigned else plain)
+
+
+def sole_number(text: str) -> Number | None:
+    """The number that a phrase comes down to: what follows its last ``=``, or its only number amid plain words.
+
+    ``9 * 2 = 18`` and ``Janet makes 18 dollars`` are 18; ``7 or 8``, ``x = 1, y = 2`` and ``f(3)`` are no number.
+    """
+    text = text[: 2 * MAX_DIGITS]
+    before, equals, after = text.rpartition("=")
+    if equals and not re.search(r"[,;=]|\b(?:or|and)\b", before, re.IGNORECASE):
+        return parse_number(after.partition("≈")[0].partition("\\approx")[0])
+    plain = plain_text(text)
+    found = list(islice(NUMERAL.finditer(plain), 2))
+    if len(found) != 1:
+        return None
+    rest = f"{plain[: found[0].start()]} {plain[found[0].end() :]}"
+    if not _PLAIN_WORDS.fullmatch(rest) or not is_unit_text(rest) or plain[found[0].end() :][:1].isalpha():
+        return None
+    return parse_number(found[0][0])
+
+
+def _parse_plain(plain: str) -> Number | None:
+    if plain.startswith("(") and plain.endswith(")") and plain.count("(") == 1:
+        plain = plain[1:-1].strip()
+    match = _NUMBER.match(plain)
+    if match is None or sum(map(str.isdigit, plain)) > MAX_DIGITS:
+        return None
+    value = _value_of(match)
+    if value is None:
+        return None
+    rest = plain[match.end() :]
+    if scale := _SCALE.match(rest):
+        value *= _SCALES[scale[1].lower()]
+        rest = rest[scale.end() :]
+    percent = _PERCENT.match(rest)
+    unit = unit_of(rest[percent.end() :] if percent else rest)
+    if unit is None:
+        return None
+    return Number(value, percent is not None, unit or _CURRENCIES[match["currency"]])
+
+
+def _value_of(match: re.Match[str]) -> Fraction | None:
+    if match["decimal"] is not None:
+        size = _decimal(match["decimal"], match["exponent"] or match["braced"] or match["bare"] or "0")
+    else:
+        size = _fraction(match)
+    if size is None:
+        return None
+    return -size if (match["sign"] == "-") != (match["inner"] == "-") else size
+
+
+def _decimal(digits: str, exponent: str) -> Fraction | None:
+    if len(exponent) > 6 or abs(int(exponent)) > MAX_DIGITS - len(digits) > 0:
+        return None
+    whole, _, decimals = digits.replace(",", "").replace(" ", "").partition(".")
+    shift = int(exponent) - len(decimals)
+    mantissa = int(f"{whole}{decimals}")
+    return Fraction(mantissa * 10**shift) if shift >= 0 else Fraction(mantissa, 10**-shift)
+
+
+def _fraction(match: re.Match[str]) -> Fraction | None:
+    if match["over"] is not None:
+        above, below, whole = int(match["over"].replace(",", "")), int(match["under"]), int(match["units"] or "0")
+    else:
+        braced_above, bare_above, braced_below, bare_below = match.group(5, 6, 7, 8)
+        above, below = int(braced_above or bare_above), int(braced_below or bare_below)
+        whole = int(match["whole"] or "0")
+    return whole + Fraction(above, below) if below else None

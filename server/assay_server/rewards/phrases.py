@@ -1,0 +1,148 @@
+"""Answers marked by words ("the answer is", "####", "A:") and, at the lowest rank, the last number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from assay_server.rewards.marks import MAX_CANDIDATES, Found, is_placeholder
+from assay_server.rewards.numbers import NUMERAL, parse_number
+
+_ANSWER = re.compile(
+    r"""answers?(?:\*\*|["'”)])?(?:\ ?\([^()\n]{0,40}\))?
+    (?:\ (?:to|for|of)\b[^.:\n]{0,80}?)?
+    (?P<mark>\s{0,3}(?:is|are|was|will\ be|would\ be|should\ be|must\ be|equals|comes\ to|becomes)\b\s{0,3}(?::|\*\*:)?
+      |\s{0,3}(?:\*\*)?\s?[:=](?:\*\*)?
+      |(?<=(?i:final\ answer))\s{0,3}(?:\*\*)?[ \t]*\n
+      |(?<=(?i:final\ answer\*\*))[ \t]*\n)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_FINAL = re.compile(r"\bfinal $", re.IGNORECASE)
+_NO_ANSWER = re.compile(
+    r"\W{0,4}(?:not\b|correct\b|as follows|clear\b|obvious|in the\b|within\b|inside\b|below\b|above\b|given\b)",
+    re.IGNORECASE,
+)
+_BEFORE_A = re.compile(r"(?:^|\n)[ \t>*#-]{0,8}$|(?:[.,;:]|\b(?:so|thus|hence|therefore))[ \t*]{1,3}$", re.IGNORECASE)
+_NEXT_CHOICE = re.compile(r"[^\n]*\n[ \t*]{0,4}B ?[:.)]")
+_BLANK = re.compile(r"[\s*:]{0,40}")
+_SENTENCE_END = re.compile(r"(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bSt)(?<!\bMrs)[.!?](?=\s|$)|\n")
+_EDGE = " \t\r\n*`\"'“”"
+
+_NOT_ANSWERS = re.compile(r"<<[^<>\n]{0,200}>>|\\(?:boxed|fbox)\s{0,4}\{[^{}\n]{0,200}\}")
+"""Calculator annotations, and the boxes left over once no box was found to answer."""
+
+_LONGEST_PHRASE = 2000
+_ALTERNATIVE = re.compile(
+    r"(?:either )?(\S{0,3}[0-9][0-9.,/%]{0,20})(?: [A-Za-z]{1,20}){0,2}(?:,? or) (?:[A-Za-z]{1,20} ){0,2}$"
+)
+_FIRST_WINDOW = 64
+_BEFORE = 80
+
+
+def last_phrase(region: str) -> Found | None:
+    """The last answer marked by words; None where there is none."""
+    found: Found | None = None
+    for candidates in (_answers(region), _hashes(region), _answer_lines(region)):
+        best = next(candidates, None)
+        if best is not None and (found is None or best[2] > found[2]):
+            found = best
+    return found
+
+
+def _positions(region: str, *marks: str) -> Iterator[int]:
+    end = len(region)
+    for _ in range(MAX_CANDIDATES):
+        end = region.rfind(marks[0], 0, end) if len(marks) == 1 else max(region.rfind(mark, 0, end) for mark in marks)
+        if end == -1:
+            return
+        yield end
+
+
+def _answers(region: str) -> Iterator[Found]:
+    capitals = "W" in region and "R" in region and "NSWER" in region
+    marks = ("nswer", "NSWER") if capitals else ("nswer",)
+    for position in _positions(region, *marks):
+        match = _ANSWER.match(region, position - 1) if position else None
+        if match is None or (position > 1 and region[position - 2].isalpha()):
+            continue
+        if _NO_ANSWER.match(region, match.end()):
+            continue
+        mark = match["mark"].strip(" *\t")
+        final = _FINAL.search(region, max(0, position - 8), position - 1) is not None
+        method = "final_answer" if final else "answer_line" if mark in (":", "=") else "answer_is"
+        found = _sentence(region, match.end(), method)
+        if found is not None:
+            yield found
+
+
+def _hashes(region: str) -> Iterator[Found]:
+    if "#" not in region:
+        return
+    for position in _positions(region, "####"):
+        found = _line(region, position + 4, "hash")
+        if found is not None and (parse_number(found[0]) is not None or not region[found[3] :].strip(_EDGE)):
+            yield found
+
+
+def _answer_lines(region: str) -> Iterator[Found]:
+    for position in _positions(region, *(("A:", "A**:") if "**" in region else ("A:",))):
+        starts_line = position == 0 or region[position - 1] == "\n"
+        if not starts_line and not _BEFORE_A.search(region, max(0, position - 14), position):
+            continue
+        if _NEXT_CHOICE.match(region, position):
+            continue
+        found = _sentence(region, region.find(":", position) + 1, "answer_line")
+        if found is not None:
+            yield found
+
+
+def _line(region: str, start: int, method: str) -> Found | None:
+    limit = min(len(region), start + _LONGEST_PHRASE)
+    end = region.find("\n", start, limit)
+    return _trimmed(region, start, limit if end == -1 else end, method)
+
+
+def _sentence(region: str, start: int, method: str) -> Found | None:
+    """The answer that begins at ``start`` or on the next line with text, up to the end of its sentence."""
+    blank = _BLANK.match(region, start)
+    begin = blank.end() if blank else start
+    limit = min(len(region), begin + _LONGEST_PHRASE)
+    end = _SENTENCE_END.search(region, begin, limit)
+    return _trimmed(region, begin, limit if end is None else end.start(), method)
+
+
+def _trimmed(region: str, start: int, end: int, method: str) -> Found | None:
+    text = region[start:end]
+    stripped = text.strip(_EDGE)
+    if is_placeholder(stripped) or "\\boxed{" in stripped or "\\fbox{" in stripped:
+        return None
+    start += text.find(stripped)
+    return stripped, method, start, start + len(stripped)
+
+
+def last_number(region: str) -> Found | None:
+    """The last number of the text; of "7 or 8" the whole alternative, which is no number."""
+    window = _FIRST_WINDOW
+    end = len(region)
+    while True:
+        start = 0 if window >= end else max(region.rfind(" ", 0, end - window), region.rfind("\n", 0, end - window)) + 1
+        tail = region[start:]
+        if "<<" in tail or "\\" in tail:
+            tail = _NOT_ANSWERS.sub(lambda match: " " * len(match[0]), tail)
+        last: re.Match[str] | None = None
+        for match in NUMERAL.finditer(tail):
+            last = match
+        if last is not None:
+            return _with_alternative(region, start + last.start(), start + last.end())
+        if start == 0:
+            return None
+        window *= 4
+
+
+def _with_alternative(region: str, start: int, end: int) -> Found:
+    lead = max(0, start - _BEFORE)
+    before = region[lead:start]
+    alternative = _ALTERNATIVE.search(before) if "or " in before else None
+    if alternative is not None:
+        start = lead + alternative.start(1)
+    return region[start:end], "last_number", start, end

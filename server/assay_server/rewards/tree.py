@@ -1,0 +1,228 @@
+"""Compiling a reward spec: every mistake is found before the first sample comes."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from assay.sdk import Lane, RewardDefinition, Sample
+from assay.sdk.parameters import bind_parameters
+from assay.sdk.spec import Ensemble, Gate, Leaf, Product, RewardSpec, Route, WeightedSum
+from assay_server.rewards.assessment import Assessment
+from assay_server.rewards.catalogue import Catalogue
+from assay_server.rewards.errors import SpecError, UnknownReward
+from assay_server.rewards.nodes import (
+    Collected,
+    EnsembleNode,
+    GateNode,
+    LeafNode,
+    Node,
+    ProductNode,
+    RouteNode,
+    SumNode,
+)
+
+MAX_DEPTH = 32
+"""Deepest nesting of a spec; a single leaf has depth 1."""
+
+MAX_LEAVES = 1024
+"""Most leaves of a spec."""
+
+_PIN_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledReward:
+    """A reward tree with its names resolved and its parameters bound.
+
+    Attributes:
+        leaves: all leaves in order.
+        pins: ``id@digest`` of every reward in it, distinct, in order; equal pins mean equal behaviour.
+        required_signals: what the trainer must send, sorted.
+    """
+
+    root: Node
+    leaves: tuple[LeafNode, ...]
+    pins: tuple[str, ...]
+    required_signals: tuple[str, ...]
+
+    @property
+    def inline(self) -> bool:
+        """Whether every leaf may run on the loop."""
+        return all(leaf.definition.lane is Lane.INLINE for leaf in self.leaves)
+
+    def evaluate(self, sample: Sample) -> Assessment:
+        """Value, components and evidence of ``sample``.
+
+        Raises:
+            Unscorable: a leaf that counts could not be scored; the message names its component.
+        """
+        root = self.root
+        if type(root) is LeafNode:
+            return _assess_leaf(root, sample)
+        collected = Collected()
+        value, verdict = root.evaluate(sample, collected)
+        return Assessment(
+            value,
+            verdict,
+            collected.components,
+            collected.evidence,
+            collected.constraints,
+            collected.answer_key,
+            tuple(collected.rewards),
+            collected.spans,
+        )
+
+
+def _assess_leaf(leaf: LeafNode, sample: Sample) -> Assessment:
+    score = leaf.score(sample)
+    value, component = float(score.value), leaf.component
+    components = {component: value}
+    if score.components:
+        components.update({f"{component}/{part}": float(number) for part, number in score.components.items()})
+    evidence = {} if score.evidence is None else {component: score.evidence}
+    return Assessment(
+        value, score.verdict, components, evidence, score.constraints, score.answer_key, leaf.spoken, score.spans
+    )
+
+
+def compile_reward(spec: RewardSpec, catalogue: Catalogue, field: str = "reward") -> CompiledReward:
+    """Check ``spec`` and bind it to the rewards of ``catalogue``.
+
+    The verdict of a sum, product or ensemble is that of its first child with a verdict; of a route, that of the
+    chosen child. A gate that opened has the verdict of ``then``, else of the condition; one that stayed shut has
+    that of its condition, else INCORRECT. Leaves behind a shut gate still speak; the routes not taken do not.
+
+    Args:
+        spec: the tree.
+        catalogue: where names are looked up.
+        field: path of ``spec`` in the request, for error messages.
+
+    Raises:
+        SpecError: unknown reward, parameters that do not fit, a component name used twice, a number that is not
+            finite, a node without children, or nesting beyond ``MAX_DEPTH``.
+    """
+    compiler = _Compiler(catalogue)
+    root = compiler.node(spec, field, 1)
+    leaves = tuple(root.leaves(None))
+    return CompiledReward(
+        root=root,
+        leaves=leaves,
+        pins=tuple(dict.fromkeys(leaf.pin for leaf in leaves)),
+        required_signals=tuple(sorted({name for leaf in leaves for name in leaf.definition.required_signals})),
+    )
+
+
+class _Compiler:
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._components: set[str] = set()
+        self._leaves = count(1)
+
+    def node(self, spec: RewardSpec, field: str, depth: int) -> Node:
+        if depth > MAX_DEPTH:
+            raise SpecError(field, f"nested deeper than {MAX_DEPTH}")
+        if isinstance(spec, Leaf):
+            return self._leaf(spec, field)
+        if spec.name:
+            self._take_name(spec.name, f"{field}.name")
+        match spec:
+            case WeightedSum():
+                return self._sum(spec, f"{field}.weighted_sum.terms", depth)
+            case Product():
+                return ProductNode(spec.name, self._all(spec.factors, f"{field}.product.factors", depth))
+            case Gate():
+                return self._gate(spec, f"{field}.gate", depth)
+            case Ensemble():
+                return self._ensemble(spec, f"{field}.ensemble", depth)
+            case Route():
+                return self._route(spec, f"{field}.route", depth)
+
+    def _leaf(self, spec: Leaf, field: str) -> LeafNode:
+        if next(self._leaves) > MAX_LEAVES:
+            raise SpecError(field, f"more than {MAX_LEAVES} rewards in one spec")
+        try:
+            definition = self._catalogue.resolve(spec.id)
+        except UnknownReward as error:
+            raise SpecError(f"{field}.leaf.id", str(error)) from error
+        try:
+            bound = bind_parameters(definition.parameters, spec.params)
+        except ValueError as error:
+            raise SpecError(f"{field}.leaf.params", f"{definition.id}: {error}") from error
+        timeout = spec.execution_timeout
+        if timeout is not None and not 0.0 < timeout < math.inf:
+            raise SpecError(f"{field}.leaf.execution_timeout", f"expected positive seconds, got {timeout}")
+        component = spec.name or spec.id
+        self._take_name(component, f"{field}.name")
+        minimum, maximum = _bounds(definition, bound)
+        return LeafNode(
+            component=component,
+            definition=definition,
+            function=definition.function,
+            bound=bound,
+            minimum=minimum,
+            maximum=maximum,
+            execution_timeout=timeout,
+            pin=f"{definition.id}@{definition.digest}",
+            spoken=(f"{definition.id}@{definition.digest[:_PIN_DIGITS]}",),
+        )
+
+    def _sum(self, spec: WeightedSum, field: str, depth: int) -> SumNode:
+        for index, (weight, _) in enumerate(spec.terms):
+            _finite(weight, f"{field}[{index}].weight")
+        paths = [f"{field}[{index}].reward" for index in range(len(spec.terms))]
+        nodes = self._each([reward for _, reward in spec.terms], paths, field, depth)
+        weights = [float(weight) for weight, _ in spec.terms]
+        return SumNode(spec.name, tuple(zip(weights, nodes, strict=True)))
+
+    def _gate(self, spec: Gate, field: str, depth: int) -> GateNode:
+        _finite(spec.threshold, f"{field}.threshold")
+        _finite(spec.otherwise, f"{field}.otherwise")
+        condition = self.node(spec.condition, f"{field}.condition", depth + 1)
+        then = self.node(spec.then, f"{field}.then", depth + 1)
+        return GateNode(spec.name, condition, then, float(spec.threshold), float(spec.otherwise))
+
+    def _ensemble(self, spec: Ensemble, field: str, depth: int) -> EnsembleNode:
+        _finite(spec.coefficient, f"{field}.coefficient")
+        variance = f"{spec.name or 'ensemble'}/variance"
+        self._take_name(variance, f"{field}.name")
+        members = self._all(spec.members, f"{field}.members", depth)
+        return EnsembleNode(spec.name, members, spec.kind, float(spec.coefficient), variance)
+
+    def _route(self, spec: Route, field: str, depth: int) -> RouteNode:
+        names = sorted(spec.routes)
+        paths = [f"{field}.routes[{name!r}]" for name in names]
+        if not names and spec.fallback is None:
+            raise SpecError(field, "needs at least one route or a fallback")
+        nodes = [self.node(spec.routes[name], path, depth + 1) for name, path in zip(names, paths, strict=True)]
+        fallback = None if spec.fallback is None else self.node(spec.fallback, f"{field}.fallback", depth + 1)
+        return RouteNode(spec.name, dict(zip(names, nodes, strict=True)), fallback)
+
+    def _all(self, specs: Sequence[RewardSpec], field: str, depth: int) -> tuple[Node, ...]:
+        return tuple(self._each(specs, [f"{field}[{index}]" for index in range(len(specs))], field, depth))
+
+    def _each(self, specs: Sequence[RewardSpec], paths: Iterable[str], field: str, depth: int) -> list[Node]:
+        if not specs:
+            raise SpecError(field, "needs at least one reward")
+        return [self.node(spec, path, depth + 1) for spec, path in zip(specs, paths, strict=True)]
+
+    def _take_name(self, name: str, field: str) -> None:
+        if name in self._components:
+            raise SpecError(field, f"the component name {name!r} is used twice; give one of the rewards another name")
+        self._components.add(name)
+
+
+def _bounds(definition: RewardDefinition, bound: dict[str, object]) -> tuple[float, float]:
+    """Declared bounds hold for the default parameters; with others a value need only be finite."""
+    largest = sys.float_info.max
+    if any(bound[parameter.name] != parameter.default for parameter in definition.parameters if not parameter.required):
+        return -largest, largest
+    return max(definition.minimum, -largest), min(definition.maximum, largest)
+
+
+def _finite(value: float, field: str) -> None:
+    if not math.isfinite(value):
+        raise SpecError(field, f"expected a finite number, got {value}")
