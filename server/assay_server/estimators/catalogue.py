@@ -16,13 +16,14 @@ from assay_server.estimators.errors import InputError, UnknownEstimator
 from assay_server.estimators.gigpo import STEP_ESTIMATORS
 from assay_server.estimators.groups import Group, GroupAdvantages, Role
 from assay_server.estimators.results import results_of
+from assay_server.estimators.shaped import SHAPED_ESTIMATORS
 
 _NAMESPACE = "advantage/"
 _DEFAULT_GROUPING = Grouping()
 _DEFAULT_ROLES = frozenset({Role.POLICY})
 
 ESTIMATORS: Mapping[str, EstimatorDefinition] = {
-    definition.id: definition for definition in (*EPISODE_ESTIMATORS, *STEP_ESTIMATORS)
+    definition.id: definition for definition in (*EPISODE_ESTIMATORS, *SHAPED_ESTIMATORS, *STEP_ESTIMATORS)
 }
 """Every estimator by its versioned id."""
 

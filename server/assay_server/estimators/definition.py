@@ -30,11 +30,11 @@ def _no_outputs() -> Mapping[str, Json]:
     return _NO_OUTPUTS
 
 
-class Scope(Enum):
+class Scope(str, Enum):
     """What an advantage depends on: its group alone, or all groups of the batch."""
 
-    GROUP = 2
-    BATCH = 3
+    GROUP = "group"
+    BATCH = "batch"
 
 
 @dataclass(frozen=True, slots=True)

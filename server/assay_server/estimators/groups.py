@@ -124,7 +124,7 @@ class GroupStatistics:
     Attributes:
         reward_std: sample standard deviation (ddof 1); 0 for one member.
         step_hit_ratio: share of steps in step groups larger than one; 0 without steps.
-        step_group_sizes: size -> number of step groups of that size.
+        step_group_size_histogram: size -> number of step groups of that size.
         aliasing_ratio: of the steps that have a state digest, the share in step groups that mix different digests;
             None where no step has one.
     """
@@ -136,7 +136,7 @@ class GroupStatistics:
     reward_max: float
     step_groups: int
     step_hit_ratio: float
-    step_group_sizes: Mapping[int, int]
+    step_group_size_histogram: Mapping[int, int]
     aliasing_ratio: float | None
 
 
