@@ -11,7 +11,7 @@ _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _OPENING = re.compile(r"\\(?:boxed|fbox)\s{0,4}(\{)?")
 _BARE = re.compile(r"[^\s$.,;\\{}][^\s$\\{}]{0,99}")
 _BETWEEN = re.compile(r"(?:\\[\])]|[\s$])*(,|;|(?:, ?)?(?:\\text\s?\{ ?)?(?:and|or)\b ?\}?)(?:\\[\[(]|[\s$])*")
-_LONGEST_BETWEEN = 24
+_LONGEST_JOINT = 40
 _CONTEXT = 160
 _SHORTEST_CONTEXT = 8
 _INSTRUCTION = re.compile(
@@ -22,6 +22,7 @@ _RESTATING = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[^.?!\n]{0,80}([.?!\n]|$)")
+_RESTATED = ("question", "problem", "task", "prompt", "exercise")
 _QUOTES = "\"“'`"
 
 
@@ -32,11 +33,11 @@ def last_box(region: str, prompt: str = "") -> Found | None:
     if last is None:
         return None
     text, method, start, end = last
+    if "}" not in region[max(0, start - _LONGEST_JOINT) : start]:
+        return last
     for before in boxes:
         gap = region[before[3] : start]
-        joint = (
-            _BETWEEN.fullmatch(gap[gap.find("}") + 1 : gap.rfind("\\")]) if len(gap) <= _LONGEST_BETWEEN + 10 else None
-        )
+        joint = _BETWEEN.fullmatch(gap[gap.find("}") + 1 : gap.rfind("\\")]) if len(gap) <= _LONGEST_JOINT else None
         if joint is None:
             break
         text = f"{before[0]}{' or ' if 'or' in joint[1] else ', '}{text}"
@@ -46,10 +47,12 @@ def last_box(region: str, prompt: str = "") -> Found | None:
 
 def boxed_answers(region: str, prompt: str = "") -> Iterator[Found]:
     """Boxes from the last to the first, without placeholders and boxes of the restated question."""
-    limit = len(region)
-    end = limit
+    framed = region.rfind("\\fbox") != -1
+    limit = end = len(region)
     for _ in range(MAX_CANDIDATES):
-        position = max(region.rfind("\\boxed", 0, end), region.rfind("\\fbox", 0, end))
+        position = region.rfind("\\boxed", 0, end)
+        if framed:
+            position = max(position, region.rfind("\\fbox", 0, end))
         if position == -1:
             return
         end = position
@@ -90,9 +93,10 @@ def _restated(region: str, position: int, stop: int, prompt: str) -> bool:
     before = region[max(line, position - _CONTEXT) : position]
     if prompt and len(before.strip()) >= _SHORTEST_CONTEXT and before + region[position:stop] in prompt:
         return True
-    if _INSTRUCTION.search(before):
+    lower = before.lower()
+    if "your" in lower and _INSTRUCTION.search(lower):
         return True
-    cue = _RESTATING.search(before)
+    cue = _RESTATING.search(lower) if any(word in lower for word in _RESTATED) else None
     if cue is None:
         return False
     quoted = sum(cue["after"].count(quote) for quote in _QUOTES) % 2 == 1

@@ -21,8 +21,10 @@ _NOT_A_UNIT = frozenset(
 )
 _ONE_LETTER = frozenset("mgshlLAVWJNKCF")
 _FILLER = frozenset(
-    ("a", "an", "the", "of", "per", "each", "every", "total", "altogether")
-    + ("in", "on", "at", "by", "his", "her", "their", "its")
+    (
+        *("a", "an", "the", "of", "per", "each", "every", "total", "altogether"),
+        *("in", "on", "at", "by", "his", "her", "their", "its"),
+    )
 )
 _SAME = {
     **dict.fromkeys(("dollar", "dollars", "usd", "bucks"), "dollar"),
