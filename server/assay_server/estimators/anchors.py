@@ -33,6 +33,7 @@ _state = attrgetter("state")
 
 Indices: TypeAlias = "npt.NDArray[np.intp]"
 _Encode: TypeAlias = Callable[[int], bytes]
+_Locate: TypeAlias = Callable[[int], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +51,42 @@ class StepGroups:
     group_starts: list[int]
 
 
-def check_grouping(grouping: Grouping) -> None:
-    """Refuse a grouping outside its bounds.
+def declared_grouping(grouping: Grouping, history: int = 0, similarity: float | None = None) -> Grouping:
+    """The grouping that the run and a method's parameters declare together, within its bounds.
+
+    ``history`` means state and history; ``similarity`` means text similarity in order of arrival. They may be given
+    only where the run declares nothing.
 
     Raises:
-        ParameterError: a history that is negative or longer than 64, or a threshold not strictly between 0 and 1.
+        ParameterError: both are given, or one beside the run's own grouping; a history that is negative or longer
+            than 64; a threshold that is not strictly between 0 and 1.
     """
-    if grouping.recipe is AnchorRecipe.STATE_AND_HISTORY and not 0 <= grouping.history_length <= LONGEST_HISTORY:
-        raise ParameterError("history_length", f"expected 0 to {LONGEST_HISTORY}, got {grouping.history_length}")
-    if grouping.recipe is AnchorRecipe.TEXT_SIMILARITY and not 0.0 < grouping.similarity_threshold < 1.0:
-        raise ParameterError(
-            "similarity_threshold", f"expected a number strictly between 0 and 1, got {grouping.similarity_threshold}"
-        )
+    if history and similarity is not None:
+        raise ParameterError("similarity", "similar texts have no history: give either history or similarity")
+    if (history or similarity is not None) and grouping != Grouping():
+        name = "history" if history else "similarity"
+        raise ParameterError(name, f"the run declares the grouping {grouping.recipe.name}: give one or the other")
+    if history:
+        _require_history(history, "history")
+        return Grouping(AnchorRecipe.STATE_AND_HISTORY, history)
+    if similarity is not None:
+        _require_threshold(similarity, "similarity")
+        return Grouping(AnchorRecipe.TEXT_SIMILARITY, 0, similarity, SimilarityOrder.ARRIVAL)
+    if grouping.recipe is AnchorRecipe.STATE_AND_HISTORY:
+        _require_history(grouping.history_length, "history_length")
+    if grouping.recipe is AnchorRecipe.TEXT_SIMILARITY:
+        _require_threshold(grouping.similarity_threshold, "similarity_threshold")
+    return grouping
+
+
+def _require_history(length: int, name: str) -> None:
+    if not 0 <= length <= LONGEST_HISTORY:
+        raise ParameterError(name, f"expected an integer from 0 to {LONGEST_HISTORY}, got {length}")
+
+
+def _require_threshold(threshold: float, name: str) -> None:
+    if not 0.0 < threshold < 1.0:
+        raise ParameterError(name, f"expected a number strictly between 0 and 1, got {threshold}")
 
 
 def group_steps(
@@ -70,6 +95,7 @@ def group_steps(
     bounds: Sequence[int],
     trajectory_starts: Indices,
     grouping: Grouping,
+    locate: _Locate,
 ) -> StepGroups:
     """Step groups of many episode groups.
 
@@ -77,20 +103,21 @@ def group_steps(
         anchors: of all steps, rollout after rollout, group after group.
         bounds: offsets of the groups in ``anchors``; one more than there are groups.
         trajectory_starts: per step, the position of its rollout's first step.
+        locate: path of the step at a position, for messages.
 
     Raises:
         InputError: an anchor lacks what the recipe reads.
     """
     if grouping.recipe is AnchorRecipe.TEXT_SIMILARITY:
-        return _similar(group_ids, _texts(anchors), bounds, grouping)
+        return _similar(group_ids, _texts(anchors, locate), bounds, grouping)
     if grouping.recipe is AnchorRecipe.STATE_AND_HISTORY:
-        return _with_history(group_ids, _states(anchors), bounds, trajectory_starts, grouping.history_length)
+        return _with_history(group_ids, _states(anchors, locate), bounds, trajectory_starts, grouping.history_length)
     if grouping.recipe is AnchorRecipe.STATE_DIGEST:
-        return group_keys(group_ids, "state_digest", _digests(anchors), bounds)
+        return group_keys(group_ids, "state_digest", _digests(anchors, locate), bounds)
     if grouping.recipe is AnchorRecipe.OBSERVATION_AND_INVENTORY:
-        pairs = list(zip(_states(anchors), map(_inventory, anchors), strict=True))
+        pairs = list(zip(_states(anchors, locate), map(_inventory, anchors), strict=True))
         return group_keys(group_ids, "observation_and_inventory", pairs, bounds)
-    return group_keys(group_ids, "observation", _states(anchors), bounds)
+    return group_keys(group_ids, "observation", _states(anchors, locate), bounds)
 
 
 def group_keys(group_ids: Sequence[str], recipe: str, keys: Sequence[Hashable], bounds: Sequence[int]) -> StepGroups:
@@ -190,27 +217,33 @@ def _similar(group_ids: Sequence[str], texts: Sequence[str], bounds: Sequence[in
     )
 
 
-def _states(anchors: Sequence[AnchorState]) -> list[Hashable]:
+def _states(anchors: Sequence[AnchorState], locate: _Locate) -> list[Hashable]:
     structured = list(map(_state, anchors))
     if structured.count(NO_STATE) == len(structured):
         return list(map(_observation, anchors))
-    return [
-        anchor.observation if anchor.state is NO_STATE else canonical_key(anchor.state, f"steps[{place}].anchor.state")
-        for place, anchor in enumerate(anchors)
-    ]
+    return [_state_key(anchor, place, locate) for place, anchor in enumerate(anchors)]
 
 
-def _digests(anchors: Sequence[AnchorState]) -> list[Hashable]:
+def _state_key(anchor: AnchorState, place: int, locate: _Locate) -> str | bytes:
+    if anchor.state is NO_STATE:
+        return anchor.observation
+    try:
+        return canonical_key(anchor.state)
+    except InputError as error:
+        raise InputError(f"{locate(place)}.anchor.state", error.message) from error
+
+
+def _digests(anchors: Sequence[AnchorState], locate: _Locate) -> list[Hashable]:
     digests: list[Hashable] = list(map(_state_digest, anchors))
     if "" in digests:
-        raise InputError(
-            f"steps[{digests.index('')}].anchor.state_digest", "the recipe reads state digests, and this step has none"
-        )
+        where = f"{locate(digests.index(''))}.anchor.state_digest"
+        raise InputError(where, "the grouping reads state digests, and this step has none")
     return digests
 
 
-def _texts(anchors: Sequence[AnchorState]) -> list[str]:
+def _texts(anchors: Sequence[AnchorState], locate: _Locate) -> list[str]:
     for place, anchor in enumerate(anchors):
         if anchor.state is not NO_STATE:
-            raise InputError(f"steps[{place}].anchor.state", "text similarity compares texts, not structured states")
+            where = f"{locate(place)}.anchor.state"
+            raise InputError(where, "text similarity compares texts; this is a structured state")
     return list(map(_observation, anchors))

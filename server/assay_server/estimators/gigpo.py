@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate, chain
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from assay.sdk.spec import AnchorRecipe, Grouping, SimilarityOrder
-from assay_server.estimators.anchors import check_grouping, group_steps
+from assay.sdk.spec import Grouping
+from assay_server.estimators.anchors import declared_grouping, group_steps
 from assay_server.estimators.columns import Columns, member_field
 from assay_server.estimators.definition import (
     Ddof,
@@ -22,7 +22,7 @@ from assay_server.estimators.definition import (
     require_scale,
     step_estimator,
 )
-from assay_server.estimators.errors import InputError, ParameterError
+from assay_server.estimators.errors import InputError
 from assay_server.estimators.groups import Floats, StepRecord
 from assay_server.estimators.partition import Moments, Partition
 from assay_server.estimators.returns import discounted_returns
@@ -60,7 +60,7 @@ def gigpo(
     require(invalid_penalty >= 0.0, "invalid_penalty", "a number >= 0", invalid_penalty)
     require_scale(eps)
     return GiGPO(
-        grouping=_declared(grouping, history, similarity),
+        grouping=declared_grouping(grouping, history, similarity),
         gamma=gamma,
         w=w,
         scaled=norm == "mean_std",
@@ -97,6 +97,7 @@ class GiGPO:
             rows.bounds,
             np.repeat(rows.first_row, rows.counts),
             self.grouping,
+            lambda row: step_field(columns, rows.first_row, row),
         )
         moments = Partition(step_groups.index, len(step_groups.ids)).moments(returns)
         among_steps = moments.deviation / self._divisor(moments)[step_groups.index]
@@ -185,42 +186,27 @@ def step_rows(columns: Columns) -> StepRows:
         raise InputError(member_field(columns.groups, columns.starts, where, "steps"), "expected at least one step")
     steps = list(chain.from_iterable([member.steps for member in members]))
     rewards = np.array([step.reward for step in steps], np.float64)
-    ends = np.cumsum(counts)
+    first_row = np.cumsum(counts) - counts
     if not np.isfinite(rewards).all():
-        _refuse_reward(columns, rewards, ends)
+        row = int(np.argmin(np.isfinite(rewards)))
+        where = step_field(columns, first_row, row)
+        raise InputError(f"{where}.reward", f"expected a finite number, got {rewards[row]}")
     per_group = np.bincount(columns.partition.index, weights=counts, minlength=len(columns.groups)).astype(int)
     return StepRows(
         steps=steps,
         counts=counts,
-        first_row=ends - counts,
+        first_row=first_row,
         bounds=[0, *accumulate(per_group.tolist())],
         rewards=rewards,
         invalid=1.0 - np.array([step.action_valid for step in steps], np.float64),
     )
 
 
-def _refuse_reward(columns: Columns, rewards: Floats, ends: npt.NDArray[np.intp]) -> None:
-    row = int(np.argmin(np.isfinite(rewards)))
-    member = int(np.searchsorted(ends, row, side="right"))
-    step = row - (int(ends[member - 1]) if member else 0)
-    where = member_field(columns.groups, columns.starts, int(columns.counted[member]), f"steps[{step}].reward")
-    raise InputError(where, f"expected a finite number, got {rewards[row]}")
-
-
-def _declared(grouping: Grouping, history: int, similarity: float | None) -> Grouping:
-    """The grouping that the parameters and the run declare together."""
-    require(history >= 0, "history", "an integer >= 0", history)
-    if history and similarity is not None:
-        raise ParameterError("similarity", "similar texts have no history: give either history or similarity")
-    named = "history" if history else "similarity"
-    if (history or similarity is not None) and grouping != Grouping():
-        raise ParameterError(named, f"the run declares the grouping {grouping.recipe.name}; give one or the other")
-    if history:
-        grouping = replace(grouping, recipe=AnchorRecipe.STATE_AND_HISTORY, history_length=history)
-    if similarity is not None:
-        grouping = Grouping(AnchorRecipe.TEXT_SIMILARITY, 0, similarity, SimilarityOrder.ARRIVAL)
-    check_grouping(grouping)
-    return grouping
+def step_field(columns: Columns, first_row: npt.NDArray[np.intp], row: int) -> str:
+    """Path of a step in the groups as they were given."""
+    member = int(np.searchsorted(first_row, row, side="right")) - 1
+    position = int(columns.counted[member])
+    return member_field(columns.groups, columns.starts, position, f"steps[{row - int(first_row[member])}]")
 
 
 STEP_ESTIMATORS = (gigpo,)

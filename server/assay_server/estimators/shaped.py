@@ -14,6 +14,7 @@ from assay_server.estimators.groups import Floats, MemberOutcome, Role
 from assay_server.estimators.partition import Partition
 
 _OPMD = "Group-Relative REINFORCE Is Secretly an Off-Policy Algorithm"
+_MOST_VIRTUAL = 1_000
 _LONE = "Lone member: 0, or its reward with singleton=raw."
 
 
@@ -106,8 +107,6 @@ def positive_amplification(
 
 
 SHAPED_ESTIMATORS = (greedy_baseline, opmd, asymre, negative_enhanced, positive_amplification)
-
-_MOST_VIRTUAL = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

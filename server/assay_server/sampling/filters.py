@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import Literal, TypeAlias
 
 from assay.sdk.parameters import parameters_of
@@ -31,6 +32,13 @@ class RewardSummary:
     mean: float
     minimum: float
     maximum: float
+
+    @classmethod
+    def of(cls, rewards: Sequence[float]) -> RewardSummary:
+        """Summary of bare rewards; zeros where there are none."""
+        if not rewards:
+            return cls(0, 0.0, 0.0, 0.0)
+        return cls(len(rewards), fsum(rewards) / len(rewards), min(rewards), max(rewards))
 
 
 Rule: TypeAlias = Callable[[RewardSummary], str]

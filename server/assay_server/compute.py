@@ -1,0 +1,89 @@
+"""Any pure method by its id: ``{"id", "params", "inputs"}`` in, ``{"id", "outputs"}`` or ``{"id", "error"}`` out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+from assay.sdk.samples import Json
+from assay_server.estimators import computations as estimator_computations
+from assay_server.estimators.case_values import Computation, mapping, text
+from assay_server.estimators.errors import InputError, ParameterError, UnknownMethod
+from assay_server.sampling import computations as sampling_computations
+
+
+class _Code(IntEnum):
+    INVALID_ARGUMENT = 3
+    NOT_FOUND = 5
+
+
+COMPUTATIONS: Mapping[str, Computation] = {
+    **estimator_computations.COMPUTATIONS,
+    **sampling_computations.COMPUTATIONS,
+}
+"""Every computation by its versioned id."""
+
+
+class UnknownComputation(UnknownMethod):
+    """No computation has this id."""
+
+    kind = "computation"
+
+
+def compute(case: Mapping[str, Json]) -> dict[str, Json]:
+    """Compute one case; what cannot be computed is answered with an error, never raised.
+
+    Args:
+        case: ``id`` with or without its version, ``params`` (defaults where left out), ``inputs``. Other keys are
+            ignored.
+
+    Returns:
+        The id as given with ``outputs``, or with ``error``: ``code`` 3 (bad input) or 5 (no such id), ``message`` and
+        ``details`` as in google.rpc.Status.
+    """
+    given_id = case.get("id")
+    try:
+        function = find_computation(text(given_id, "id"))
+        params = mapping(case.get("params", {}), "params")
+        outputs = function(params, mapping(case.get("inputs", {}), "inputs"))
+    except UnknownMethod as error:
+        return {"id": given_id, "error": _unknown(error)}
+    except ParameterError as error:
+        return {"id": given_id, "error": _refused(f"params.{error.field}", error.message)}
+    except InputError as error:
+        return {"id": given_id, "error": _refused(error.field, error.message)}
+    return {"id": given_id, "outputs": outputs}
+
+
+def find_computation(id: str) -> Computation:
+    """A computation by id; without a version the newest.
+
+    Raises:
+        UnknownComputation: no such id; carries the nearest ones.
+    """
+    if id in COMPUTATIONS:
+        return COMPUTATIONS[id]
+    versions = [known for known in COMPUTATIONS if known.rpartition("-v")[0] == id]
+    if not versions:
+        raise UnknownComputation(id, COMPUTATIONS)
+    return COMPUTATIONS[max(versions, key=lambda known: int(known.rpartition("-v")[2]))]
+
+
+def _refused(field: str, message: str) -> dict[str, Json]:
+    violation: Json = {"field": field, "description": message}
+    bad_request: Json = {"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [violation]}
+    return _error(_Code.INVALID_ARGUMENT, f"{field}: {message}", "INVALID_INPUT", {}, bad_request)
+
+
+def _unknown(error: UnknownMethod) -> dict[str, Json]:
+    return _error(_Code.NOT_FOUND, str(error), "UNKNOWN_COMPUTATION", {"nearest": ", ".join(error.nearest)})
+
+
+def _error(code: _Code, message: str, reason: str, metadata: dict[str, Json], *more: Json) -> dict[str, Json]:
+    info: Json = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": reason,
+        "domain": "assay",
+        "metadata": {"retryable": "false", **metadata},
+    }
+    return {"code": int(code), "message": message, "details": [info, *more]}
