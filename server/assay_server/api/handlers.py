@@ -1,0 +1,158 @@
+"""How a gRPC method is served: raw bytes in, raw bytes out, one place for errors, callers and admission.
+
+Handlers parse requests themselves, so that a frame that cannot be decoded is INVALID_ARGUMENT and an exception's text
+never becomes a status.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
+
+import grpc
+import structlog
+from google.protobuf import message
+
+from assay_server.api.principals import Authenticator, Principal
+from assay_server.metrics import Metrics
+from assay_server.pipeline.failures import Code, Failure, failure_of, internal
+
+if TYPE_CHECKING:
+    Context = grpc.aio.ServicerContext[bytes, bytes]
+else:
+    Context = grpc.aio.ServicerContext
+
+M = TypeVar("M", bound=message.Message)
+
+Unary = Callable[[Principal, bytes], Awaitable[message.Message]]
+ServerStream = Callable[[Principal, bytes], AsyncIterator[message.Message]]
+BidiStream = Callable[[Principal, "Context"], Awaitable[None]]
+
+_log = structlog.get_logger(__name__)
+_CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def parse(request: type[M], data: bytes) -> M:
+    """The request in these bytes.
+
+    Raises:
+        Failure: INVALID_ARGUMENT.
+    """
+    try:
+        return request.FromString(data)
+    except message.DecodeError:
+        text = f"the bytes are not a {request.DESCRIPTOR.full_name} (damaged, or text that is not UTF-8)"
+        raise Failure(Code.INVALID_ARGUMENT, "UNDECODABLE", text) from None
+
+
+class Admission:
+    """At most so many calls at work; more are refused at once."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._active = 0
+
+    def __enter__(self) -> None:
+        if self._active >= self._limit:
+            text = f"{self._limit} calls are at work already"
+            raise Failure(Code.RESOURCE_EXHAUSTED, "OVERLOADED", text, retry_after=0.25)
+        self._active += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._active -= 1
+
+
+class Door:
+    """Wraps methods into gRPC handlers."""
+
+    def __init__(self, authenticator: Authenticator, metrics: Metrics, unary: Admission, streams: Admission) -> None:
+        self._authenticator = authenticator
+        self._metrics = metrics
+        self._unary = unary
+        self._streams = streams
+
+    def unary(self, method: str, function: Unary) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """A unary method."""
+
+        async def serve(data: bytes, context: Context) -> bytes:
+            with _Call(self._metrics, method) as call:
+                try:
+                    principal = self._principal(context)
+                    with self._unary:
+                        return (await function(principal, data)).SerializeToString()
+                except Exception as error:  # noqa: BLE001 - the boundary: every error becomes a status
+                    await call.abort(context, error)
+
+        return grpc.unary_unary_rpc_method_handler(serve)
+
+    def server_stream(self, method: str, function: ServerStream) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """A method that answers with a stream."""
+
+        async def serve(data: bytes, context: Context) -> None:
+            with _Call(self._metrics, method) as call:
+                try:
+                    principal = self._principal(context)
+                    with self._streams:
+                        async for response in function(principal, data):
+                            await context.write(response.SerializeToString())
+                except Exception as error:  # noqa: BLE001 - the boundary: every error becomes a status
+                    await call.abort(context, error)
+
+        return grpc.unary_stream_rpc_method_handler(serve)
+
+    def bidi_stream(self, method: str, function: BidiStream) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """A method with streams both ways, which reads and writes its context itself."""
+
+        async def serve(_: AsyncIterator[bytes], context: Context) -> None:
+            with _Call(self._metrics, method) as call:
+                try:
+                    principal = self._principal(context)
+                    with self._streams:
+                        await function(principal, context)
+                except Exception as error:  # noqa: BLE001 - the boundary: every error becomes a status
+                    await call.abort(context, error)
+
+        return grpc.stream_stream_rpc_method_handler(serve)
+
+    def _principal(self, context: Context) -> Principal:
+        metadata = context.invocation_metadata() or ()
+        authorization = next((value for name, value in metadata if name == "authorization"), "")
+        return self._authenticator.principal(authorization if isinstance(authorization, str) else "")
+
+
+class _Call:
+    """Counts one call."""
+
+    def __init__(self, metrics: Metrics, method: str) -> None:
+        self._metrics = metrics
+        service, name = method.strip("/").split("/")
+        self._labels = (service, name)
+        self._code = "OK"
+        self._started = time.monotonic()
+        metrics.rpcs_started.labels(*self._labels).inc()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        code = "CANCELLED" if kind is not None and self._code == "OK" else self._code
+        self._metrics.rpcs_handled.labels(*self._labels, code).inc()
+        self._metrics.rpc_seconds.labels(*self._labels).observe(time.monotonic() - self._started)
+
+    async def abort(self, context: Context, error: Exception) -> NoReturn:
+        """End the call with the status that the error means."""
+        failure = failure_of(error)
+        if failure is None:
+            _log.error("call failed", method="/".join(self._labels), exc_info=error)
+            failure = internal()
+        self._code = failure.code.name
+        await abort(context, failure)
+
+
+async def abort(context: Context, failure: Failure) -> NoReturn:
+    """End a call with a failure, details included."""
+    details = failure.to_status().SerializeToString()
+    trailing = (("grpc-status-details-bin", details),)
+    await context.abort(_CODES[failure.code], failure.message, trailing)
+    raise AssertionError("abort raises")

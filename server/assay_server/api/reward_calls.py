@@ -1,0 +1,140 @@
+"""RewardService's unary and server-streaming calls."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+
+from assay.sdk import Lane, RewardDefinition
+from assay.v1 import reward_service_pb2 as wire
+from assay.v1 import rollout_pb2, run_service_pb2
+
+from assay_server.api.handlers import parse
+from assay_server.api.principals import Principal
+from assay_server.pipeline.assembly import assemble
+from assay_server.pipeline.failures import Failure, invalid_field
+from assay_server.pipeline.intake import check_rollout
+from assay_server.pipeline.results import failed_result
+from assay_server.pipeline.runs import Runs
+from assay_server.pipeline.scoring import score_rollout
+from assay_server.pipeline.specs import compile_reward_message
+from assay_server.rewards.tree import CompiledReward
+from assay_server.store.protocol import StoredRollout
+
+MAX_ROLLOUTS = 1024
+_SLICE = 32
+_LANES = {
+    Lane.INLINE: wire.LANE_INLINE,
+    Lane.CPU: wire.LANE_CPU,
+    Lane.IO: wire.LANE_IO,
+    Lane.SANDBOX: wire.LANE_SANDBOX,
+}
+
+
+class RewardCalls:
+    """Score, Rescore, ListRewards."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+
+    async def score(self, principal: Principal, data: bytes) -> wire.ScoreResponse:
+        """Score a batch and wait; nothing is stored."""
+        received = time.monotonic()
+        request = parse(wire.ScoreRequest, data)
+        if len(request.rollouts) > MAX_ROLLOUTS:
+            raise invalid_field("rollouts", f"{len(request.rollouts)} in a request; at most {MAX_ROLLOUTS}")
+        reward, truncated = await self._reward(principal, request)
+        results: list[rollout_pb2.SampleResult] = []
+        digests = [rollout.task_digest for rollout in request.rollouts if rollout.task_digest]
+        await self._runs.tasks.load(principal.tenant, digests)
+        for position, rollout in enumerate(request.rollouts):
+            results.append(self._score_one(principal.tenant, rollout, reward, truncated, received))
+            if position % _SLICE == _SLICE - 1:
+                await asyncio.sleep(0)
+        return wire.ScoreResponse(results=results)
+
+    async def _reward(self, principal: Principal, request: wire.ScoreRequest) -> tuple[CompiledReward, int]:
+        if request.WhichOneof("spec") == "run_id":
+            run = await self._runs.live(principal.tenant, request.run_id, 0)
+            return run.spec.reward, run.spec.message.groups.truncated
+        reward = compile_reward_message(request.reward, self._runs.catalogue, "reward")
+        return reward, run_service_pb2.TRUNCATED_POLICY_SCORE
+
+    def _score_one(
+        self, tenant: str, rollout: rollout_pb2.Rollout, reward: CompiledReward, truncated: int, received: float
+    ) -> rollout_pb2.SampleResult:
+        try:
+            check_rollout(rollout)
+            if rollout.state == rollout_pb2.ROLLOUT_STATE_IN_PROGRESS:
+                raise invalid_field("state", "a rollout in progress cannot be scored")
+            task = self._runs.tasks.get(tenant, rollout.task_digest) if rollout.task_digest else None
+        except Failure as failure:
+            return failed_result(rollout.rollout_id, rollout.group_id, failure)
+        return score_rollout(rollout, task, reward, truncated, received, time.monotonic)
+
+    async def rescore(self, principal: Principal, data: bytes) -> AsyncIterator[wire.RescoreResponse]:
+        """Score what is held again, with another reward."""
+        request = parse(wire.RescoreRequest, data)
+        record = await self._runs.record(principal.tenant, request.run_id)
+        reward = compile_reward_message(request.reward, self._runs.catalogue, "reward")
+        page: list[StoredRollout] = []
+        if request.rollout_ids:
+            found = list(await self._runs.store.read_rollouts(record.key, list(request.rollout_ids)))
+            page = [stored for stored in found if stored is not None]
+            if len(page) < len(found):
+                missing = request.rollout_ids[found.index(None)]
+                raise invalid_field("rollout_ids", f"rollout {missing!r} is not held")
+            yield await self._rescored(principal.tenant, page, reward)
+            return
+        async for stored in self._runs.store.scan_rollouts(record.key):
+            page.append(stored)
+            if len(page) == _SLICE:
+                yield await self._rescored(principal.tenant, page, reward)
+                page = []
+        if page:
+            yield await self._rescored(principal.tenant, page, reward)
+
+    async def _rescored(
+        self, tenant: str, page: Sequence[StoredRollout], reward: CompiledReward
+    ) -> wire.RescoreResponse:
+        response = wire.RescoreResponse()
+        rollouts = [assemble(stored) for stored in page]
+        await self._runs.tasks.load(tenant, [rollout.task_digest for rollout in rollouts if rollout.task_digest])
+        now = time.monotonic()
+        for stored, rollout in zip(page, rollouts, strict=True):
+            if stored.result is None:
+                continue
+            before = rollout_pb2.SampleResult.FromString(stored.result)
+            after = self._score_one(tenant, rollout, reward, run_service_pb2.TRUNCATED_POLICY_SCORE, now)
+            response.results.add(before=before, after=after)
+        await asyncio.sleep(0)
+        return response
+
+    async def list_rewards(self, _: Principal, data: bytes) -> wire.ListRewardsResponse:
+        """What can be named in a reward spec."""
+        prefix = parse(wire.ListRewardsRequest, data).prefix
+        listed = [definition for definition in self._runs.catalogue.definitions() if definition.id.startswith(prefix)]
+        return wire.ListRewardsResponse(rewards=[_info(definition) for definition in listed])
+
+
+def _info(definition: RewardDefinition) -> wire.RewardInfo:
+    properties = {parameter.name: dict(parameter.schema) for parameter in definition.parameters}
+    required = [parameter.name for parameter in definition.parameters if parameter.required]
+    schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    return wire.RewardInfo(
+        id=definition.id,
+        digest=definition.digest,
+        summary=definition.doc.split("\n", 1)[0],
+        doc=definition.doc,
+        params_schema_json=json.dumps(schema, sort_keys=True),
+        min=definition.minimum,
+        max=definition.maximum,
+        binary=definition.binary,
+        lane=_LANES[definition.lane],
+        required_signals=definition.required_signals,
+        reference_keys=definition.reference_keys,
+        source=definition.source,
+        deterministic=definition.deterministic,
+    )

@@ -1,0 +1,144 @@
+"""StreamRollouts: one consumer of one run over one stream."""
+
+from __future__ import annotations
+
+import asyncio
+
+from assay.v1 import reward_service_pb2 as wire
+from assay.v1 import run_service_pb2
+
+from assay_server.api.handlers import Context, parse
+from assay_server.api.principals import Principal
+from assay_server.config import Settings
+from assay_server.metrics import Metrics
+from assay_server.pipeline.failures import Code, Failure, invalid_field
+from assay_server.pipeline.intake import MAX_ID_CHARACTERS, MAX_ROLLOUT_BYTES
+from assay_server.pipeline.live_run import LiveRun
+from assay_server.pipeline.runs import Runs
+from assay_server.pipeline.senders import Sender
+from assay_server.version import VERSION
+
+MAX_BATCH_ROLLOUTS = 256
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+
+class RolloutStreams:
+    """Serves StreamRollouts."""
+
+    def __init__(self, runs: Runs, settings: Settings, metrics: Metrics) -> None:
+        self._runs = runs
+        self._settings = settings
+        self._metrics = metrics
+
+    async def serve(self, principal: Principal, context: Context) -> None:
+        """Join the run, then read and write until either side ends."""
+        request = await _open_request(context)
+        run = await self._runs.live(principal.tenant, request.run_id, request.generation)
+        limit = min(request.max_in_flight or self._settings.max_in_flight, self._settings.max_in_flight)
+        sender, acked, last = await run.consumers.attach(
+            request.consumer, _receivers(run, request), request.resume_after, limit
+        )
+        self._metrics.streams.inc()
+        reader: asyncio.Task[None] | None = None
+        try:
+            await context.write(_opened(run, limit, acked, last).SerializeToString())
+            reader = asyncio.create_task(_read(run, sender, context), name=f"reader of {request.consumer}")
+            while frames := await sender.outlet.next_frames():
+                for frame in frames:
+                    await context.write(frame)
+        finally:
+            run.consumers.detach(sender)
+            self._metrics.streams.dec()
+            if reader is not None:
+                reader.cancel()
+                await asyncio.gather(reader, return_exceptions=True)
+
+
+async def _open_request(context: Context) -> wire.Open:
+    data = await context.read()
+    if not isinstance(data, bytes):
+        raise invalid_field("open", "the first request of a stream must be open; there was none")
+    request = parse(wire.StreamRolloutsRequest, data)
+    if request.WhichOneof("request") != "open":
+        raise invalid_field("open", f"the first request of a stream must be open, not {request.WhichOneof('request')}")
+    if not request.open.run_id:
+        raise invalid_field("open.run_id", "must be given")
+    if not 0 < len(request.open.consumer) <= MAX_ID_CHARACTERS or not request.open.consumer.isprintable():
+        raise invalid_field("open.consumer", f"expected 1 to {MAX_ID_CHARACTERS} printable characters")
+    for name in ("generation", "resume_after", "max_in_flight"):
+        if getattr(request.open, name) < 0:
+            raise invalid_field(f"open.{name}", "must not be negative")
+    return request.open
+
+
+def _receivers(run: LiveRun, request: wire.Open) -> tuple[str, ...] | None:
+    """Who gets the results of what this stream sends; None = every consumer of the run."""
+    mode = request.delivery or run.spec.message.delivery or run_service_pb2.DELIVERY_MODE_SENDER
+    if mode == run_service_pb2.DELIVERY_MODE_ALL:
+        return None
+    if mode == run_service_pb2.DELIVERY_MODE_SENDER:
+        return (request.consumer,)
+    deliver_to = request.deliver_to or run.spec.message.deliver_to
+    if not deliver_to:
+        raise invalid_field("open.deliver_to", "must name a consumer where delivery is CONSUMER")
+    return (deliver_to,)
+
+
+def _opened(run: LiveRun, limit: int, acked: int, last: int) -> wire.StreamRolloutsResponse:
+    opened = wire.Opened(
+        run_id=run.record.run_id,
+        generation=run.record.generation,
+        max_in_flight=limit,
+        max_batch_rollouts=MAX_BATCH_ROLLOUTS,
+        max_rollout_bytes=MAX_ROLLOUT_BYTES,
+        max_message_bytes=MAX_MESSAGE_BYTES,
+        required_signals=run.spec.required_signals,
+        last_acked=acked,
+        last_sequence=last,
+        server_version=VERSION,
+    )
+    return wire.StreamRolloutsResponse(opened=opened)
+
+
+async def _read(run: LiveRun, sender: Sender, context: Context) -> None:
+    """Take requests until the client ends its side; then everything it is owed is sent and the stream ends."""
+    try:
+        while isinstance(data := await context.read(), bytes):  # else it is the end of the stream
+            await _handle(run, sender, parse(wire.StreamRolloutsRequest, data))
+            await sender.outlet.room()
+    except Failure as failure:
+        sender.outlet.fail(failure)
+        return
+    await run.settle()
+    sender.outlet.close(wire.Closing())
+
+
+async def _handle(run: LiveRun, sender: Sender, request: wire.StreamRolloutsRequest) -> None:
+    match request.WhichOneof("request"):
+        case "rollouts":
+            rollouts = request.rollouts.rollouts
+            if len(rollouts) > MAX_BATCH_ROLLOUTS:
+                raise invalid_field("rollouts", f"{len(rollouts)} in a batch; at most {MAX_BATCH_ROLLOUTS}")
+            _refuse_overdraft(sender, request)
+            run.submit(sender, request)
+        case "ack":
+            await run.consumers.acknowledge(sender, request.ack.sequence)
+        case "open":
+            raise invalid_field("open", "the stream is open already")
+        case None:
+            raise invalid_field("request", "is empty, or of a kind this server does not know")
+        case _:
+            run.submit(sender, request)
+
+
+def _refuse_overdraft(sender: Sender, request: wire.StreamRolloutsRequest) -> None:
+    """Answer what goes beyond the stream's credit at once; it was not taken over."""
+    rollouts = request.rollouts.rollouts
+    surplus = sender.in_flight + len(rollouts) - sender.max_in_flight
+    if surplus <= 0:
+        return
+    text = f"the stream may have {sender.max_in_flight} rollouts in flight; wait for Credit"
+    failure = Failure(Code.RESOURCE_EXHAUSTED, "CREDIT_EXCEEDED", text, retry_after=0.1)
+    for rollout in rollouts[len(rollouts) - min(surplus, len(rollouts)) :]:
+        sender.refuse(rollout.rollout_id, rollout.group_id, failure)
+    del rollouts[len(rollouts) - min(surplus, len(rollouts)) :]

@@ -1,0 +1,58 @@
+"""The server's settings: command line over environment (``ASSAY_*``) over these defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def state_directory() -> Path:
+    """Where a user's server keeps its data."""
+    return Path.home() / ".local" / "state" / "assay"
+
+
+def config_directory() -> Path:
+    """Where the token lies that the local client reads."""
+    return Path.home() / ".config" / "assay"
+
+
+def _default_store() -> str:
+    return f"sqlite:{state_directory() / 'assay.db'}"
+
+
+def _default_token_file() -> Path:
+    return config_directory() / "token"
+
+
+class Settings(BaseSettings):
+    """Everything an operator may decide."""
+
+    model_config = SettingsConfigDict(env_prefix="ASSAY_", extra="ignore")
+
+    listen: str = "127.0.0.1:50051"
+    """Address of the gRPC door; ``unix:PATH`` works too."""
+
+    http_listen: str = "127.0.0.1:8080"
+    """Address of probes and metrics; empty = none."""
+
+    store: str = Field(default_factory=_default_store)
+    """``sqlite:PATH`` or ``memory:``."""
+
+    token_file: Path | None = Field(default_factory=_default_token_file)
+    """The bearer token, in a file only its owner can read; made where there is none. None = no authentication."""
+
+    max_in_flight: int = Field(default=1024, ge=1, le=65_536)
+    """Rollouts a stream may have queued or scoring."""
+
+    max_streams: int = Field(default=1024, ge=1)
+    """Open rollout streams of the process."""
+
+    max_unary: int = Field(default=256, ge=1)
+    """Unary calls at work at a time; more are refused with a retry hint."""
+
+    drain_seconds: float = Field(default=20.0, ge=0.0)
+    """How long in-flight work may take to finish after SIGTERM."""
+
+    log_level: str = "info"

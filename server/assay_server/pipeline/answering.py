@@ -1,0 +1,91 @@
+"""Answers of one run on their way from the reward to the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assay.v1 import rollout_pb2
+
+from assay_server.pipeline.context import RunContext
+from assay_server.pipeline.failures import Failure
+from assay_server.pipeline.groups import GroupDesk, HeldMember
+from assay_server.pipeline.results import failed_result
+from assay_server.pipeline.scoring import score_rollout
+from assay_server.pipeline.senders import Sender
+from assay_server.store.protocol import ResultItem
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A rollout's answer; ``sender`` is None where no stream waits for the slot."""
+
+    item: ResultItem
+    held: HeldMember
+    group_id: str
+    sender: Sender | None
+    verdict: str
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """Who gets it."""
+        return self.held.consumers
+
+
+class Answering:
+    """Makes answers: by the run's reward, or by a failure."""
+
+    def __init__(self, context: RunContext, desk: GroupDesk) -> None:
+        self._context = context
+        self._desk = desk
+
+    async def load_tasks(self, rollouts: Sequence[rollout_pb2.Rollout]) -> None:
+        """Have the tasks of these rollouts at hand."""
+        digests = [rollout.task_digest for rollout in rollouts if rollout.task_digest]
+        if digests:
+            await self._context.tasks.load(self._context.key.tenant, digests)
+
+    def score(
+        self, rollout: rollout_pb2.Rollout, receivers: tuple[str, ...], sender: Sender | None, received: float
+    ) -> Answer:
+        """The answer to a complete rollout whose task is at hand."""
+        context = self._context
+        try:
+            digest = rollout.task_digest
+            task = context.tasks.get(context.key.tenant, digest) if digest else None
+        except Failure as failure:
+            return self.fail(rollout, failure, receivers, sender)
+        policy = context.spec.message.groups.truncated
+        result = score_rollout(rollout, task, context.spec.reward, policy, received, time.monotonic)
+        return self._answer(rollout, result, receivers, sender)
+
+    def fail(
+        self, rollout: rollout_pb2.Rollout, failure: Failure, receivers: tuple[str, ...], sender: Sender | None
+    ) -> Answer:
+        """The answer to a rollout that is not to be scored."""
+        result = failed_result(rollout.rollout_id, rollout.group_id, failure)
+        return self._answer(rollout, result, receivers, sender)
+
+    def _answer(
+        self,
+        rollout: rollout_pb2.Rollout,
+        result: rollout_pb2.SampleResult,
+        receivers: tuple[str, ...],
+        sender: Sender | None,
+    ) -> Answer:
+        score = result.score if result.HasField("score") else None
+        return Answer(
+            item=ResultItem(rollout.rollout_id, result.SerializeToString()),
+            held=self._desk.member(rollout, score, receivers),
+            group_id=rollout.group_id,
+            sender=sender,
+            verdict="not_scored" if score is None else _VERDICTS[score.verdict],
+        )
+
+
+_VERDICTS = {
+    rollout_pb2.VERDICT_UNSPECIFIED: "unspecified",
+    rollout_pb2.VERDICT_CORRECT: "correct",
+    rollout_pb2.VERDICT_INCORRECT: "incorrect",
+}

@@ -1,0 +1,194 @@
+"""The completion loop of a run: stores answers, finishes groups, advances barriers, in the order answers come."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from assay.v1 import reward_service_pb2 as wire
+from assay.v1 import rollout_pb2
+
+from assay_server.estimators import Scope
+from assay_server.pipeline.answering import Answer
+from assay_server.pipeline.batches import BatchDesk
+from assay_server.pipeline.consumers import Consumers
+from assay_server.pipeline.context import RunContext
+from assay_server.pipeline.groups import FinishedResult, GroupDesk, HeldMember
+from assay_server.pipeline.senders import Sender
+from assay_server.store.protocol import GroupRecord, GroupState, OutboxKind, StaleGeneration
+
+_MAX_ANSWERS = 512
+
+
+class Completion:
+    """What happens to a rollout once its answer is known."""
+
+    def __init__(
+        self,
+        context: RunContext,
+        desk: GroupDesk,
+        batches: BatchDesk,
+        consumers: Consumers,
+        on_quiet: Callable[[], None],
+    ) -> None:
+        self._context = context
+        self._desk = desk
+        self._batches = batches
+        self._consumers = consumers
+        self._on_quiet = on_quiet
+        self._answers: deque[Answer] = deque()
+        self._due: deque[GroupRecord] = deque()
+        self._advance = False
+        self._wake = asyncio.Event()
+
+    def answered(self, answer: Answer) -> None:
+        """Queue an answer."""
+        self._answers.append(answer)
+        self._wake.set()
+
+    def due(self, record: GroupRecord) -> None:
+        """Queue a group that is ready or aborted."""
+        self._due.append(record)
+        self._wake.set()
+
+    def look_at_barriers(self) -> None:
+        """A barrier came, or what barriers count changed."""
+        self._advance = True
+        self._wake.set()
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is queued."""
+        return bool(self._answers or self._due or self._advance)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            if not self.pending:
+                self._wake.clear()
+                self._on_quiet()
+                await self._wait()
+            self._context.load.busy += 1
+            try:
+                await self._work()
+            except StaleGeneration:
+                self._consumers.close_streams(wire.CLOSING_REASON_FENCED)
+            finally:
+                self._context.load.busy -= 1
+
+    async def _wait(self) -> None:
+        deadline = self._desk.next_deadline()
+        timeout = None if deadline is None else max(0.0, deadline - time.time())
+        try:
+            await asyncio.wait_for(self._wake.wait(), timeout)
+        except (TimeoutError, asyncio.TimeoutError):  # one class since Python 3.11
+            self._advance = True
+
+    async def _work(self) -> None:
+        answers = [self._answers.popleft() for _ in range(min(_MAX_ANSWERS, len(self._answers)))]
+        due = list(self._due)
+        self._due.clear()
+        self._advance = False
+        if answers:
+            due.extend(await self._store_answers(answers))
+        for group_id in self._desk.overdue(time.time()):
+            due.extend(await self._cut(group_id))
+        await self._finish(due)
+        if self._batches.waits:
+            for group_id in self._desk.stragglers(self._batches.waiting_rollouts):
+                await self._finish(await self._cut(group_id))
+            await self._batches.advance()
+
+    # ------------------------------------------------------------ answers
+
+    async def _store_answers(self, answers: Sequence[Answer]) -> list[GroupRecord]:
+        context = self._context
+        items = [answer.item for answer in answers]
+        outcome = await context.persist(lambda: context.store.complete_rollouts(context.key, items))
+        stored = [answer for answer, first in zip(answers, outcome.stored, strict=True) if first]
+        for answer in stored:
+            if answer.group_id:
+                self._desk.hold(answer.group_id, answer.held)
+        entries = [(answer.receivers, answer.item.payload) for answer in stored]
+        self._consumers.push(OutboxKind.SAMPLE, entries, outcome.sequences)
+        context.load.unanswered -= len(answers)
+        self._count(stored)
+        self._free_slots(answers)
+        return [await self._ready_record(group_id) for group_id in outcome.ready]
+
+    async def _ready_record(self, group_id: str) -> GroupRecord:
+        regular = self._desk.regular_record(group_id)
+        if regular is not None:
+            return regular
+        context = self._context
+        record = await context.persist(lambda: context.store.get_group(context.key, group_id))
+        assert record is not None, "the store has just told of this group"
+        return record
+
+    def _free_slots(self, answers: Sequence[Answer]) -> None:
+        freed: dict[int, tuple[Sender, int]] = {}
+        for answer in answers:
+            if answer.sender is not None:
+                sender, count = freed.get(id(answer.sender), (answer.sender, 0))
+                freed[id(sender)] = (sender, count + 1)
+        for sender, count in freed.values():
+            self._consumers.free_slots(sender, count)
+
+    def _count(self, answers: Sequence[Answer]) -> None:
+        counts: dict[str, int] = {}
+        for answer in answers:
+            counts[answer.verdict] = counts.get(answer.verdict, 0) + 1
+        for verdict, count in counts.items():
+            self._context.metrics.answered.labels(verdict).inc(count)
+
+    # ------------------------------------------------------------ groups
+
+    async def _cut(self, group_id: str) -> list[GroupRecord]:
+        context = self._context
+        record = await context.persist(lambda: context.store.cut_group(context.key, group_id))
+        if record is None:
+            self._desk.forget(group_id)
+            return []
+        self._desk.mark_irregular(group_id)
+        return [record]
+
+    async def _finish(self, records: Sequence[GroupRecord]) -> None:
+        if not records:
+            return
+        ready = [record for record in records if record.state is GroupState.READY]
+        members = [await self._members(record) for record in ready]
+        finished = await self._desk.finish(list(zip(ready, members, strict=True)))
+        for record in records:
+            if record.state is GroupState.ABORTED:
+                finished.append(self._desk.aborted(record.group_id, await self._stored_members(record)))
+        await self._store_groups(finished)
+
+    async def _members(self, record: GroupRecord) -> list[HeldMember]:
+        held = self._desk.complete_members(record.group_id)
+        return await self._stored_members(record) if held is None else held
+
+    async def _stored_members(self, record: GroupRecord) -> list[HeldMember]:
+        context = self._context
+        stored = await context.persist(lambda: context.store.read_group(context.key, record.group_id))
+        return self._desk.members_of(stored)
+
+    async def _store_groups(self, finished: Sequence[FinishedResult]) -> None:
+        context = self._context
+        estimator = context.spec.estimator
+        deferred = estimator is not None and estimator.scope is Scope.BATCH
+        results = [
+            (one.message.group_id, one.message.SerializeToString(), () if deferred else one.consumers)
+            for one in finished
+        ]
+        positions, sequences = await context.persist(lambda: context.store.emit_groups(context.key, results))
+        entries: list[tuple[tuple[str, ...], bytes]] = []
+        for one, (group_id, payload, receivers), position in zip(finished, results, positions, strict=True):
+            self._desk.forget(group_id)
+            if position:
+                entries.append((receivers, payload))
+                self._batches.add(one)
+                outcome = rollout_pb2.GroupOutcome.Name(one.message.outcome)
+                context.metrics.groups.labels(outcome, str(one.message.kept).lower()).inc()
+        self._consumers.push(OutboxKind.GROUP, entries, sequences)

@@ -1,0 +1,53 @@
+"""What everything that works on one run shares."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import structlog
+
+from assay_server.metrics import Metrics
+from assay_server.pipeline.scoring import Tasks
+from assay_server.pipeline.specs import CompiledSpec
+from assay_server.store.protocol import RunKey, Store, StoreUnavailable
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Workload:
+    """What is unfinished in a run, in rollouts; ``busy`` counts loops that are at work."""
+
+    unanswered: int = 0
+    in_progress: int = 0
+    busy: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """One run in one generation, and what it works with."""
+
+    key: RunKey
+    spec: CompiledSpec
+    store: Store
+    tasks: Tasks
+    metrics: Metrics
+    load: Workload = field(default_factory=Workload)
+
+    async def persist(self, operation: Callable[[], Awaitable[T]]) -> T:
+        """Do a store operation, as often as it takes: what was accepted must get its answer."""
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return await operation()
+            except StoreUnavailable as error:
+                _log.warning("store unavailable, trying again", run=self.key.run_id, pause=pause, error=str(error))
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -1,0 +1,76 @@
+"""Stream answers as bytes, put together from results that are serialised already.
+
+A result is serialised once, when it is stored; sending it must not parse and serialise it again. A repeated field of
+sub-messages is, on the wire, nothing but its elements one after the other, each with tag and length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from assay.v1 import reward_service_pb2 as wire
+
+from assay_server.store.protocol import OutboxEntry, OutboxKind
+
+MAX_ITEMS = 64
+MAX_BYTES = 4 * 1024 * 1024
+
+_LENGTH_DELIMITED = 2
+
+
+def _tag(number: int, wire_type: int) -> bytes:
+    return _varint(number << 3 | wire_type)
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _field_tag(message: type[wire.StreamRolloutsResponse | wire.SampleResults], name: str) -> bytes:
+    return _tag(message.DESCRIPTOR.fields_by_name[name].number, _LENGTH_DELIMITED)
+
+
+_SEQUENCE = _tag(wire.StreamRolloutsResponse.DESCRIPTOR.fields_by_name["sequence"].number, 0)
+_ANSWER = {
+    OutboxKind.SAMPLE: _field_tag(wire.StreamRolloutsResponse, "sample_results"),
+    OutboxKind.GROUP: _field_tag(wire.StreamRolloutsResponse, "group_results"),
+    OutboxKind.BATCH: _field_tag(wire.StreamRolloutsResponse, "batch_result"),
+}
+_ELEMENT = _field_tag(wire.SampleResults, "results")  # GroupResults.groups has the same number
+assert wire.GroupResults.DESCRIPTOR.fields_by_name["groups"].number == _ELEMENT[0] >> 3
+
+
+class Frame(NamedTuple):
+    """A serialised StreamRolloutsResponse and the number of its last result (0: it holds none)."""
+
+    data: bytes
+    last_sequence: int
+
+
+def frame_results(entries: Sequence[OutboxEntry]) -> Frame:
+    """One answer with these results, which are of one kind and consecutive; a batch result stands alone."""
+    kind, last = entries[0].kind, entries[-1].sequence
+    if kind is OutboxKind.BATCH:
+        body = entries[0].payload
+    else:
+        body = b"".join([part for entry in entries for part in (_ELEMENT, _varint(len(entry.payload)), entry.payload)])
+    return Frame(b"".join((_SEQUENCE, _varint(last), _ANSWER[kind], _varint(len(body)), body)), last)
+
+
+def run_length(entries: Sequence[OutboxEntry]) -> int:
+    """How many of the first entries go into one answer."""
+    kind = entries[0].kind
+    if kind is OutboxKind.BATCH:
+        return 1
+    size = 0
+    for count, entry in enumerate(entries):
+        size += len(entry.payload)
+        if entry.kind is not kind or count == MAX_ITEMS or (count and size > MAX_BYTES):
+            return count
+    return len(entries)

@@ -1,0 +1,328 @@
+"""The intake loop of a run: takes rollouts over and handles control requests, in the order in which they came."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+import structlog
+from assay.v1 import reward_service_pb2 as wire
+from assay.v1 import rollout_pb2
+
+from assay_server.pipeline.answering import Answer, Answering
+from assay_server.pipeline.assembly import assemble, split_for_growth, tail_of
+from assay_server.pipeline.batches import BatchDesk
+from assay_server.pipeline.completion import Completion
+from assay_server.pipeline.consumers import Consumers
+from assay_server.pipeline.context import RunContext
+from assay_server.pipeline.failures import Code, Failure, failure_of, internal, invalid_field
+from assay_server.pipeline.groups import GroupDesk
+from assay_server.pipeline.intake import check_append, check_rollout
+from assay_server.pipeline.senders import ControlWork, RolloutWork, Sender
+from assay_server.store.protocol import (
+    AcceptCode,
+    AcceptItem,
+    AcceptOutcome,
+    AppendCode,
+    AppendOutcome,
+    GroupState,
+    StaleGeneration,
+    StoredRollout,
+    StoreError,
+)
+
+_log = structlog.get_logger(__name__)
+
+_MAX_BATCH = 512
+_SCORING_SLICE = 32
+
+
+class Intake:
+    """What happens to a request before its answer is known."""
+
+    def __init__(
+        self,
+        context: RunContext,
+        desk: GroupDesk,
+        batches: BatchDesk,
+        consumers: Consumers,
+        completion: Completion,
+        on_quiet: Callable[[], None],
+    ) -> None:
+        self._context = context
+        self._desk = desk
+        self._batches = batches
+        self._consumers = consumers
+        self._completion = completion
+        self._on_quiet = on_quiet
+        self._answering = Answering(context, desk)
+        self._queue: deque[RolloutWork | ControlWork] = deque()
+        self._wake = asyncio.Event()
+
+    def submit(self, sender: Sender, request: wire.StreamRolloutsRequest) -> None:
+        """Queue a request of a stream."""
+        now = time.monotonic()
+        if request.WhichOneof("request") == "rollouts":
+            rollouts = request.rollouts.rollouts
+            sender.in_flight += len(rollouts)
+            self._context.metrics.in_flight.inc(len(rollouts))
+            self._queue.extend([RolloutWork(sender, rollout, now) for rollout in rollouts])
+        else:
+            self._queue.append(ControlWork(sender, request, now))
+        self._wake.set()
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is queued."""
+        return bool(self._queue)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            if not self._queue:
+                self._wake.clear()
+                self._on_quiet()
+                await self._wake.wait()
+            self._context.load.busy += 1
+            try:
+                await self._work()
+            except StaleGeneration:
+                self._consumers.close_streams(wire.CLOSING_REASON_FENCED)
+            finally:
+                self._context.load.busy -= 1
+
+    async def _work(self) -> None:
+        """One batch of rollouts, one batch of appends, or one other request."""
+        rollouts: list[RolloutWork] = []
+        appends: list[ControlWork] = []
+        while self._queue and len(rollouts) + len(appends) < _MAX_BATCH:
+            work = self._queue[0]
+            if isinstance(work, RolloutWork) and not appends:
+                rollouts.append(work)
+            elif isinstance(work, ControlWork) and work.is_append and not rollouts:
+                appends.append(work)
+            else:
+                break
+            self._queue.popleft()
+        if rollouts:
+            await self._take_rollouts(rollouts)
+        elif appends:
+            await asyncio.gather(*(self._guarded(work) for work in appends))
+            _flush(work.sender for work in appends)
+        else:
+            work = self._queue.popleft()
+            assert isinstance(work, ControlWork)
+            await self._guarded(work)
+
+    # ------------------------------------------------------------ rollouts
+
+    async def recover(self, unanswered: Sequence[StoredRollout]) -> None:
+        """Score again what an earlier process accepted and did not answer."""
+        rollouts = [assemble(stored) for stored in unanswered]
+        await self._answering.load_tasks(rollouts)
+        now = time.monotonic()
+        for position, (stored, rollout) in enumerate(zip(unanswered, rollouts, strict=True)):
+            self._context.load.unanswered += 1
+            self._completion.answered(self._answering.score(rollout, stored.consumers, None, now))
+            if position % _SCORING_SLICE == 0:
+                await asyncio.sleep(0)
+
+    async def _take_rollouts(self, batch: Sequence[RolloutWork]) -> None:
+        admitted = [work for work in batch if self._admissible(work)]
+        if not admitted:
+            return
+        items = [self._accept_item(work) for work in admitted]
+        store, key = self._context.store, self._context.key
+        accepting = asyncio.ensure_future(store.accept_rollouts(key, items, time.time()))
+        await asyncio.sleep(0)  # lets the store begin: scoring and storing overlap
+        try:
+            answers = await self._score(admitted, items)
+        finally:
+            outcome = await asyncio.gather(accepting, return_exceptions=True)
+        if isinstance(outcome[0], BaseException):
+            self._not_taken(admitted, outcome[0])
+            return
+        self._context.metrics.queue_seconds.observe(time.monotonic() - admitted[0].received)
+        for work, item, accepted, answer in zip(admitted, items, outcome[0], answers, strict=True):
+            self._taken(work, item, accepted, answer)
+        _flush(work.sender for work in admitted)
+
+    def _not_taken(self, works: Sequence[RolloutWork], error: BaseException) -> None:
+        """The client still owns them and sends them again on its next stream."""
+        if not isinstance(error, StoreError) or isinstance(error, StaleGeneration):
+            raise error
+        _log.warning("the store took nothing over", run=self._context.key.run_id, error=str(error))
+        failure = failure_of(error) or internal()
+        for work in works:
+            self._consumers.free_slots(work.sender, 1)
+            work.sender.outlet.fail(failure)
+
+    def _admissible(self, work: RolloutWork) -> bool:
+        try:
+            check_rollout(work.rollout)
+        except Failure as failure:
+            self._refuse(work, failure)
+            return False
+        return True
+
+    def _refuse(self, work: RolloutWork, failure: Failure) -> None:
+        self._context.metrics.refused.labels(failure.reason).inc()
+        work.sender.refuse(work.rollout.rollout_id, work.rollout.group_id, failure)
+        self._consumers.free_slots(work.sender, 1)
+
+    def _accept_item(self, work: RolloutWork) -> AcceptItem:
+        rollout = work.rollout
+        final = rollout.state != rollout_pb2.ROLLOUT_STATE_IN_PROGRESS
+        content = rollout.SerializeToString(deterministic=True)
+        payload, steps = (content, ()) if final else split_for_growth(rollout)
+        return AcceptItem(
+            rollout_id=rollout.rollout_id,
+            digest=hashlib.sha256(content).digest(),
+            group_id=rollout.group_id,
+            group_size=rollout.group_size,
+            payload=payload,
+            final=final,
+            consumers=self._consumers.receivers(work.sender),
+            steps=steps,
+        )
+
+    async def _score(self, works: Sequence[RolloutWork], items: Sequence[AcceptItem]) -> list[Answer | None]:
+        await self._answering.load_tasks([work.rollout for work in works])
+        started = time.monotonic()
+        answers: list[Answer | None] = []
+        for position, (work, item) in enumerate(zip(works, items, strict=True)):
+            answers.append(
+                self._answering.score(work.rollout, item.consumers, work.sender, work.received) if item.final else None
+            )
+            if position % _SCORING_SLICE == _SCORING_SLICE - 1:
+                await asyncio.sleep(0)
+        self._context.metrics.run_seconds.observe((time.monotonic() - started) / len(works))
+        return answers
+
+    def _taken(self, work: RolloutWork, item: AcceptItem, outcome: AcceptOutcome, answer: Answer | None) -> None:
+        if outcome.code not in (AcceptCode.ACCEPTED, AcceptCode.DUPLICATE):
+            self._refuse(work, _refusal(outcome, item))
+            return
+        work.sender.accepted.rollout_ids.append(item.rollout_id)
+        if outcome.code is AcceptCode.DUPLICATE:
+            self._consumers.free_slots(work.sender, 1)
+            return
+        self._context.metrics.accepted.inc()
+        if item.group_id:
+            group = self._desk.touch(item.group_id, outcome.group_size, time.time())
+            group.irregular |= outcome.late
+        if answer is None:
+            self._context.load.in_progress += 1
+            self._consumers.free_slots(work.sender, 1)
+        else:
+            self._context.load.unanswered += 1
+            self._completion.answered(answer)
+
+    # ------------------------------------------------------------ other requests
+
+    async def _guarded(self, work: ControlWork) -> None:
+        request = work.request
+        try:
+            match request.WhichOneof("request"):
+                case "append_steps":
+                    await self._append(work, request.append_steps)
+                case "group_control":
+                    await self._group_control(request.group_control)
+                case "barrier":
+                    await self._batches.arrive(request.barrier, work.sender.outlet.consumer)
+                    self._completion.look_at_barriers()
+                case _:
+                    await self._cancel(request.cancel)
+        except StaleGeneration:
+            raise
+        except StoreError as error:
+            work.sender.outlet.fail(failure_of(error) or internal())
+        except Failure as failure:
+            self._context.metrics.refused.labels(failure.reason).inc()
+            work.sender.refuse(request.append_steps.rollout_id, request.group_control.group_id, failure)
+
+    async def _append(self, work: ControlWork, append: wire.AppendSteps) -> None:
+        check_append(append)
+        outcome = await self._context.store.append_steps(
+            self._context.key,
+            append.rollout_id,
+            append.from_index,
+            [step.SerializeToString(deterministic=True) for step in append.steps],
+            final=append.final,
+            tail=tail_of(append) if append.final else b"",
+        )
+        if outcome.code in (AppendCode.UNKNOWN, AppendCode.ABORTED):
+            raise _append_refusal(append, outcome)
+        work.sender.accepted.appends.add(rollout_id=append.rollout_id, length=outcome.length)
+        if append.final and outcome.code is AppendCode.APPENDED:
+            self._context.load.in_progress -= 1
+            await self._finish_growth(append.rollout_id, work)
+
+    async def _finish_growth(self, rollout_id: str, work: ControlWork) -> None:
+        (stored,) = await self._context.store.read_rollouts(self._context.key, [rollout_id])
+        if stored is None:  # forgotten by a restore in between
+            return
+        rollout = assemble(stored)
+        await self._answering.load_tasks([rollout])
+        self._context.load.unanswered += 1
+        self._completion.answered(self._answering.score(rollout, stored.consumers, None, work.received))
+
+    async def _group_control(self, control: wire.GroupControl) -> None:
+        if not control.group_id:
+            raise invalid_field("group_control.group_id", "must be given")
+        store, key, now = self._context.store, self._context.key, time.time()
+        if control.WhichOneof("control") == "abort":
+            record = await store.abort_group(key, control.group_id, now)
+        else:
+            record = await store.close_group(
+                key, control.group_id, list(control.close.expected_rollout_ids) or None, now
+            )
+        if record is None or record.state is GroupState.EMITTED:
+            return
+        self._desk.touch(control.group_id, record.size, record.first_at).irregular = True
+        if record.state is not GroupState.OPEN:
+            self._completion.due(record)
+
+    async def _cancel(self, cancel: wire.Cancel) -> None:
+        failure = Failure(Code.CANCELLED, "CANCELLED", cancel.reason or "taken back by the trainer")
+        for stored in await self._context.store.read_rollouts(self._context.key, list(cancel.rollout_ids)):
+            if stored is None or stored.result is not None:
+                continue
+            if not stored.final:
+                self._context.load.in_progress -= 1
+            self._context.load.unanswered += 1
+            self._completion.answered(self._answering.fail(assemble(stored), failure, stored.consumers, None))
+
+
+def _flush(senders: Iterable[Sender]) -> None:
+    for sender in {id(sender): sender for sender in senders}.values():
+        sender.flush_accepted()
+
+
+def _refusal(outcome: AcceptOutcome, item: AcceptItem) -> Failure:
+    match outcome.code:
+        case AcceptCode.CONFLICT:
+            message = "this id is taken by a rollout with other content; use a new id, or restore the run"
+            return Failure(Code.ALREADY_EXISTS, "ROLLOUT_EXISTS", message)
+        case AcceptCode.GROUP_FULL:
+            message = f"group {item.group_id!r} has its {outcome.group_size} announced members already"
+            return Failure(Code.INVALID_ARGUMENT, "GROUP_FULL", message)
+        case AcceptCode.GROUP_SIZE_DIFFERS:
+            message = f"group {item.group_id!r} was announced with {outcome.group_size} members, not {item.group_size}"
+            return Failure(Code.INVALID_ARGUMENT, "GROUP_SIZE_DIFFERS", message)
+        case _:
+            message = f"group {item.group_id!r} was closed with a list of members that lacks this one"
+            return Failure(Code.FAILED_PRECONDITION, "NOT_EXPECTED", message)
+
+
+def _append_refusal(append: wire.AppendSteps, outcome: AppendOutcome) -> Failure:
+    if outcome.code is AppendCode.UNKNOWN:
+        message = f"rollout {append.rollout_id!r} is not known; send it IN_PROGRESS first"
+        return Failure(Code.NOT_FOUND, "ROLLOUT_NOT_FOUND", message)
+    held = f"{outcome.length} steps are held" + (" and the content is final" if outcome.final else "")
+    message = f"steps from index {append.from_index} do not continue what is held: {held}"
+    metadata = {"length": str(outcome.length), "final": str(outcome.final).lower()}
+    return Failure(Code.ABORTED, "LENGTH_MISMATCH", message, metadata=metadata)

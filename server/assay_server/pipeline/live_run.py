@@ -1,0 +1,77 @@
+"""A run at work in this process.
+
+Two loops share the work so that taking over the next rollouts and storing the last answers overlap: the intake loop
+and the completion loop. Everything they hold is in the store as well, so the process may die at any point.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from assay.v1 import reward_service_pb2 as wire
+
+from assay_server.pipeline.batches import BatchDesk
+from assay_server.pipeline.completion import Completion
+from assay_server.pipeline.consumers import Consumers
+from assay_server.pipeline.context import RunContext
+from assay_server.pipeline.groups import GroupDesk
+from assay_server.pipeline.intake_loop import Intake
+from assay_server.pipeline.senders import Sender
+from assay_server.store.protocol import RunRecord
+
+
+class LiveRun:
+    """One run in one generation."""
+
+    def __init__(self, record: RunRecord, context: RunContext) -> None:
+        self.record = record
+        self.spec = context.spec
+        self._context = context
+        self._quiet = asyncio.Event()
+        self.consumers = Consumers(context)
+        self._desk = GroupDesk(context.spec)
+        self._batches = BatchDesk(context, self._desk, self.consumers)
+        self._completion = Completion(context, self._desk, self._batches, self.consumers, self._note_quiet)
+        self._intake = Intake(context, self._desk, self._batches, self.consumers, self._completion, self._note_quiet)
+        self._loops: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Take up what an earlier process left, then work."""
+        await self.consumers.load()
+        recovery = await self._context.store.recover(self.record.key)
+        for group in (*recovery.open, *recovery.ready):
+            self._desk.recovered(group)
+        self._batches.recover(recovery)
+        name = self.record.run_id
+        self._loops = [
+            asyncio.create_task(self._completion.run(), name=f"completion of run {name}"),
+            asyncio.create_task(self._intake.run(), name=f"intake of run {name}"),
+        ]
+        await self._intake.recover(recovery.unanswered)
+        for group in recovery.ready:
+            self._completion.due(group)
+        self._completion.look_at_barriers()
+
+    async def stop(self) -> None:
+        """End the loops; everything that was acknowledged is in the store."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+
+    async def settle(self) -> None:
+        """Wait until nothing that came in is unfinished here."""
+        while self._working:
+            self._quiet.clear()
+            await self._quiet.wait()
+
+    @property
+    def _working(self) -> bool:
+        return bool(self._intake.pending or self._completion.pending or self._context.load.busy)
+
+    def _note_quiet(self) -> None:
+        if not self._working:
+            self._quiet.set()
+
+    def submit(self, sender: Sender, request: wire.StreamRolloutsRequest) -> None:
+        """A request of a stream other than ``open`` and ``ack``, to be handled after those before it."""
+        self._intake.submit(sender, request)

@@ -1,0 +1,104 @@
+"""What is sent back: scores, failures and group results as messages. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from assay.sdk import Evidence
+from assay.v1 import rollout_pb2
+
+from assay_server.estimators import GroupAdvantages
+from assay_server.pipeline.failures import Failure
+from assay_server.rewards.tree import Assessment
+
+_STEP_FIELDS: Final = (
+    "step_counts",
+    "step_returns",
+    "step_episode_advantages",
+    "step_advantages",
+    "step_totals",
+    "step_group_ids",
+    "step_group_index",
+)
+
+
+def scored_result(
+    rollout_id: str, group_id: str, assessment: Assessment, queue_seconds: float, run_seconds: float
+) -> rollout_pb2.SampleResult:
+    """The answer to a rollout that was scored."""
+    result = rollout_pb2.SampleResult(rollout_id=rollout_id, group_id=group_id)
+    score = result.score
+    score.value = assessment.value
+    score.verdict = assessment.verdict.value  # type: ignore[assignment] - the numbers are those of the wire
+    for name, value in assessment.components.items():
+        score.components[name] = value
+    for name, evidence in assessment.evidence.items():
+        _fill_evidence(score.evidence[name], evidence)
+    for name, kept in assessment.constraints.items():
+        score.constraints[name] = kept
+    score.answer_key = assessment.answer_key
+    score.rewards.extend(assessment.rewards)
+    for span in assessment.spans:
+        score.spans.add(
+            step_index=span.step_index, start=span.start, end=span.end, label=span.label, reward=span.reward
+        )
+    score.timing.queue_time.nanos = min(int(queue_seconds * 1e9), 999_999_999)
+    score.timing.queue_time.seconds = int(queue_seconds)
+    score.timing.run_time.nanos = min(int(run_seconds * 1e9), 999_999_999)
+    return result
+
+
+def _fill_evidence(message: rollout_pb2.Evidence, evidence: Evidence) -> None:
+    message.extracted = evidence.extracted
+    message.method = evidence.method
+    message.start = evidence.start
+    message.end = evidence.end
+    message.reason = evidence.reason
+    message.layer = evidence.layer
+    message.step_index = evidence.step_index
+    if evidence.detail:
+        message.detail_json = json.dumps(dict(evidence.detail), ensure_ascii=False, allow_nan=False)
+
+
+def failed_result(rollout_id: str, group_id: str, failure: Failure) -> rollout_pb2.SampleResult:
+    """The answer to a rollout that could not be scored."""
+    return rollout_pb2.SampleResult(rollout_id=rollout_id, group_id=group_id, error=failure.to_status())
+
+
+def fill_group_result(result: rollout_pb2.GroupResult, group: GroupAdvantages) -> None:
+    """Put an estimator's numbers into a group result."""
+    result.rollout_ids.extend(group.rollout_ids)
+    result.member_outcomes.extend(group.outcomes.tolist())  # numbers as on the wire
+    result.rewards.extend(group.rewards.tolist())
+    result.advantages.extend(group.advantages.tolist())
+    result.episode_advantages.extend(group.episode_advantages.tolist())
+    if len(group.step_returns):
+        result.step_counts.extend(group.step_counts.tolist())
+        result.step_returns.extend(group.step_returns.tolist())
+        result.step_episode_advantages.extend(group.step_episode_advantages.tolist())
+        result.step_advantages.extend(group.step_advantages.tolist())
+        result.step_totals.extend(group.step_totals.tolist())
+        result.step_group_ids.extend(group.step_group_ids)
+        result.step_group_index.extend(group.step_group_index.tolist())
+    statistics, message = group.statistics, result.statistics
+    message.size = statistics.size
+    message.reward_mean = statistics.reward_mean
+    message.reward_std = statistics.reward_std
+    message.reward_min = statistics.reward_min
+    message.reward_max = statistics.reward_max
+    message.step_groups = statistics.step_groups
+    message.step_hit_ratio = statistics.step_hit_ratio
+    if statistics.aliasing_ratio is not None:
+        message.aliasing_ratio = statistics.aliasing_ratio
+    for size, count in statistics.step_group_size_histogram.items():
+        message.step_group_size_histogram[size] = count
+
+
+def without_advantages(result: rollout_pb2.GroupResult) -> None:
+    """Take the advantages out again: they were not asked for, or are due later."""
+    nan = [float("nan")] * len(result.rollout_ids)
+    result.advantages[:] = nan
+    result.episode_advantages[:] = nan
+    for name in _STEP_FIELDS:
+        result.ClearField(name)

@@ -1,0 +1,132 @@
+"""All runs of the process: creates, finds, checkpoints and restores them."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+from assay.v1 import reward_service_pb2, run_service_pb2
+
+from assay_server.metrics import Metrics
+from assay_server.pipeline.context import RunContext
+from assay_server.pipeline.delivery import stale_stream
+from assay_server.pipeline.failures import Code, Failure, invalid_field
+from assay_server.pipeline.intake import MAX_ID_CHARACTERS
+from assay_server.pipeline.live_run import LiveRun
+from assay_server.pipeline.scoring import Tasks
+from assay_server.pipeline.specs import CompiledSpec, compile_spec
+from assay_server.rewards.catalogue import Catalogue
+from assay_server.store.protocol import CheckpointRecord, RunRecord, Store, UnknownRun
+
+
+class Runs:
+    """The runs that this process serves."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, metrics: Metrics) -> None:
+        self.store = store
+        self.catalogue = catalogue
+        self.tasks = Tasks(store)
+        self._metrics = metrics
+        self._live: dict[tuple[str, str], LiveRun] = {}
+        self._lock = asyncio.Lock()
+
+    async def recover(self) -> None:
+        """Take up the runs that an earlier process left unfinished."""
+        for record in await self.store.list_runs():
+            recovery = await self.store.recover(record.key)
+            if recovery.unanswered or recovery.ready or recovery.open or recovery.barriers:
+                await self.live(record.tenant, record.run_id, 0)
+
+    async def close(self) -> None:
+        """Stop all runs."""
+        for run in self._live.values():
+            await run.stop()
+
+    async def drain(self) -> None:
+        """Finish what came in, then end the streams with a resume point."""
+        for run in list(self._live.values()):
+            await run.settle()
+            run.consumers.close_streams(reward_service_pb2.CLOSING_REASON_DRAINING)
+
+    # ------------------------------------------------------------ calls
+
+    async def create(
+        self, tenant: str, run_id: str, spec: run_service_pb2.RunSpec
+    ) -> tuple[run_service_pb2.Run, CompiledSpec, bool]:
+        """The run of this id, made where there is none.
+
+        Raises:
+            Failure: the spec is not usable. RunConflict: the id is taken by another spec.
+        """
+        if len(run_id) > MAX_ID_CHARACTERS or not run_id.isprintable():
+            raise invalid_field("run_id", f"expected at most {MAX_ID_CHARACTERS} printable characters")
+        compiled = compile_spec(spec, self.catalogue)
+        run_id = run_id or f"run-{compiled.digest[:16]}"
+        stored = run_service_pb2.Run(run_id=run_id, spec_digest=compiled.digest, pins=compiled.pins, spec=spec)
+        record, created = await self.store.create_run(
+            tenant, run_id, compiled.digest, stored.SerializeToString(deterministic=True)
+        )
+        return describe(record), compiled, created
+
+    async def live(self, tenant: str, run_id: str, generation: int) -> LiveRun:
+        """The run at work, in its present generation.
+
+        Raises:
+            Failure: ``generation`` (unless 0) is not the present one, or a pinned reward is gone. UnknownRun.
+        """
+        async with self._lock:
+            run = self._live.get((tenant, run_id))
+            if run is None:
+                record = await self.store.get_run(tenant, run_id)
+                if record is None:
+                    raise UnknownRun(run_id)
+                run = await self._start(record)
+            if generation and generation != run.record.generation:
+                raise stale_stream()
+            return run
+
+    async def record(self, tenant: str, run_id: str) -> RunRecord:
+        """The run as stored. Raises UnknownRun."""
+        record = await self.store.get_run(tenant, run_id)
+        if record is None:
+            raise UnknownRun(run_id)
+        return record
+
+    async def checkpoint(self, tenant: str, run_id: str, generation: int, name: str) -> CheckpointRecord:
+        """Name the present state."""
+        record = await self.record(tenant, run_id)
+        key = record.key._replace(generation=generation or record.generation)
+        return await self.store.checkpoint_run(key, name or f"checkpoint-{uuid.uuid4().hex[:16]}", b"")
+
+    async def restore(
+        self, tenant: str, run_id: str, name: str, expected_generation: int
+    ) -> tuple[run_service_pb2.Run, int]:
+        """Go back to a checkpoint; the run in its new generation, and how many rollouts were forgotten."""
+        async with self._lock:
+            record, _, forgotten = await self.store.restore_run(tenant, run_id, name, expected_generation)
+            older = self._live.get((tenant, run_id))
+            if older is None or older.record.generation != record.generation:
+                if older is not None:
+                    older.consumers.close_streams(reward_service_pb2.CLOSING_REASON_FENCED)
+                    await older.stop()
+                await self._start(record)
+        return describe(record), forgotten
+
+    async def _start(self, record: RunRecord) -> LiveRun:
+        stored = run_service_pb2.Run.FromString(record.spec)
+        compiled = compile_spec(stored.spec, self.catalogue)
+        gone = sorted(set(stored.pins) - set(compiled.pins))
+        if gone:
+            message = f"the run was created with {', '.join(gone)}, which this server does not have"
+            raise Failure(Code.FAILED_PRECONDITION, "PIN_GONE", message)
+        run = LiveRun(record, RunContext(record.key, compiled, self.store, self.tasks, self._metrics))
+        await run.start()
+        self._live[record.tenant, record.run_id] = run
+        return run
+
+
+def describe(record: RunRecord) -> run_service_pb2.Run:
+    """A stored run on the wire."""
+    run = run_service_pb2.Run.FromString(record.spec)
+    run.generation = record.generation
+    return run

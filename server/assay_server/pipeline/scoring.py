@@ -1,0 +1,101 @@
+"""From a rollout to its answer: resolves its task, runs the reward, turns trouble into statuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+from assay.sdk import Json, Unscorable
+from assay.v1 import rollout_pb2, run_service_pb2
+
+from assay_server.pipeline.failures import Code, Failure, of_unscorable
+from assay_server.pipeline.intake import parse_object, sample_of
+from assay_server.pipeline.results import failed_result, scored_result
+from assay_server.rewards.tree import CompiledReward
+from assay_server.store.protocol import Store
+
+_log = structlog.get_logger(__name__)
+_CACHED_TASKS = 20_000
+
+
+class Tasks:
+    """Tasks of all tenants by digest: those the store holds, the recent ones kept parsed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[tuple[str, str], rollout_pb2.Task] = {}
+
+    async def load(self, tenant: str, digests: Sequence[str]) -> None:
+        """Have these tasks at hand, where the store has them."""
+        wanted = [digest for digest in dict.fromkeys(digests) if (tenant, digest) not in self._known]
+        if not wanted:
+            return
+        for digest, stored in zip(wanted, await self._store.get_objects(tenant, "task", wanted), strict=True):
+            if stored is not None:
+                while len(self._known) >= _CACHED_TASKS:
+                    self._known.pop(next(iter(self._known)))
+                self._known[tenant, digest] = rollout_pb2.Task.FromString(stored)
+
+    def get(self, tenant: str, digest: str) -> rollout_pb2.Task:
+        """A loaded task.
+
+        Raises:
+            Failure: NOT_FOUND, UNKNOWN_TASK.
+        """
+        task = self._known.get((tenant, digest))
+        if task is None:
+            message = f"task {digest[:80]!r} is not known; send it with PutTasks first"
+            raise Failure(Code.NOT_FOUND, "UNKNOWN_TASK", message, retryable=True)
+        return task
+
+
+def task_fields(
+    rollout: rollout_pb2.Rollout, task: rollout_pb2.Task | None
+) -> tuple[Mapping[str, Json], Mapping[str, Json]]:
+    """The reference and the extra columns a rollout is judged with.
+
+    Raises:
+        Failure: INVALID_ARGUMENT, not JSON objects.
+    """
+    if task is None:
+        return (
+            parse_object(rollout.reference_json, "reference_json"),
+            parse_object(rollout.extra_json, "extra_json"),
+        )
+    extra = rollout.extra_json or task.extra_json
+    return parse_object(task.reference_json, "reference_json"), parse_object(extra, "extra_json")
+
+
+def score_rollout(
+    rollout: rollout_pb2.Rollout,
+    task: rollout_pb2.Task | None,
+    reward: CompiledReward,
+    truncated_policy: int,
+    received: float,
+    clock: Callable[[], float],
+) -> rollout_pb2.SampleResult:
+    """The answer to a checked, complete rollout; never raises for what is wrong with it or with its reward."""
+    if (refusal := _not_to_be_scored(rollout, truncated_policy)) is not None:
+        return failed_result(rollout.rollout_id, rollout.group_id, refusal)
+    started = clock()
+    try:
+        reference, extra = task_fields(rollout, task)
+        assessment = reward.evaluate(sample_of(rollout, reference, extra))
+    except Unscorable as error:
+        if error.__cause__ is not None:
+            _log.warning("reward failed", rollout=rollout.rollout_id, reason=error.reason, exc_info=error.__cause__)
+        return failed_result(rollout.rollout_id, rollout.group_id, of_unscorable(error))
+    except Failure as failure:
+        return failed_result(rollout.rollout_id, rollout.group_id, failure)
+    return scored_result(
+        rollout.rollout_id, rollout.group_id, assessment, max(0.0, started - received), clock() - started
+    )
+
+
+def _not_to_be_scored(rollout: rollout_pb2.Rollout, truncated_policy: int) -> Failure | None:
+    if rollout.state == rollout_pb2.ROLLOUT_STATE_FAILED:
+        return Failure(Code.ABORTED, "ROLLOUT_FAILED", "the trainer reported this rollout as failed")
+    truncated = rollout.state == rollout_pb2.ROLLOUT_STATE_TRUNCATED
+    if truncated and truncated_policy == run_service_pb2.TRUNCATED_POLICY_SKIP:
+        return Failure(Code.ABORTED, "TRUNCATED", "the rollout was cut by a limit and the run skips such rollouts")
+    return None

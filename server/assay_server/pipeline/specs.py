@@ -1,0 +1,151 @@
+"""A run's spec, compiled: what its names mean is decided once, when the run is created. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from assay.sdk.spec import EstimatorChoice, Grouping, RewardSpec
+from assay.spec_messages import SpecError as SpecMessageError
+from assay.spec_messages import (
+    estimator_from_message,
+    filter_from_message,
+    grouping_from_message,
+    reward_from_message,
+)
+from assay.v1 import run_service_pb2 as wire
+from google.protobuf import duration_pb2
+
+from assay_server.estimators import (
+    Estimator,
+    InputError,
+    ParameterError,
+    UnknownEstimator,
+    UnknownFilter,
+    compile_estimator,
+)
+from assay_server.pipeline.failures import Code, Failure, invalid_field
+from assay_server.rewards.catalogue import Catalogue
+from assay_server.rewards.errors import SpecError, UnknownReward
+from assay_server.rewards.tree import CompiledReward, compile_reward
+from assay_server.sampling.filters import Filters, compile_filters
+
+MAX_DURATION_SECONDS = 366 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledSpec:
+    """What a run computes.
+
+    Attributes:
+        estimator: None where the run wants scores only.
+        deadline: seconds from a group's first member; None = wait for ever.
+        min_size: members with a reward that a group needs to be kept, where it was not announced with fewer.
+    """
+
+    message: wire.RunSpec
+    digest: str
+    reward: CompiledReward
+    estimator: Estimator | None
+    filters: Filters
+    pins: tuple[str, ...]
+    deadline: float | None
+    min_size: int
+
+    @property
+    def required_signals(self) -> tuple[str, ...]:
+        """Signals that something in the spec reads."""
+        estimator = self.estimator.required_signals if self.estimator else ()
+        return tuple(sorted({*self.reward.required_signals, *estimator}))
+
+
+def spec_digest(spec: wire.RunSpec) -> str:
+    """sha256 of the spec's canonical bytes, hex."""
+    return hashlib.sha256(spec.SerializeToString(deterministic=True)).hexdigest()
+
+
+def compile_spec(spec: wire.RunSpec, catalogue: Catalogue) -> CompiledSpec:
+    """Resolve every name in the spec.
+
+    Raises:
+        Failure: INVALID_ARGUMENT or NOT_FOUND with the path of the field that is wrong.
+    """
+    reward = compile_reward_message(spec.reward, catalogue, "spec.reward")
+    estimator = _compile_estimator(spec)
+    try:
+        filters = compile_filters([filter_from_message(choice, "spec.filters") for choice in spec.filters])
+    except (SpecMessageError, ParameterError) as error:
+        raise invalid_field(error.field or "spec.filters", error.message) from error
+    except UnknownFilter as error:
+        raise not_found("spec.filters", "UNKNOWN_FILTER", str(error)) from error
+    pins = (*reward.pins, *((estimator.pin,) if estimator else ()))
+    policy = spec.groups
+    if policy.min_size < 0:
+        raise invalid_field("spec.groups.min_size", "must not be negative")
+    for name in ("straggler_quota", "straggler_batch_share"):
+        if not 0.0 <= getattr(policy, name) <= 1.0:
+            raise invalid_field(f"spec.groups.{name}", "expected a share between 0 and 1")
+    if spec.delivery == wire.DELIVERY_MODE_CONSUMER and not spec.deliver_to:
+        raise invalid_field("spec.deliver_to", "must name a consumer where delivery is CONSUMER")
+    deadline = seconds_of(policy.deadline, "spec.groups.deadline") if policy.HasField("deadline") else None
+    seconds_of(spec.record_retention, "spec.record_retention")
+    return CompiledSpec(spec, spec_digest(spec), reward, estimator, filters, pins, deadline, policy.min_size or 2)
+
+
+def compile_reward_message(node: wire.RewardNode, catalogue: Catalogue, path: str) -> CompiledReward:
+    """A reward spec from the wire, compiled.
+
+    Raises:
+        Failure: INVALID_ARGUMENT or NOT_FOUND with the path of the field that is wrong.
+    """
+    try:
+        return compile_reward_spec(reward_from_message(node, path), catalogue, path)
+    except SpecMessageError as error:
+        raise invalid_field(error.field, error.message) from error
+
+
+def compile_reward_spec(spec: RewardSpec, catalogue: Catalogue, path: str = "reward") -> CompiledReward:
+    """A reward spec, compiled; errors as failures."""
+    try:
+        return compile_reward(spec, catalogue)
+    except SpecError as error:
+        raise invalid_field(f"{path}.{error.field}" if error.field else path, error.message) from error
+    except UnknownReward as error:
+        raise not_found(path, "UNKNOWN_REWARD", str(error)) from error
+
+
+def _compile_estimator(spec: wire.RunSpec) -> Estimator | None:
+    try:
+        grouping = grouping_from_message(spec.grouping, "spec.grouping")
+        if not spec.estimator.id:
+            return None
+        return compile_estimator_choice(estimator_from_message(spec.estimator, "spec.estimator"), grouping)
+    except SpecMessageError as error:
+        raise invalid_field(error.field, error.message) from error
+
+
+def compile_estimator_choice(choice: EstimatorChoice, grouping: Grouping) -> Estimator:
+    """An estimator, compiled; errors as failures."""
+    try:
+        return compile_estimator(choice, grouping)
+    except (ParameterError, InputError) as error:
+        raise invalid_field(error.field, error.message) from error
+    except UnknownEstimator as error:
+        raise not_found("estimator.id", "UNKNOWN_ESTIMATOR", str(error)) from error
+
+
+def not_found(path: str, reason: str, message: str) -> Failure:
+    """NOT_FOUND for a name in a spec."""
+    return Failure(Code.NOT_FOUND, reason, f"{path}: {message}")
+
+
+def seconds_of(duration: duration_pb2.Duration, path: str) -> float:
+    """A duration in seconds.
+
+    Raises:
+        Failure: it is negative or longer than a year.
+    """
+    seconds = duration.seconds + duration.nanos / 1e9
+    if not 0.0 <= seconds <= MAX_DURATION_SECONDS or duration.nanos < 0:
+        raise invalid_field(path, f"expected a duration from 0 to {MAX_DURATION_SECONDS:.0f} s, got {seconds} s")
+    return seconds

@@ -1,0 +1,129 @@
+"""The server as a whole: puts the parts together, and takes them down in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+import time
+
+import structlog
+import uvicorn
+
+from assay_server.api.grpc_server import GrpcServer
+from assay_server.api.http import http_application
+from assay_server.api.principals import Authenticator, load_or_create_token
+from assay_server.config import Settings
+from assay_server.metrics import Metrics
+from assay_server.pipeline.runs import Runs
+from assay_server.rewards.catalogue import Catalogue, builtin_catalogue
+from assay_server.store.opening import open_store
+
+_log = structlog.get_logger(__name__)
+_SWITCH_INTERVAL_SECONDS = 0.0005
+_LAG_PERIOD_SECONDS = 0.25
+_LAST_WORDS_SECONDS = 5.0
+
+
+class _HttpServer(uvicorn.Server):
+    """Uvicorn on a loop that is not its own: signals belong to the process."""
+
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # pyright: ignore[reportIncompatibleMethodOverride] - a generator there
+        return contextlib.nullcontext()
+
+
+class ServerProcess:
+    """One server: store, pipeline and doors on one event loop."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue | None = None) -> None:
+        self._settings = settings
+        self._metrics = Metrics()
+        self._store = open_store(settings.store)
+        self._runs = Runs(self._store, catalogue or builtin_catalogue(), self._metrics)
+        self._ready = False
+        self._http: _HttpServer | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        token = load_or_create_token(settings.token_file) if settings.token_file else None
+        self._grpc = GrpcServer(self._runs, settings, Authenticator(token), self._metrics)
+        self.address = ""
+        self.http_address = ""
+
+    async def start(self) -> None:
+        """Recover, listen, say ready.
+
+        Raises:
+            StoreUnavailable: the store cannot be opened. OSError: an address cannot be bound.
+        """
+        # The store's writer thread needs the interpreter for microseconds at a time; waiting out the default
+        # 5 ms for each would make a commit cost more than the work it stores.
+        sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
+        await self._store.open()
+        await self._runs.recover()
+        self.address = await self._grpc.start(self._settings.listen)
+        if self._settings.http_listen:
+            await self._start_http(self._settings.http_listen)
+        self._tasks.append(asyncio.create_task(self._watch_lag(), name="loop lag"))
+        self._ready = True
+        _log.info("serving", grpc=self.address, http=self.http_address, store=self._settings.store.split(":")[0])
+
+    async def drain(self) -> None:
+        """Say not ready, finish what came in, end the streams with a resume point, close.
+
+        What cannot be finished in time stays in the store and is taken up by the next process.
+        """
+        self._ready = False
+        await self._grpc.set_serving(False)
+        try:
+            async with asyncio.timeout(self._settings.drain_seconds):
+                await self._runs.drain()
+        except TimeoutError:
+            _log.warning("drain ran out of time; the rest stays in the store")
+        await self._grpc.stop(_LAST_WORDS_SECONDS)
+        await self._runs.close()
+        for task in self._tasks[:1]:
+            task.cancel()
+        if self._http is not None:
+            self._http.should_exit = True
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._store.close()
+        _log.info("stopped")
+
+    async def _start_http(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        listener = socket.create_server((host.strip("[]"), int(port)), family=_family(host))
+        config = uvicorn.Config(
+            http_application(self._metrics, lambda: self._ready),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        self._http = _HttpServer(config)
+        self._tasks.append(asyncio.create_task(self._http.serve(sockets=[listener]), name="http"))
+        bound: tuple[str, int] = listener.getsockname()[:2]
+        self.http_address = f"{host}:{bound[1]}"
+
+    async def _watch_lag(self) -> None:
+        while True:
+            due = time.monotonic() + _LAG_PERIOD_SECONDS
+            await asyncio.sleep(_LAG_PERIOD_SECONDS)
+            self._metrics.loop_lag.set(max(0.0, time.monotonic() - due))
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+async def run_until_signal(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then drain."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    process = ServerProcess(settings)
+    await process.start()
+    await stop.wait()
+    await process.drain()
