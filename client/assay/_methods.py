@@ -1,0 +1,50 @@
+"""The RPCs the client calls: path, types, and whether a call may be repeated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from assay.v1 import advantage_service_pb2 as advantages
+from assay.v1 import reward_service_pb2 as rewards
+from assay.v1 import run_service_pb2 as runs
+
+Q = TypeVar("Q", bound=Message)
+A = TypeVar("A", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Generic[Q, A]):
+    """A unary or server-streaming RPC with request type Q and answer type A."""
+
+    path: str
+    request: type[Q]
+    answer: type[A]
+
+
+def _run(name: str, request: type[Q], answer: type[A]) -> Method[Q, A]:
+    return Method(f"/assay.v1.RunService/{name}", request, answer)
+
+
+CREATE_RUN = _run("CreateRun", runs.CreateRunRequest, runs.CreateRunResponse)
+RESTORE_RUN = _run("RestoreRun", runs.RestoreRunRequest, runs.RestoreRunResponse)
+CHECKPOINT_RUN = _run("CheckpointRun", runs.CheckpointRunRequest, runs.CheckpointRunResponse)
+PUT_TASKS = _run("PutTasks", runs.PutTasksRequest, runs.PutTasksResponse)
+PUT_BLOBS = _run("PutBlobs", runs.PutBlobsRequest, runs.PutBlobsResponse)
+SCORE = Method("/assay.v1.RewardService/Score", rewards.ScoreRequest, rewards.ScoreResponse)
+RESCORE = Method("/assay.v1.RewardService/Rescore", rewards.RescoreRequest, rewards.RescoreResponse)
+LIST_REWARDS = Method("/assay.v1.RewardService/ListRewards", rewards.ListRewardsRequest, rewards.ListRewardsResponse)
+COMPUTE_ADVANTAGES = Method(
+    "/assay.v1.AdvantageService/ComputeAdvantages",
+    advantages.ComputeAdvantagesRequest,
+    advantages.ComputeAdvantagesResponse,
+)
+LIST_ESTIMATORS = Method(
+    "/assay.v1.AdvantageService/ListEstimators", advantages.ListEstimatorsRequest, advantages.ListEstimatorsResponse
+)
+STREAM_ROLLOUTS_PATH = "/assay.v1.RewardService/StreamRollouts"
+HEALTH_PATH = "/grpc.health.v1.Health/Check"
+SERVING = b"\x08\x01"
+"""A grpc.health.v1.HealthCheckResponse that says SERVING: read as bytes, so that no further package is needed."""

@@ -1,0 +1,285 @@
+"""The synchronous client."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from assay import _methods as methods
+from assay import _requests as requests
+from assay._forks import abandon, watch_forks
+from assay._methods import Method
+from assay._repeats import Attempts
+from assay._transport import failure_of_rpc, open_channel, translated
+from assay.catalogue import EstimatorInfo, RewardInfo
+from assay.connection import Connection, Retries, Tls
+from assay.contents import Blob
+from assay.errors import Failure, Unavailable, error_of
+from assay.groups import GroupLike
+from assay.results import GroupResult, SampleResult
+from assay.rollouts import RolloutLike
+from assay.runs import Checkpoint, RunConfig, RunInfo, Task, reward_spec
+from assay.sdk.samples import Json
+from assay.sdk.spec import EstimatorChoice, Grouping, RewardSpec
+from assay.spec_messages import reward_message
+from assay.v1 import advantage_service_pb2 as advantages
+from assay.v1 import reward_service_pb2 as rewards
+from assay.v1 import rollout_pb2 as v1
+from assay.v1 import run_service_pb2 as runs
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Q = TypeVar("Q", bound=Message)
+A = TypeVar("A", bound=Message)
+
+
+class Client:
+    """A connection to an Assay service. Cheap to make; connects when first used; may be shared by threads.
+
+    A forked child gets a connection of its own.
+
+    Args:
+        target: ``host:port``, ``dns:///name:port`` or ``unix:path``.
+        token: bearer key; where None, and the service is on this machine, the one in the file that
+            ``ASSAY_TOKEN_FILE`` names or in ``~/.config/assay/token``.
+        tls: None = plain text.
+        timeout: seconds a call may take, queueing and retries included.
+        retries: of calls that are safe to repeat.
+    """
+
+    def __init__(
+        self,
+        target: str = "localhost:50051",
+        token: str | None = None,
+        *,
+        tls: Tls | None = None,
+        timeout: float = 60.0,
+        retries: Retries | None = None,
+    ) -> None:
+        self._connection = Connection(target, token, tls, timeout, retries or Retries())
+        self._lock = threading.Lock()
+        self._channel: grpc.Channel | None = None
+        watch_forks(self)
+
+    # ------------------------------------------------------------ scores and advantages
+
+    def score(
+        self,
+        rollouts: Sequence[RolloutLike],
+        reward: str | RewardSpec | None = None,
+        params: Mapping[str, Json] | None = None,
+        *,
+        run_id: str | None = None,
+        execution_timeout: float | None = None,
+        timeout: float | None = None,
+    ) -> list[SampleResult]:
+        """Score rollouts and wait; results in their order. Nothing is stored.
+
+        Args:
+            reward: an id or a tree; ``math`` where neither it nor ``run_id`` is given.
+            params: of the reward, where it is an id.
+            run_id: use that run's reward.
+            execution_timeout: seconds per rollout from the start of the work, for every leaf that has none.
+            timeout: seconds per request of up to 256 rollouts; None = the client's.
+
+        Raises:
+            InvalidArgument: an unknown reward, or a rollout that cannot be sent. A rollout that cannot be *scored*
+                is answered in its result.
+        """
+        results: list[SampleResult] = []
+        for request in requests.score_requests(rollouts, reward, params, run_id, execution_timeout):
+            results += requests.score_results(request, self._call(methods.SCORE, request, timeout))
+        return results
+
+    def advantages(
+        self,
+        groups: Sequence[GroupLike],
+        estimator: str | EstimatorChoice = "advantage/gigpo",
+        params: Mapping[str, Json] | None = None,
+        grouping: Grouping | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> list[GroupResult]:
+        """Advantages of finished groups, in their order. All groups are one batch.
+
+        Raises:
+            InvalidArgument: a reward that is not finite, an unknown mode, a missing signal.
+        """
+        request = requests.advantages_request(groups, estimator, params, grouping)
+        return requests.advantages_results(request, self._call(methods.COMPUTE_ADVANTAGES, request, timeout))
+
+    def rescore(
+        self,
+        run_id: str,
+        reward: str | RewardSpec,
+        params: Mapping[str, Json] | None = None,
+        *,
+        rollout_ids: Iterable[str] = (),
+        timeout: float | None = None,
+    ) -> Iterator[tuple[SampleResult, SampleResult]]:
+        """Score the rollouts the service still holds again; yields (before, after). The first results stay as sent.
+
+        Args:
+            rollout_ids: empty = all that are held.
+            timeout: seconds for the whole; None = no limit.
+        """
+        node = reward_message(reward_spec(reward, params))
+        request = rewards.RescoreRequest(run_id=run_id, rollout_ids=rollout_ids, reward=node)
+        call = self._opened().unary_stream(
+            methods.RESCORE.path,
+            request_serializer=rewards.RescoreRequest.SerializeToString,
+            response_deserializer=rewards.RescoreResponse.FromString,
+        )
+        with translated():
+            responses: Iterator[rewards.RescoreResponse] = call(
+                request, timeout=timeout, metadata=self._connection.metadata()
+            )
+            for response in responses:
+                for result in response.results:
+                    yield SampleResult(result.before), SampleResult(result.after)
+
+    def list_rewards(self, prefix: str = "") -> list[RewardInfo]:
+        """The rewards that can be named, by id."""
+        response = self._call(methods.LIST_REWARDS, rewards.ListRewardsRequest(prefix=prefix))
+        return [RewardInfo.of(info) for info in response.rewards]
+
+    def list_estimators(self, prefix: str = "") -> list[EstimatorInfo]:
+        """The estimators that can be named, by id."""
+        response = self._call(methods.LIST_ESTIMATORS, advantages.ListEstimatorsRequest(prefix=prefix))
+        return [EstimatorInfo.of(info) for info in response.estimators]
+
+    # ------------------------------------------------------------ runs
+
+    def create_run(self, config: RunConfig) -> RunInfo:
+        """Register a run; the same configuration again returns the run as it is.
+
+        Raises:
+            AlreadyExists: the run id has another configuration.
+            InvalidArgument: an unknown reward, estimator or parameter.
+        """
+        return requests.created_run(self._call(methods.CREATE_RUN, config.to_message()))
+
+    def restore_run(self, run_id: str, checkpoint: str = "", expected_generation: int = 0) -> RunInfo:
+        """Go back to a checkpoint (empty: to the beginning); the generation rises and older streams are fenced.
+
+        Args:
+            expected_generation: the present one; makes a repeated call harmless, so that only then it is retried.
+
+        Raises:
+            NotFound: no such run or checkpoint.
+            StaleGeneration: the run is in another generation.
+        """
+        request = runs.RestoreRunRequest(run_id=run_id, checkpoint=checkpoint, expected_generation=expected_generation)
+        response = self._call(methods.RESTORE_RUN, request, repeatable=expected_generation > 0)
+        return requests.restored_run(response)
+
+    def checkpoint_run(self, run_id: str, checkpoint: str = "", generation: int = 0) -> Checkpoint:
+        """Name the present state, with the trainer's own checkpoint. The same name again is the same checkpoint."""
+        request = requests.checkpoint_request(run_id, checkpoint, generation)
+        return requests.checkpoint_of(self._call(methods.CHECKPOINT_RUN, request))
+
+    def put_tasks(self, run_id: str, tasks: Sequence[Task | v1.Task]) -> list[str]:
+        """Send large references once; returns the digests that rollouts name, in order."""
+        digests: list[str] = []
+        for request in requests.task_requests(run_id, tasks):
+            digests += self._call(methods.PUT_TASKS, request).digests
+        return digests
+
+    def put_blobs(self, run_id: str, blobs: Sequence[tuple[str, bytes]]) -> list[Blob]:
+        """Send bytes once, as (media type, bytes); returns the names that contents use, in order."""
+        stored: list[Blob] = []
+        for request in requests.blob_requests(run_id, blobs):
+            answer = self._call(methods.PUT_BLOBS, request)
+            stored += (Blob(blob.sha256, blob.media_type, blob.size_bytes) for blob in answer.blobs)
+        return stored
+
+    # ------------------------------------------------------------ the connection
+
+    def wait_ready(self, timeout: float = 30.0) -> None:
+        """Return once the service says that it serves.
+
+        Raises:
+            Unavailable: it did not within ``timeout`` seconds.
+        """
+        check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._opened().unary_unary(methods.HEALTH_PATH)
+        deadline = time.monotonic() + timeout
+        while True:
+            remaining = deadline - time.monotonic()
+            said = _health(check, max(0.05, min(remaining, 5.0)))
+            if said is None:
+                return
+            if remaining <= 0:
+                raise Unavailable(f"{self._connection.target} was not ready within {timeout:g} s: {said}")
+            time.sleep(min(0.05, remaining))
+
+    def close(self) -> None:
+        """Close the connection. Open streams fail; a later call opens it again."""
+        with self._lock:
+            channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def after_fork_in_child(self) -> None:
+        """Forget the parent's channel."""
+        self._lock = threading.Lock()
+        abandon(self._channel)
+        self._channel = None
+
+    def _opened(self) -> grpc.Channel:
+        channel = self._channel
+        if channel is None:
+            with self._lock:
+                channel = self._channel = self._channel or open_channel(self._connection)
+        return channel
+
+    def _call(self, method: Method[Q, A], request: Q, timeout: float | None = None, *, repeatable: bool = True) -> A:
+        connection = self._connection
+        call = self._opened().unary_unary(
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.answer.FromString,
+        )
+        attempts = Attempts(
+            connection.retries, connection.timeout if timeout is None else timeout, repeatable=repeatable
+        )
+        while True:
+            answer = _attempt(call, request, attempts.remaining, connection)
+            if not isinstance(answer, Failure):
+                return answer
+            pause = attempts.pause(answer)
+            if pause is None:
+                raise error_of(answer)
+            time.sleep(pause)
+
+
+def _attempt(
+    call: grpc.UnaryUnaryMultiCallable[Q, A], request: Q, timeout: float, connection: Connection
+) -> A | Failure:
+    try:
+        return call(request, timeout=timeout, metadata=connection.metadata())
+    except grpc.RpcError as error:
+        return failure_of_rpc(error)
+
+
+def _health(check: grpc.UnaryUnaryMultiCallable[bytes, bytes], timeout: float) -> str | None:
+    """Why the service is not ready; None where it is."""
+    try:
+        answer = check(b"", timeout=timeout, wait_for_ready=True)
+    except grpc.RpcError as error:
+        return requests.not_ready(failure_of_rpc(error))
+    return None if answer == methods.SERVING else "it does not serve yet"
