@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from assay.spec_messages import SpecError, estimator_from_message, grouping_from_message
 from assay.v1 import advantage_service_pb2 as wire
 from assay.v1 import rollout_pb2
-
 from assay_server.api.handlers import parse
 from assay_server.api.principals import Principal
 from assay_server.estimators import ESTIMATORS, EstimatorDefinition, Group, InputError, Scope

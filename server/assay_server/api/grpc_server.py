@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
 from assay.v1 import (
     advantage_service_pb2,
     environment_service_pb2,
@@ -14,10 +18,6 @@ from assay.v1 import (
     run_service_pb2,
     sandbox_service_pb2,
 )
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
-
 from assay_server.api.advantage_calls import AdvantageCalls
 from assay_server.api.handlers import Admission, BidiStream, Context, Door, ServerStream, Unary, abort
 from assay_server.api.principals import Authenticator

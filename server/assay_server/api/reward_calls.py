@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Sequence
 from assay.sdk import Lane, RewardDefinition
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2, run_service_pb2
-
 from assay_server.api.handlers import parse
 from assay_server.api.principals import Principal
 from assay_server.pipeline.assembly import assemble

@@ -7,7 +7,6 @@ import json
 
 from assay.v1 import rollout_pb2
 from assay.v1 import run_service_pb2 as wire
-
 from assay_server.api.handlers import parse
 from assay_server.api.principals import Principal
 from assay_server.pipeline.failures import Failure, invalid, invalid_field

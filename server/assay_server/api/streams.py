@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import grpc
+
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import run_service_pb2
-
 from assay_server.api.handlers import Context, parse
 from assay_server.api.principals import Principal
 from assay_server.config import Settings
@@ -56,7 +57,7 @@ class RolloutStreams:
 
 async def _open_request(context: Context) -> wire.Open:
     data = await context.read()
-    if not isinstance(data, bytes):
+    if data == grpc.aio.EOF:  # pyright: ignore[reportAttributeAccessIssue] - missing in its stubs
         raise invalid_field("open", "the first request of a stream must be open; there was none")
     request = parse(wire.StreamRolloutsRequest, data)
     if request.WhichOneof("request") != "open":
@@ -103,7 +104,7 @@ def _opened(run: LiveRun, limit: int, acked: int, last: int) -> wire.StreamRollo
 async def _read(run: LiveRun, sender: Sender, context: Context) -> None:
     """Take requests until the client ends its side; then everything it is owed is sent and the stream ends."""
     try:
-        while isinstance(data := await context.read(), bytes):  # else it is the end of the stream
+        while (data := await context.read()) != grpc.aio.EOF:  # pyright: ignore[reportAttributeAccessIssue] - as above
             await _handle(run, sender, parse(wire.StreamRolloutsRequest, data))
             await sender.outlet.room()
     except Failure as failure:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assay.v1 import rollout_pb2
-
 from assay_server.pipeline.context import RunContext
 from assay_server.pipeline.failures import Failure
 from assay_server.pipeline.groups import GroupDesk, HeldMember

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from assay.v1 import reward_service_pb2, rollout_pb2
-
 from assay_server.store.protocol import StoredRollout
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
-
 from assay_server.estimators import Group, InputError, Scope
 from assay_server.pipeline.barriers import Batches, FinishedGroup, OpenBarrier, batch_statistics
 from assay_server.pipeline.consumers import Consumers

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
-
 from assay_server.estimators import Scope
 from assay_server.pipeline.answering import Answer
 from assay_server.pipeline.batches import BatchDesk

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from assay.v1 import reward_service_pb2 as wire
-
 from assay_server.pipeline.context import RunContext
 from assay_server.pipeline.delivery import Outlet
 from assay_server.pipeline.failures import invalid_field

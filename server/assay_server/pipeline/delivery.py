@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Sequence
 
 from assay.v1 import reward_service_pb2 as wire
-
 from assay_server.pipeline.failures import Code, Failure
 from assay_server.pipeline.frames import MAX_BYTES, MAX_ITEMS, Frame, frame_results, run_length
 from assay_server.store.protocol import OutboxEntry, RunKey, Store

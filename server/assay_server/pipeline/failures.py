@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from assay.sdk import Unscorable
-from assay.v1 import rollout_pb2
 from google.protobuf import any_pb2, duration_pb2, message
 
+from assay.sdk import Unscorable
+from assay.v1 import rollout_pb2
 from assay_server.store.protocol import (
     RunConflict,
     StaleGeneration,

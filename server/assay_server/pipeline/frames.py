@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from assay.v1 import reward_service_pb2 as wire
-
 from assay_server.store.protocol import OutboxEntry, OutboxKind
 
 MAX_ITEMS = 64

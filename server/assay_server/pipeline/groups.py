@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from assay.sdk.spec import EstimatorChoice, Grouping
 from assay.v1 import rollout_pb2, run_service_pb2
-
 from assay_server.estimators import (
     Estimator,
     Group,
@@ -19,7 +19,6 @@ from assay_server.estimators import (
     Scope,
     compile_estimator,
 )
-from assay.sdk.spec import EstimatorChoice, Grouping
 from assay_server.pipeline.assembly import assemble
 from assay_server.pipeline.barriers import FinishedGroup
 from assay_server.pipeline.failures import Code, Failure, invalid_field

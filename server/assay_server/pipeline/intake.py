@@ -10,9 +10,9 @@ from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
+
 from assay.sdk import Json, Sample, Step
 from assay.v1 import reward_service_pb2, rollout_pb2
-
 from assay_server.pipeline.failures import Code, Failure, Violation, invalid, invalid_field
 
 MAX_ID_CHARACTERS = 256
@@ -20,6 +20,9 @@ MAX_ROLLOUT_BYTES = 16 * 1024 * 1024
 MAX_GROUP_SIZE = 65_536
 _MAX_VIOLATIONS = 16
 _DTYPES = frozenset({"float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "bool"})
+
+_ID_FIELDS = ("rollout_id", "group_id", "prompt_id", "task_type", "parent_rollout_id")
+_COUNT_FIELDS = ("num_tokens", "num_tool_calls", "fork_step", "hint_level", "global_step")
 
 _IN_PROGRESS = rollout_pb2.ROLLOUT_STATE_IN_PROGRESS
 _TRUNCATED = rollout_pb2.ROLLOUT_STATE_TRUNCATED
@@ -35,10 +38,8 @@ _FINAL_STATES = frozenset(
 
 def text_of(content: rollout_pb2.Content) -> str:
     """The text parts of a content, one after the other; chat messages by their text, blobs by their digest."""
-    parts = content.parts
-    if len(parts) == 1 and parts[0].HasField("text"):
-        return parts[0].text
-    return "\n".join(_part_text(part) for part in parts)
+    texts = [part.text or _part_text(part) for part in content.parts]
+    return texts[0] if len(texts) == 1 else "\n".join(texts)
 
 
 def _part_text(part: rollout_pb2.Part) -> str:
@@ -126,22 +127,24 @@ def check_rollout(rollout: rollout_pb2.Rollout) -> None:
 def _violations(rollout: rollout_pb2.Rollout) -> Iterator[Violation]:
     if not rollout.rollout_id:
         yield Violation("rollout_id", "must be given")
-    for name in ("rollout_id", "group_id", "prompt_id", "task_type", "parent_rollout_id"):
-        value: str = getattr(rollout, name)
-        if value and (len(value) > MAX_ID_CHARACTERS or not value.isprintable()):
+    ids = (rollout.rollout_id, rollout.group_id, rollout.prompt_id, rollout.task_type, rollout.parent_rollout_id)
+    for name, value in zip(_ID_FIELDS, ids, strict=True):
+        if len(value) > MAX_ID_CHARACTERS or not value.isprintable():
             yield Violation(name, f"expected at most {MAX_ID_CHARACTERS} printable characters")
     if not 0 <= rollout.group_size <= MAX_GROUP_SIZE:
         yield Violation("group_size", f"expected 0 to {MAX_GROUP_SIZE}, got {rollout.group_size}")
     if rollout.group_size and not rollout.group_id:
         yield Violation("group_id", "must be given where group_size is")
-    for name in ("num_tokens", "num_tool_calls", "fork_step", "hint_level", "global_step"):
-        if getattr(rollout, name) < 0:
-            yield Violation(name, f"must not be negative, got {getattr(rollout, name)}")
+    counts = (
+        rollout.num_tokens, rollout.num_tool_calls, rollout.fork_step, rollout.hint_level, rollout.global_step
+    )  # fmt: skip
+    if min(counts) < 0:
+        named = zip(_COUNT_FIELDS, counts, strict=True)
+        yield from (Violation(name, f"must not be negative, got {count}") for name, count in named if count < 0)
     if not rollout.steps and rollout.state not in (_IN_PROGRESS, rollout_pb2.ROLLOUT_STATE_FAILED):
         yield Violation("steps", "a rollout has at least one step")
     yield from step_violations(rollout.steps, 0)
-    if rollout.signals:
-        yield from signal_violations(rollout.signals)
+    yield from signal_violations(rollout.signals)
 
 
 def check_append(append: reward_service_pb2.AppendSteps) -> None:
@@ -221,20 +224,7 @@ def signals_of(signals: Mapping[str, rollout_pb2.Signal]) -> dict[str, float | n
 
 def sample_of(rollout: rollout_pb2.Rollout, reference: Mapping[str, Json], extra: Mapping[str, Json]) -> Sample:
     """A checked rollout as rewards see it; ``reference`` and ``extra`` come from it or from its task."""
-    steps = tuple(
-        Step(
-            index=index,
-            action=text_of(step.action),
-            observation=text_of(step.observation),
-            prompt=text_of(step.prompt),
-            reward=step.reward if step.HasField("reward") else None,
-            done=step.done,
-            action_valid=step.action_valid if step.HasField("action_valid") else True,
-            agent_id=step.agent_id,
-            policy_version=step.policy_version,
-        )
-        for index, step in enumerate(rollout.steps)
-    )
+    steps = tuple([_step_of(index, step) for index, step in enumerate(rollout.steps)])
     return Sample(
         rollout_id=rollout.rollout_id,
         response=steps[-1].action if steps else "",
@@ -251,4 +241,19 @@ def sample_of(rollout: rollout_pb2.Rollout, reference: Mapping[str, Json], extra
         signals=signals_of(rollout.signals) if rollout.signals else {},
         global_step=rollout.global_step,
         seed=rollout.seed,
+    )
+
+
+def _step_of(index: int, step: rollout_pb2.Step) -> Step:
+    has = step.HasField
+    return Step(
+        index=index,
+        action=text_of(step.action),
+        observation=text_of(step.observation) if has("observation") else "",
+        prompt=text_of(step.prompt) if has("prompt") else "",
+        reward=step.reward if has("reward") else None,
+        done=step.done,
+        action_valid=not has("action_valid") or step.action_valid,
+        agent_id=step.agent_id,
+        policy_version=step.policy_version,
     )

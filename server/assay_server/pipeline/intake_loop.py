@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 import structlog
+
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
-
 from assay_server.pipeline.answering import Answer, Answering
 from assay_server.pipeline.assembly import assemble, split_for_growth, tail_of
 from assay_server.pipeline.batches import BatchDesk

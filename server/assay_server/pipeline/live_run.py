@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 
 from assay.v1 import reward_service_pb2 as wire
-
 from assay_server.pipeline.batches import BatchDesk
 from assay_server.pipeline.completion import Completion
 from assay_server.pipeline.consumers import Consumers

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Mapping
 
 from assay.v1 import rollout_pb2
-
 from assay_server.estimators import NO_STATE, AnchorState, Member, Role, StepRecord
 from assay_server.pipeline.intake import signals_of, text_of
 

@@ -7,7 +7,6 @@ from typing import Final
 
 from assay.sdk import Evidence
 from assay.v1 import rollout_pb2
-
 from assay_server.estimators import GroupAdvantages
 from assay_server.pipeline.failures import Failure
 from assay_server.rewards.tree import Assessment

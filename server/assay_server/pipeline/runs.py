@@ -6,7 +6,6 @@ import asyncio
 import uuid
 
 from assay.v1 import reward_service_pb2, run_service_pb2
-
 from assay_server.metrics import Metrics
 from assay_server.pipeline.context import RunContext
 from assay_server.pipeline.delivery import stale_stream

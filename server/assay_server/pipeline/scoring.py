@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
+
 from assay.sdk import Json, Unscorable
 from assay.v1 import rollout_pb2, run_service_pb2
-
 from assay_server.pipeline.failures import Code, Failure, of_unscorable
 from assay_server.pipeline.intake import parse_object, sample_of
 from assay_server.pipeline.results import failed_result, scored_result

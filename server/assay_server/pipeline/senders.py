@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
-
 from assay_server.pipeline.delivery import Outlet
 from assay_server.pipeline.failures import Failure
 from assay_server.pipeline.results import failed_result

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from google.protobuf import duration_pb2
+
 from assay.sdk.spec import EstimatorChoice, Grouping, RewardSpec
 from assay.spec_messages import SpecError as SpecMessageError
 from assay.spec_messages import (
@@ -14,8 +16,6 @@ from assay.spec_messages import (
     reward_from_message,
 )
 from assay.v1 import run_service_pb2 as wire
-from google.protobuf import duration_pb2
-
 from assay_server.estimators import (
     Estimator,
     InputError,
