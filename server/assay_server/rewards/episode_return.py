@@ -1,24 +1,27 @@
-"""``reward/episode_return``: what the environment paid."""
+"""The environment's own reward: what the steps earned."""
 
 from __future__ import annotations
 
-import math
-
-from assay.sdk import Evidence, Sample, Score, Unscorable, reward
+from assay.sdk import Evidence, Sample, Score, Unscorable, Verdict, reward
 
 
-@reward(
-    "reward/episode_return-v1",
-    bounds=(-math.inf, math.inf),
-    aliases=("episode_return",),
-    source="PAPERS A.3: advantage/gigpo, R = sum of the step rewards",
-)
-def episode_return(sample: Sample) -> Score:
-    """The undiscounted sum of the step rewards that the trainer or a session recorded.
+@reward("reward/episode_return-v1", bounds=(float("-inf"), float("inf")), aliases=("episode_return",))
+def episode_return(sample: Sample, *, success_threshold: float | None = None) -> Score:
+    """The undiscounted sum of the step rewards, for rollouts whose environment rewards them.
 
-    Steps without a reward count nothing; a rollout in which no step has one cannot be scored.
+    Args:
+        sample: a rollout with a reward on at least one step.
+        success_threshold: at or above it the verdict is CORRECT, below it INCORRECT; None = no verdict.
+
+    Raises:
+        Unscorable: no step has a reward.
     """
     rewards = [step.reward for step in sample.steps if step.reward is not None]
     if not rewards:
-        raise Unscorable("STEP_REWARDS_MISSING", "no step carries a reward", field="steps[0].reward")
-    return Score(math.fsum(rewards), evidence=Evidence(reason=f"sum of {len(rewards)} step rewards"))
+        raise Unscorable("MISSING_STEP_REWARD", "no step has a reward; the trainer must send them", field="steps")
+    total = sum(rewards)
+    verdict = Verdict.UNSPECIFIED
+    if success_threshold is not None:
+        verdict = Verdict.CORRECT if total >= success_threshold else Verdict.INCORRECT
+    reason = f"{len(rewards)} of {len(sample.steps)} steps were rewarded, {total:g} in total"
+    return Score(total, verdict, Evidence(reason=reason, layer="step_rewards"))
