@@ -1,5 +1,5 @@
 # Everything a developer or a machine runs. `make help` lists it.
-# PYTHON is what the environment is built with (3.10 or newer); afterwards only .venv is used.
+# PYTHON is what the environment is built with (3.11 or newer); afterwards only .venv is used.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:

@@ -16,8 +16,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# The oldest numpy a Python can have is the one that first brought wheels for it.
-FLOOR = {"grpcio": "1.72.0", "protobuf": "6.30.0", "numpy": "1.26.0" if sys.version_info < (3, 13) else "2.1.0"}
+OLDEST_PYTHON = "python3.10"
+FLOOR = {"grpcio": "1.72.0", "protobuf": "6.30.0", "numpy": "1.26.0"}
+NUMPY_OF_PYTHON_313 = "2.1.0"  # the first with wheels for it
 TEST_TOOLS = ["pytest", "pytest-asyncio", "hypothesis"]
 IMPORT_SECONDS = 0.5
 
@@ -41,6 +42,21 @@ def pip(python: Path | str, *arguments: str | Path) -> str:
     return run(sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python, *arguments)
 
 
+def floor_python() -> str:
+    """The oldest Python the client supports where this machine has it, else the one that runs the tests."""
+    if shutil.which(OLDEST_PYTHON) is None:
+        return sys.executable
+    # A version manager's stand-in may be on the path without the Python behind it.
+    works = subprocess.run([OLDEST_PYTHON, "-c", "import venv"], capture_output=True, check=False).returncode == 0
+    return OLDEST_PYTHON if works else sys.executable
+
+
+def floor_pins(python: Path) -> list[str]:
+    version = run(python, "-c", "import sys; print(*sys.version_info[:2])").split()
+    newer = {"numpy": NUMPY_OF_PYTHON_313} if tuple(map(int, version)) >= (3, 13) else {}
+    return [f"{name}=={version}" for name, version in {**FLOOR, **newer}.items()]
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Built from a copy, because setuptools leaves its build folder behind in the source.
@@ -54,9 +70,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=["floor", "newest"])
 def venv(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Iterator[Venv]:
     folder = tmp_path_factory.mktemp(str(request.param))
-    run(sys.executable, "-m", "venv", "--without-pip", folder)
+    at_floor = request.param == "floor"
+    run(floor_python() if at_floor else sys.executable, "-m", "venv", "--without-pip", folder)
     python = folder / "bin/python"
-    pins = [f"{name}=={version}" for name, version in FLOOR.items()] if request.param == "floor" else []
+    pins = floor_pins(python) if at_floor else []
     pip(python, "install", "-q", wheel, *pins)
     listing = json.loads(pip(python, "list", "--format", "json"))
     pip(python, "install", "-q", *TEST_TOOLS, *pins)
