@@ -284,7 +284,7 @@ class MemoryRun:
     # ------------------------------------------------------------ checkpoints
 
     def checkpoint(self, name: str, state: bytes) -> CheckpointRecord:
-        known = self._checkpoints.get(name)
+        known = self._find_checkpoint(name)
         if known is not None:
             return known.record
         acknowledged = {consumer: outbox.acked for consumer, outbox in self._outboxes.items()}
@@ -308,7 +308,7 @@ class MemoryRun:
             if self._restored and expected_generation == present - 1 and self._restored[0].name == name:
                 return (self.record, *self._restored)
             raise StaleGeneration(self.record.key._replace(generation=expected_generation), present)
-        checkpoint = self._checkpoints.get(name) if name else _Checkpoint(beginning())
+        checkpoint = self._find_checkpoint(name)
         if checkpoint is None:
             raise UnknownCheckpoint(f"run {self.record.run_id!r} has no checkpoint {name!r}")
         held = len(self._rollouts)
@@ -335,6 +335,9 @@ class MemoryRun:
             barriers=tuple(barrier.record() for barrier in self._barriers.values() if barrier.finish_tick is None),
             unbatched=tuple(sorted(emitted, key=lambda record: record.emit_position)),
         )
+
+    def _find_checkpoint(self, name: str) -> _Checkpoint | None:
+        return self._checkpoints.get(name) if name else _Checkpoint(beginning())
 
     def _restore_rollouts(self, checkpoint: _Checkpoint) -> None:
         created = {i: rollout for i, rollout in self._rollouts.items() if rollout.created <= checkpoint.tick}
