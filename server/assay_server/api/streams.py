@@ -110,7 +110,7 @@ async def _read(run: LiveRun, sender: Sender, context: Context) -> None:
     except Failure as failure:
         sender.outlet.fail(failure)
         return
-    await run.settle()
+    await run.settle_sender(sender)
     sender.outlet.close(wire.Closing())
 
 

@@ -41,10 +41,14 @@ class Completion:
         self._due: deque[GroupRecord] = deque()
         self._advance = False
         self._wake = asyncio.Event()
+        self._answers_in = 0
+        self._answers_out = 0
+        self._marks: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     def answered(self, answer: Answer) -> None:
         """Queue an answer."""
         self._answers.append(answer)
+        self._answers_in += 1
         self._wake.set()
 
     def due(self, record: GroupRecord) -> None:
@@ -77,6 +81,19 @@ class Completion:
             finally:
                 self._context.load.busy -= 1
 
+    async def caught_up(self) -> None:
+        """Wait until every answer queued so far is stored, and the groups that it completed too."""
+        mark: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._marks.append((self._answers_in, mark))
+        self.look_at_barriers()
+        await mark
+
+    def _release_marks(self) -> None:
+        while self._marks and self._marks[0][0] <= self._answers_out:
+            _, mark = self._marks.popleft()
+            if not mark.done():
+                mark.set_result(None)
+
     async def _wait(self) -> None:
         deadline = self._desk.next_deadline()
         timeout = None if deadline is None else max(0.0, deadline - time.time())
@@ -99,6 +116,8 @@ class Completion:
             for group_id in self._desk.stragglers(self._batches.waiting_rollouts):
                 await self._finish(await self._cut(group_id))
             await self._batches.advance()
+        self._answers_out += len(answers)
+        self._release_marks()
 
     # ------------------------------------------------------------ answers
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from assay.v1 import reward_service_pb2 as wire
 from assay_server.pipeline.context import RunContext
 from assay_server.pipeline.delivery import Outlet
-from assay_server.pipeline.failures import invalid_field
+from assay_server.pipeline.failures import Failure, invalid_field
 from assay_server.pipeline.senders import Sender
 from assay_server.store.protocol import OutboxEntry, OutboxKind
 
@@ -65,6 +65,16 @@ class Consumers:
         """End every stream, after what is ready has been sent."""
         for outlet in self._outlets.values():
             outlet.close(wire.Closing(reason=reason))
+
+    def fail_streams(self, failure: Failure) -> None:
+        """End every stream with a status."""
+        for outlet in self._outlets.values():
+            outlet.fail(failure)
+
+    @property
+    def listening(self) -> bool:
+        """Whether a stream is attached."""
+        return bool(self._outlets)
 
     def progress(self, consumer: str, progress: wire.BatchProgress) -> None:
         """Tell a consumer how its barrier fills, if it listens."""

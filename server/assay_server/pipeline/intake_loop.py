@@ -71,6 +71,7 @@ class Intake:
             self._context.metrics.in_flight.inc(len(rollouts))
             self._queue.extend([RolloutWork(sender, rollout, now) for rollout in rollouts])
         else:
+            sender.requests += 1
             self._queue.append(ControlWork(sender, request, now))
         self._wake.set()
 
@@ -243,6 +244,8 @@ class Intake:
         except Failure as failure:
             self._context.metrics.refused.labels(failure.reason).inc()
             work.sender.refuse(request.append_steps.rollout_id, request.group_control.group_id, failure)
+        finally:
+            work.sender.handled()
 
     async def _append(self, work: ControlWork, append: wire.AppendSteps) -> None:
         check_append(append)

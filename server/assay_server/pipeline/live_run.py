@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
+
 from assay.v1 import reward_service_pb2 as wire
 from assay_server.pipeline.batches import BatchDesk
 from assay_server.pipeline.completion import Completion
 from assay_server.pipeline.consumers import Consumers
 from assay_server.pipeline.context import RunContext
+from assay_server.pipeline.failures import Code, Failure
 from assay_server.pipeline.groups import GroupDesk
 from assay_server.pipeline.intake_loop import Intake
 from assay_server.pipeline.senders import Sender
 from assay_server.store.protocol import RunRecord
+
+_log = structlog.get_logger(__name__)
 
 
 class LiveRun:
@@ -33,6 +38,8 @@ class LiveRun:
         self._completion = Completion(context, self._desk, self._batches, self.consumers, self._note_quiet)
         self._intake = Intake(context, self._desk, self._batches, self.consumers, self._completion, self._note_quiet)
         self._loops: list[asyncio.Task[None]] = []
+        self._supervisor: asyncio.Task[None] | None = None
+        self.failed = False
 
     async def start(self) -> None:
         """Take up what an earlier process left, then work."""
@@ -46,6 +53,7 @@ class LiveRun:
             asyncio.create_task(self._completion.run(), name=f"completion of run {name}"),
             asyncio.create_task(self._intake.run(), name=f"intake of run {name}"),
         ]
+        self._supervisor = asyncio.create_task(self._supervise(), name=f"supervisor of run {name}")
         await self._intake.recover(recovery.unanswered)
         for group in recovery.ready:
             self._completion.due(group)
@@ -53,15 +61,35 @@ class LiveRun:
 
     async def stop(self) -> None:
         """End the loops; everything that was acknowledged is in the store."""
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        tasks = [*self._loops, *([self._supervisor] if self._supervisor else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _supervise(self) -> None:
+        """If a loop breaks, end the streams with a status; the run is started afresh from the store when it is next
+        asked for, so nothing that was accepted is lost."""
+        done, _ = await asyncio.wait(self._loops, return_when=asyncio.FIRST_COMPLETED)
+        self.failed = True
+        for task in done:
+            _log.error("a run's loop broke", run=self.record.run_id, loop=task.get_name(), exc_info=task.exception())
+        self.consumers.fail_streams(Failure(Code.UNAVAILABLE, "RUN_RESTARTS", "the run is restarted; reconnect"))
+
+    async def settle_sender(self, sender: Sender) -> None:
+        """Wait until everything that one stream sent is answered, groups that it completed included."""
+        await sender.settle()
+        await self._completion.caught_up()
 
     async def settle(self) -> None:
         """Wait until nothing that came in is unfinished here."""
         while self._working:
             self._quiet.clear()
             await self._quiet.wait()
+
+    @property
+    def idle(self) -> bool:
+        """Nobody listens and nothing is under way: it can be stopped and started again when it is needed."""
+        return not (self._working or self.consumers.listening or len(self._desk) or self._batches.waits)
 
     @property
     def _working(self) -> bool:

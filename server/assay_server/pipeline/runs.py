@@ -17,6 +17,8 @@ from assay_server.pipeline.specs import CompiledSpec, compile_spec
 from assay_server.rewards.catalogue import Catalogue
 from assay_server.store.protocol import CheckpointRecord, RunRecord, Store, UnknownRun
 
+_LIVE_RUNS = 64
+
 
 class Runs:
     """The runs that this process serves."""
@@ -75,6 +77,9 @@ class Runs:
         """
         async with self._lock:
             run = self._live.get((tenant, run_id))
+            if run is not None and run.failed:
+                await run.stop()
+                run = None
             if run is None:
                 record = await self.store.get_run(tenant, run_id)
                 if record is None:
@@ -111,6 +116,13 @@ class Runs:
                 await self._start(record)
         return describe(record), forgotten
 
+    async def _make_room(self) -> None:
+        """Stop runs that nobody uses, so that a long-lived server does not collect them."""
+        if len(self._live) < _LIVE_RUNS:
+            return
+        for key in [key for key, run in self._live.items() if run.idle]:
+            await self._live.pop(key).stop()
+
     async def _start(self, record: RunRecord) -> LiveRun:
         stored = run_service_pb2.Run.FromString(record.spec)
         compiled = compile_spec(stored.spec, self.catalogue)
@@ -118,6 +130,7 @@ class Runs:
         if gone:
             message = f"the run was created with {', '.join(gone)}, which this server does not have"
             raise Failure(Code.FAILED_PRECONDITION, "PIN_GONE", message)
+        await self._make_room()
         run = LiveRun(record, RunContext(record.key, compiled, self.store, self.tasks, self._metrics))
         await run.start()
         self._live[record.tenant, record.run_id] = run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from assay.v1 import reward_service_pb2 as wire
@@ -18,18 +19,38 @@ class Sender:
     Attributes:
         consumers: who gets the results of what it sends; None = every consumer the run knows.
         max_in_flight: rollouts it may have queued or scoring.
+        in_flight: rollouts it has queued or scoring.
+        requests: other requests of it that are queued.
     """
 
     outlet: Outlet
     consumers: tuple[str, ...] | None
     max_in_flight: int
     in_flight: int = 0
+    requests: int = 0
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
     accepted: wire.Accepted = field(default_factory=wire.Accepted)
 
     def answered(self, rollouts: int) -> None:
         """So many of its rollouts hold a slot no more."""
         self.in_flight -= rollouts
         self.outlet.credit(rollouts)
+        self._note_idle()
+
+    def handled(self) -> None:
+        """One of its other requests was handled."""
+        self.requests -= 1
+        self._note_idle()
+
+    def _note_idle(self) -> None:
+        if not self.in_flight and not self.requests:
+            self.idle.set()
+
+    async def settle(self) -> None:
+        """Wait until nothing that it sent is queued or scoring."""
+        while self.in_flight or self.requests:
+            self.idle.clear()
+            await self.idle.wait()
 
     def refuse(self, rollout_id: str, group_id: str, failure: Failure) -> None:
         """Answer an item that was not taken over; such an answer is not held."""
