@@ -69,7 +69,7 @@ def bad_item(line: Line, key: str, id: Json, failure: Failure) -> Answer:
     told = Failure(
         failure.code,
         f"line {line.number}: {failure.message}",
-        failure.reason or "INVALID_ARGUMENT",
+        failure.reason,
         failure.metadata,
         failure.violations,
     )
@@ -85,9 +85,8 @@ def error_json(failure: Failure, metadata: Mapping[str, str] | None = None) -> d
     """A google.rpc.Status in JSON: code, message, details with ErrorInfo first."""
     told: dict[str, Json] = {**failure.metadata, **(metadata or {})}
     told.setdefault("retryable", "true" if failure.retryable else "false")
-    details: list[Json] = [
-        {"@type": f"{_TYPE_PREFIX}ErrorInfo", "reason": failure.reason, "domain": "assay", "metadata": told}
-    ]
+    reason = failure.reason or failure.code_name
+    details: list[Json] = [{"@type": f"{_TYPE_PREFIX}ErrorInfo", "reason": reason, "domain": "assay", "metadata": told}]
     if failure.retry_after is not None:
         details.append({"@type": f"{_TYPE_PREFIX}RetryInfo", "retryDelay": f"{failure.retry_after:g}s"})
     if failure.violations:

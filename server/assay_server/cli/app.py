@@ -1,0 +1,132 @@
+"""The commands with their options. What each does is in a module of its own, imported when it runs."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from assay_server.cli.refusals import told_plainly
+
+app = typer.Typer(
+    help="Assay tells a trainer what its rollouts are worth. JSON Lines in and out; see each command's --help.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Server = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Use this server instead of an embedded one.")]
+Token = Annotated[str | None, typer.Option(envvar="ASSAY_TOKEN", help="Key for --server.", show_envvar=True)]
+Params = Annotated[str, typer.Option(metavar="JSON", help="Parameters, as a JSON object.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 where an answer is an error.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Reward = Annotated[str, typer.Option(metavar="ID|FILE.py:NAME", help="A reward by id, or a verl function in a file.")]
+TimeoutMs = Annotated[int | None, typer.Option(min=1, help="Per rollout, from when its work starts.")]
+
+
+class Recipe(str, Enum):
+    """Anchor recipes by their names on the command line."""
+
+    OBSERVATION = "observation"
+    OBSERVATION_AND_INVENTORY = "observation+inventory"
+    STATE_DIGEST = "state-digest"
+    STATE_AND_HISTORY = "state+history"
+    TEXT_SIMILARITY = "text-similarity"
+
+
+@app.command()
+def serve(
+    listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="gRPC; default 127.0.0.1:50051.")] = None,
+    http_listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Probes, metrics, HTTP.")] = None,
+    store: Annotated[str | None, typer.Option(metavar="URL", help="memory:, or sqlite:PATH.")] = None,
+) -> None:
+    """Run the server until SIGTERM, then drain. Options win over ASSAY_* variables."""
+    from assay_server.cli.serving import serve_until_stopped
+
+    with told_plainly():
+        raise typer.Exit(serve_until_stopped(listen=listen, http_listen=http_listen, store=store))
+
+
+@app.command()
+def score(
+    reward: Reward,
+    params: Params = "{}",
+    execution_timeout_ms: TimeoutMs = None,
+    server: Server = None,
+    token: Token = None,
+    strict: Strict = False,
+) -> None:
+    """Score rollouts: one JSON object a line in, one answer a line out, in input order."""
+    from assay_server.cli.scoring import score_lines
+
+    with told_plainly():
+        timeout = None if execution_timeout_ms is None else execution_timeout_ms / 1000
+        tally = score_lines(reward, params, timeout, server=server, token=token)
+        raise typer.Exit(tally.exit_code(strict=strict))
+
+
+@app.command()
+def advantages(
+    estimator: Annotated[str, typer.Option(metavar="ID", help="gigpo, grpo, leave_one_out, ...")],
+    params: Params = "{}",
+    recipe: Annotated[Recipe, typer.Option(help="What of an anchor names a state.")] = Recipe.OBSERVATION,
+    history_length: Annotated[int, typer.Option(min=0, help="Earlier anchors in the key; for state+history.")] = 0,
+    similarity_threshold: Annotated[float, typer.Option(help="Between 0 and 1; for text-similarity.")] = 0.95,
+    server: Server = None,
+    token: Token = None,
+    strict: Strict = False,
+) -> None:
+    """Advantages of finished groups: one group a line; all lines are one batch."""
+    from assay.sdk.spec import AnchorRecipe, Grouping
+    from assay_server.cli.advantages import advantage_lines
+
+    with told_plainly():
+        grouping = Grouping(AnchorRecipe[recipe.name], history_length, similarity_threshold)
+        tally = advantage_lines(estimator, params, grouping, server=server, token=token)
+        raise typer.Exit(tally.exit_code(strict=strict))
+
+
+@app.command()
+def compute(strict: Strict = False) -> None:
+    """Any estimator by its id, on cases {"id", "params", "inputs"}; one a line, in input order."""
+    from assay_server.cli.computing import compute_lines
+
+    with told_plainly():
+        raise typer.Exit(compute_lines().exit_code(strict=strict))
+
+
+@app.command()
+def rescore(
+    run: Annotated[str, typer.Argument(help="The run whose stored rollouts are scored again.")],
+    reward: Reward,
+    params: Params = "{}",
+    store: Annotated[str | None, typer.Option(metavar="URL", help="The store to read, without --server.")] = None,
+    server: Server = None,
+    token: Token = None,
+    strict: Strict = False,
+) -> None:
+    """Score a run's stored rollouts with another reward; first results stay as they were sent."""
+    from assay_server.cli.rescoring import rescore_run
+
+    with told_plainly():
+        tally = rescore_run(run, reward, params, store=store, server=server, token=token)
+        raise typer.Exit(tally.exit_code(strict=strict))
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check this machine and the configuration; exits with 1 where something is broken or unsafe."""
+    from assay_server.cli.doctor import examine, show
+
+    with told_plainly():
+        raise typer.Exit(show(examine(), as_json=as_json))
+
+
+@app.command()
+def version(as_json: AsJson = False) -> None:
+    """Print the versions of what is installed."""
+    from assay_server.cli.versions import show_versions
+
+    show_versions(as_json=as_json)

@@ -1,0 +1,188 @@
+"""``assay doctor``: is this machine, and is this configuration, fit to run Assay? Looks, and changes nothing."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import stat
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from assay_server.cli.exit_codes import ExitCode
+from assay_server.cli.versions import installed
+from assay_server.config import Settings
+
+_OLDEST_PYTHON = (3, 10)
+_LITTLE_SPACE = 1 << 30
+_LOOPBACK = ("127.", "localhost", "::1", "[::1]")
+
+
+class Status(str, Enum):
+    """FAIL means broken or unsafe; NOTE is worth knowing."""
+
+    OK = "ok"
+    NOTE = "note"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found; ``hint`` says what to do about it."""
+
+    check: str
+    status: Status
+    detail: str
+    hint: str = ""
+
+
+def examine() -> list[Finding]:
+    """All checks, in order."""
+    findings = [_python(), _packages()]
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        named = ", ".join("ASSAY_" + "_".join(str(part) for part in item["loc"]).upper() for item in error.errors())
+        return [*findings, Finding("settings", Status.FAIL, f"not usable: {named}", "correct these variables")]
+    return [
+        *findings,
+        _store(settings.store),
+        _address("grpc address", settings.listen),
+        *([_address("http address", settings.http_listen)] if settings.http_listen else []),
+        _exposure(settings),
+        _token(settings.token_file),
+        _sandbox(),
+    ]
+
+
+def show(findings: Sequence[Finding], *, as_json: bool) -> ExitCode:
+    """Print findings as a table or as JSON; the exit status they deserve."""
+    healthy = all(finding.status is not Status.FAIL for finding in findings)
+    if as_json:
+        sys.stdout.write(json.dumps({"ok": healthy, "checks": [asdict(finding) for finding in findings]}) + "\n")
+    else:
+        _print_table(findings)
+    return ExitCode.OK if healthy else ExitCode.ITEM_ERRORS
+
+
+def _print_table(findings: Sequence[Finding]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    styles = {Status.OK: "green", Status.NOTE: "yellow", Status.FAIL: "bold red"}
+    table = Table("check", "", "found", box=box.SIMPLE_HEAD)
+    for finding in findings:
+        found = Text(finding.detail)
+        if finding.hint:
+            found.append(f"\n{finding.hint}", "italic")
+        table.add_row(finding.check, Text(finding.status.value, styles[finding.status]), found)
+    Console().print(table)
+
+
+def _python() -> Finding:
+    found = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info < _OLDEST_PYTHON:
+        return Finding("python", Status.FAIL, found, "Assay needs Python 3.10 or newer")
+    return Finding("python", Status.OK, found)
+
+
+def _packages() -> Finding:
+    versions = {name: found for name, found in installed().items() if name != "python"}
+    missing = [name for name, found in versions.items() if found == "not installed"]
+    if missing:
+        return Finding("packages", Status.FAIL, f"not installed: {', '.join(missing)}", "install assay-server anew")
+    return Finding("packages", Status.OK, ", ".join(f"{name} {found}" for name, found in versions.items()))
+
+
+def _store(url: str) -> Finding:
+    kind, _, rest = url.partition(":")
+    if kind == "memory":
+        return Finding("store", Status.NOTE, "memory", "accepted rollouts are lost when the server stops")
+    if kind != "sqlite" or not rest:
+        return Finding("store", Status.FAIL, f"{url!r} is not a store", "use sqlite:PATH or memory:")
+    path = Path(rest).expanduser()
+    holder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not os.access(holder, os.W_OK | os.X_OK):
+        return Finding("store", Status.FAIL, f"{holder} cannot be written", "choose another place with ASSAY_STORE")
+    if path.exists() and (problem := _sqlite_problem(path)):
+        return Finding("store", Status.FAIL, f"{path}: {problem}", "restore it from a copy, or name another file")
+    free = shutil.disk_usage(holder).free
+    detail = f"{path} ({'exists' if path.exists() else 'made on first start'}, {free / 1e9:.0f} GB free)"
+    return Finding("store", Status.NOTE if free < _LITTLE_SPACE else Status.OK, detail)
+
+
+def _sqlite_problem(path: Path) -> str:
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        return str(error)
+    return "" if os.access(path, os.W_OK) else "cannot be written"
+
+
+def _address(check: str, address: str) -> Finding:
+    if address.startswith("unix:"):
+        holder = Path(address.removeprefix("unix:")).parent
+        usable = os.access(holder, os.W_OK | os.X_OK)
+        return Finding(check, Status.OK if usable else Status.FAIL, f"{address} ({'' if usable else 'not '}writable)")
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        return Finding(check, Status.FAIL, f"{address!r} is not HOST:PORT")
+    try:
+        family, kind, protocol, _, target = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
+        with closing(socket.socket(family, kind, protocol)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(target)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return Finding(
+                check, Status.NOTE, f"{address} is in use", "by a server that runs already, or another program"
+            )
+        return Finding(check, Status.FAIL, f"{address}: {error.strerror or error}")
+    return Finding(check, Status.OK, f"{address} is free")
+
+
+def _exposure(settings: Settings) -> Finding:
+    open_to = [a for a in (settings.listen, settings.http_listen) if a and not a.startswith(("unix:", *_LOOPBACK))]
+    if not open_to:
+        return Finding("exposure", Status.OK, "this machine only")
+    listed = ", ".join(open_to)
+    if settings.token_file is None:
+        return Finding(
+            "exposure", Status.FAIL, f"{listed} without authentication", "set ASSAY_TOKEN_FILE, or bind to loopback"
+        )
+    return Finding("exposure", Status.NOTE, f"{listed} is open to the network", "keys travel unencrypted without TLS")
+
+
+def _token(path: Path | None) -> Finding:
+    if path is None:
+        return Finding("token", Status.NOTE, "no authentication", "fine on a machine that nobody else uses")
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return Finding("token", Status.OK, f"{path} is made on first start, readable by you alone")
+    except OSError as error:
+        return Finding("token", Status.FAIL, f"{path}: {error.strerror}")
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o077:
+        return Finding("token", Status.FAIL, f"{path} has mode {mode:04o}: others can read it", f"chmod 600 {path}")
+    if status.st_uid != os.geteuid():
+        return Finding("token", Status.FAIL, f"{path} belongs to user {status.st_uid}, not to you")
+    return Finding("token", Status.OK, f"{path} (mode {mode:04o})")
+
+
+def _sandbox() -> Finding:
+    return Finding(
+        "sandbox", Status.NOTE, "not installed", "nothing that would run a candidate's code is offered by this version"
+    )
