@@ -43,7 +43,7 @@ def assay(*arguments: str, stdin: bytes = b"") -> Done:
             app(arguments, prog_name="assay")
     structlog.configure(**logging_before)
     stdout.flush()
-    written = cast("io.BytesIO", stdout.buffer).getvalue()
+    written = stdout.buffer.getvalue()
     lines = [cast("dict[str, Json]", json.loads(line)) for line in written.splitlines()]
     return Done(int(ended.value.code or 0), lines, stderr.getvalue())
 

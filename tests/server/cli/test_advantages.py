@@ -29,10 +29,8 @@ def member(id: str, reward: float, anchor: dict[str, Json]) -> dict[str, Json]:
 
 
 def group(id: str, *rewards: float) -> dict[str, Json]:
-    return {
-        "groupId": id,
-        "rollouts": [member(f"{id}.{i}", reward, {"observation": "s"}) for i, reward in enumerate(rewards)],
-    }
+    members: list[Json] = [member(f"{id}.{i}", reward, {"observation": "s"}) for i, reward in enumerate(rewards)]
+    return {"groupId": id, "rollouts": members}
 
 
 def lines(*groups: dict[str, Json]) -> bytes:
