@@ -6,12 +6,14 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from assay._stream_state import Opening
+from assay._version import client_version
 from assay.errors import Failure, Internal, invalid
 from assay.groups import GroupLike
 from assay.results import GroupResult, SampleResult
 from assay.rollout_messages import rollout_message
 from assay.rollouts import RolloutLike
-from assay.runs import Checkpoint, RunInfo, Task, estimator_choice, reward_spec
+from assay.runs import Checkpoint, DeliveryMode, RunInfo, Task, estimator_choice, reward_spec
 from assay.sdk.samples import Json
 from assay.sdk.spec import EstimatorChoice, Grouping, RewardSpec
 from assay.spec_messages import estimator_message, grouping_message, reward_message
@@ -113,6 +115,45 @@ def advantages_results(
 ) -> list[GroupResult]:
     """One result per group of the request."""
     return [GroupResult(group) for group in _one_each(response.groups, len(request.groups), "groups")]
+
+
+# ---------------------------------------------------------------- streams
+
+
+def opening(
+    run_id: str,
+    consumer: str,
+    delivery: DeliveryMode | None,
+    deliver_to: str,
+    generation: int,
+    resume_after: int | None,
+    max_in_flight: int,
+) -> Opening:
+    """How a stream opens.
+
+    Raises:
+        InvalidArgument: an empty name or a negative number.
+    """
+    for name, text in (("run_id", run_id), ("consumer", consumer)):
+        if not text:
+            raise invalid(name, "must be given")
+    for name, number in (
+        ("generation", generation),
+        ("resume_after", resume_after or 0),
+        ("max_in_flight", max_in_flight),
+    ):
+        if number < 0:
+            raise invalid(name, f"expected >= 0, got {number}")
+    return Opening(
+        run_id=run_id,
+        consumer=consumer,
+        generation=generation,
+        delivery=int(delivery or 0),
+        deliver_to=deliver_to,
+        resume_after=resume_after,
+        max_in_flight=max_in_flight,
+        client_version=client_version(),
+    )
 
 
 # ---------------------------------------------------------------- runs

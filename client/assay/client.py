@@ -24,7 +24,7 @@ from assay.errors import Failure, Unavailable, error_of
 from assay.groups import GroupLike
 from assay.results import GroupResult, SampleResult
 from assay.rollouts import RolloutLike
-from assay.runs import Checkpoint, RunConfig, RunInfo, Task, reward_spec
+from assay.runs import Checkpoint, DeliveryMode, RunConfig, RunInfo, Task, reward_spec
 from assay.sdk.samples import Json
 from assay.sdk.spec import EstimatorChoice, Grouping, RewardSpec
 from assay.spec_messages import reward_message
@@ -35,6 +35,8 @@ from assay.v1 import run_service_pb2 as runs
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from assay.streams import RolloutStream
 
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A", bound=Message)
@@ -199,6 +201,54 @@ class Client:
             answer = self._call(methods.PUT_BLOBS, request)
             stored += (Blob(blob.sha256, blob.media_type, blob.size_bytes) for blob in answer.blobs)
         return stored
+
+    # ------------------------------------------------------------ the stream
+
+    def stream(
+        self,
+        run: RunConfig | str,
+        consumer: str = "trainer",
+        *,
+        delivery: DeliveryMode | None = None,
+        deliver_to: str = "",
+        generation: int = 0,
+        resume_after: int | None = None,
+        max_in_flight: int = 0,
+        auto_ack: bool = True,
+        give_up_after: float | None = 300.0,
+    ) -> RolloutStream:
+        """Join a run as a consumer: send rollouts, iterate over results. Use it as a context manager.
+
+        Args:
+            run: its configuration (the run is created, or joined where it is there already) or its id.
+            consumer: stable over restarts, e.g. ``rank-3``; one live stream each.
+            delivery: who gets the results of what is sent here; None = as the run says.
+            deliver_to: the consumer's name, for ``DeliveryMode.CONSUMER``.
+            generation: of the run; 0 = the present one.
+            resume_after: number of the last result that was processed earlier, where the trainer keeps that itself.
+            max_in_flight: rollouts that may be queued or scoring at a time; 0 = the service's default.
+            auto_ack: a result is acknowledged when the next one is taken, so that a crash has it delivered again.
+            give_up_after: seconds without a connection after which the failure is raised; None = never.
+
+        Raises:
+            NotFound: there is no such run.
+            StaleGeneration: the run is in another generation.
+        """
+        from assay.streams import RolloutStream
+
+        if isinstance(run, RunConfig):
+            created = self.create_run(run)
+            run_id, generation = created.run_id, generation or created.generation
+        else:
+            run_id = run
+        opening = requests.opening(run_id, consumer, delivery, deliver_to, generation, resume_after, max_in_flight)
+        stream = RolloutStream(self._connection, opening, auto_ack=auto_ack, give_up_after=give_up_after)
+        try:
+            stream.wait_opened()
+        except BaseException:
+            stream.abandon()
+            raise
+        return stream
 
     # ------------------------------------------------------------ the connection
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Generic, TypeAlias, TypeVar, cast
+from typing import ClassVar, Generic, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -355,9 +355,14 @@ def _number_at(values: Sequence[float], position: int) -> float | None:
 
 
 class BatchProgress(_View[service.BatchProgress]):
-    """How full a barrier is. With dynamic sampling: send more until nothing is missing."""
+    """How full a barrier is. With dynamic sampling: send more until nothing is missing.
+
+    Attributes:
+        sequence: always 0: progress is not held for a consumer that is away.
+    """
 
     __slots__ = ()
+    sequence: ClassVar[int] = 0
 
     @property
     def barrier_id(self) -> str:
