@@ -17,6 +17,7 @@ HOSTS = ["py" + "pi.org", "pythonhosted" + ".org", "npmjs" + ".org", "npmjs" + "
 REGISTRY_HOST = re.compile("|".join(re.escape(host) for host in HOSTS))
 MACHINE_PATH = re.compile(r"(?<![\w.~}>-])/(?:work|root|home|Users)/(?=\w)")
 UNFINISHED = re.compile(r"\b(?:" + "TO" + "DO|FIX" + "ME|XX" + r"X)\b")
+NOT_HERE = re.compile(r"\b(?:" + "PAP" + "ERS|DES" + r"IGN)\b")
 OTHER_LOCKS = {"uv" + ".lock", "poetry" + ".lock", "Pipfile" + ".lock", "pdm" + ".lock"}
 SAYS_NOTHING = {"utils", "util", "helpers", "helper", "manager", "common", "base", "misc"}
 MAX_LINES = 600
@@ -52,6 +53,7 @@ def lines() -> Iterator[tuple[str, str]]:
         pytest.param(REGISTRY_HOST, "https://" + HOSTS[0] + "/simple", id="no package registry is named"),
         pytest.param(MACHINE_PATH, "see /" + "home/someone/x", id="no path of one machine"),
         pytest.param(UNFINISHED, "# TO" + "DO: later", id="nothing is left for later"),
+        pytest.param(NOT_HERE, "see PAP" + "ERS A.3", id="no document is cited that a reader does not have"),
     ],
 )
 def test_no_line_says(pattern: re.Pattern[str], planted: str) -> None:

@@ -34,7 +34,7 @@ _TAIL = 400
     binary=True,
     aliases=("choice",),
     reference_keys=("answer", "choices"),
-    source="PAPERS B: verify/choice (SARI)",
+    source="verify/choice (SARI)",
 )
 def choice(sample: Sample) -> Score:
     """1 where the chosen letter (A to J) is the reference's, else 0.

@@ -13,7 +13,7 @@ from assay_server.rewards.length_formulas import cosine_length as formula
     aliases=("cosine_length",),
     required_signals=("num_tokens",),
     reference_keys=("answer",),
-    source="PAPERS B: reward/cosine_length (Open-RS)",
+    source="reward/cosine_length (Open-RS)",
 )
 def cosine_length(
     sample: Sample,

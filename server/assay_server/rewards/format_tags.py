@@ -17,7 +17,7 @@ _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9_-]{0,63})>")
     bounds=(0.0, 1.0),
     binary=True,
     aliases=("format_tags",),
-    source="PAPERS B: reward/format_tags (TON, OThink-MR1)",
+    source="reward/format_tags (TON, OThink-MR1)",
 )
 def format_tags(
     sample: Sample,

@@ -16,7 +16,7 @@ from assay_server.rewards.references import reference_answer
     binary=True,
     aliases=("numeric_tolerance",),
     reference_keys=("answer",),
-    source="PAPERS B: verify/numeric_tolerance (Q-Insight)",
+    source="verify/numeric_tolerance (Q-Insight)",
 )
 def numeric_tolerance(sample: Sample, *, absolute: float = 0.0, relative: float = 1e-6) -> Score:
     """1 where ``|x - gold| <= max(absolute, relative * |gold|)``, else 0; compared exactly, without rounding.

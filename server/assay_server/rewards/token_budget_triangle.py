@@ -13,7 +13,7 @@ from assay_server.rewards.length_formulas import budget_triangle, token_budget
     bounds=(0.0, 1.0),
     aliases=("token_budget_triangle",),
     required_signals=("num_tokens",),
-    source="PAPERS B: reward/token_budget_triangle (Train Long, Think Short)",
+    source="reward/token_budget_triangle (Train Long, Think Short)",
 )
 def token_budget_triangle(
     sample: Sample,

@@ -21,7 +21,7 @@ _LONGEST_SHOWN = 1000
     binary=True,
     aliases=("math",),
     reference_keys=("answer",),
-    source="PAPERS B: verify/math (GSM8K, MATH and most of the field)",
+    source="verify/math (GSM8K, MATH and most of the field)",
 )
 def math(sample: Sample, *, last_characters: int | None = None, boxes: Literal["last", "agree"] = "last") -> Score:
     """1 where the final answer equals the reference, else 0; no answer at all is 0 too.
