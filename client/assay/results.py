@@ -333,7 +333,9 @@ class GroupResult(_View[v1.GroupResult]):
     def _member(self, position: int) -> Member:
         message = self.message
         if self._starts is None:
-            self._starts = (0, *np.cumsum(message.step_counts, dtype=np.int64).tolist())
+            # An estimator that reads no steps answers with none.
+            counts = message.step_counts or [0] * len(message.rollout_ids)
+            self._starts = (0, *np.cumsum(counts, dtype=np.int64).tolist())
         steps = slice(*self._starts[position : position + 2])
         outcomes = message.member_outcomes
         return Member(
