@@ -9,6 +9,8 @@ from assay.sdk.samples import Json
 from assay_server.estimators import computations as estimator_computations
 from assay_server.estimators.case_values import Computation, mapping, text
 from assay_server.estimators.errors import InputError, ParameterError, UnknownMethod
+from assay_server.rewards import computations as reward_computations
+from assay_server.rewards.fields import InvalidField
 from assay_server.sampling import computations as sampling_computations
 
 
@@ -20,6 +22,7 @@ class _Code(IntEnum):
 COMPUTATIONS: Mapping[str, Computation] = {
     **estimator_computations.COMPUTATIONS,
     **sampling_computations.COMPUTATIONS,
+    **{f"{name}-v1": function for name, function in reward_computations.COMPUTATIONS.items()},
 }
 """Every computation by its versioned id."""
 
@@ -41,18 +44,24 @@ def compute(case: Mapping[str, Json]) -> dict[str, Json]:
         The id as given with ``outputs``, or with ``error``: ``code`` 3 (bad input) or 5 (no such id), ``message`` and
         ``details`` as in google.rpc.Status.
     """
-    given_id = case.get("id")
+    named = case.get("id")
     try:
-        function = find_computation(text(given_id, "id"))
-        params = mapping(case.get("params", {}), "params")
-        outputs = function(params, mapping(case.get("inputs", {}), "inputs"))
+        return {"id": named, "outputs": _computed(case)}
     except UnknownMethod as error:
-        return {"id": given_id, "error": _unknown(error)}
+        return {"id": named, "error": _unknown(error)}
+    except (InputError, InvalidField) as error:
+        return {"id": named, "error": _refused(error.field, error.message)}
+
+
+def _computed(case: Mapping[str, Json]) -> dict[str, Json]:
+    function = find_computation(text(case.get("id"), "id"))
+    params, inputs = (mapping(case.get(part, {}), part) for part in ("params", "inputs"))
+    try:
+        return function(params, inputs)
     except ParameterError as error:
-        return {"id": given_id, "error": _refused(f"params.{error.field}", error.message)}
+        raise InvalidField(f"params.{error.field}", error.message) from error
     except InputError as error:
-        return {"id": given_id, "error": _refused(error.field, error.message)}
-    return {"id": given_id, "outputs": outputs}
+        raise InvalidField(f"inputs.{error.field}", error.message) from error
 
 
 def find_computation(id: str) -> Computation:

@@ -16,13 +16,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 from rapidfuzz.distance import Indel
 
-_BUCKETS = 16
-_BLOCK = 256
+_BUCKETS = 32
+_PER_SUM = 16  # 16 buckets x 15 stay below 256
+_WINDOW = 15
+_BLOCK = 128
+_SAMPLE = 1024
+_CODES = 256
+_FEW = 0.001  # of all pairs: looking at these texts costs less than counting further
 _ROUNDING = 1e-9
 
 
@@ -30,18 +36,23 @@ def first_fit_sorted(texts: Sequence[str], threshold: float) -> list[int]:
     """For each of the distinct ``texts`` the position of its group's first member."""
     order = sorted(range(len(texts)), key=texts.__getitem__)
     ranked = [texts[place] for place in order]
-    counts, lengths = _character_counts(ranked)
-    firsts = np.empty(0, np.intp)
-    leader = list(range(len(ranked)))
+    counts = _character_counts(ranked)
+    allowed = _most_edits(ranked, threshold)
+    firsts: list[int] = []
+    leader: list[int] = []
     for start in range(0, len(ranked), _BLOCK):
-        block = np.arange(start, min(start + _BLOCK, len(ranked)))
-        columns = np.concatenate([firsts, block])
-        near = _may_be_near(counts, lengths, block, columns, threshold)
-        rows, places = np.nonzero(near)
-        for row, column in zip((rows + start).tolist(), columns[places].tolist(), strict=True):
-            if leader[row] == row and column < row and leader[column] == column:
-                leader[row] = _joined(ranked, row, column, threshold)
-        firsts = np.concatenate([firsts, [row for row in block.tolist() if leader[row] == row]]).astype(np.intp)
+        end = min(start + _BLOCK, len(ranked))
+        known = np.array(firsts, np.intp)
+        earlier = _candidates(counts, allowed, range(start, end), known)
+        beside = _candidates(counts, allowed, range(start, end), np.arange(start, end))
+        for row in range(start, end):
+            first = _first_fit(ranked, row, earlier[row - start], threshold)
+            if first == row:
+                own = [other for other in beside[row - start] if other < row and leader[other] == other]
+                first = _first_fit(ranked, row, own, threshold)
+            leader.append(first)
+            if first == row:
+                firsts.append(row)
     groups = [0] * len(ranked)
     for rank, place in enumerate(order):
         groups[place] = order[leader[rank]]
@@ -67,41 +78,69 @@ def _reaches(matcher: SequenceMatcher[str], text: str, threshold: float) -> bool
     )
 
 
-def _joined(ranked: Sequence[str], row: int, column: int, threshold: float) -> int:
-    a, b = ranked[row], ranked[column]
-    allowed = _allowed(len(a) + len(b), threshold)
-    return column if Indel.distance(a, b, score_cutoff=allowed) <= allowed else row
+def _first_fit(ranked: Sequence[str], row: int, candidates: Sequence[int], threshold: float) -> int:
+    text = ranked[row]
+    for candidate in candidates:
+        other = ranked[candidate]
+        allowed = int((1.0 - threshold) * (len(text) + len(other)) + _ROUNDING)
+        if Indel.distance(text, other, score_cutoff=allowed) <= allowed:
+            return candidate
+    return row
 
 
-def _allowed(total: int, threshold: float) -> int:
-    """Insertions and deletions that keep the ratio at or above the threshold."""
-    return int((1.0 - threshold) * total + _ROUNDING)
+def _most_edits(texts: Sequence[str], threshold: float) -> npt.NDArray[np.uint16]:
+    """Per text of length a: insertions and deletions that lie between it and any text near it.
+
+    Where texts of lengths a and b are near, ``b <= a (2 - threshold) / threshold``.
+    """
+    lengths = np.array([len(text) for text in texts], np.float64)
+    edits = 2.0 * lengths * (1.0 - threshold) / threshold + _ROUNDING
+    return np.minimum(edits, _BUCKETS * _WINDOW).astype(np.uint16)
 
 
-def _character_counts(texts: Sequence[str]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
-    """Texts x buckets: how many characters fall into each bucket of code points."""
+def _character_counts(texts: Sequence[str]) -> npt.NDArray[np.int8]:
+    """Buckets x texts: how often the characters of a bucket occur, in a window of 16 values around the median.
+
+    The characters whose numbers vary most have a bucket of their own; the rest share the last one. A text that turns
+    into another by n insertions and deletions moves the counts by at most n in sum, the windows by no more.
+    """
+    joined = "".join(texts)
+    if joined.isascii():
+        codes = np.frombuffer(joined.encode(), np.uint8)
+    else:
+        codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint8)
     lengths = np.array([len(text) for text in texts], np.int64)
-    codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
     owner = np.repeat(np.arange(len(texts)) * _BUCKETS, lengths)
-    counts = np.bincount(owner + codes % _BUCKETS, minlength=len(texts) * _BUCKETS)
-    clipped = np.minimum(counts, np.iinfo(np.int16).max // _BUCKETS).astype(np.int16)
-    return clipped.reshape(len(texts), _BUCKETS), lengths
+    sampled = int(lengths[:_SAMPLE].sum())
+    of_sample = np.bincount(owner[:sampled] * (_CODES // _BUCKETS) + codes[:sampled], minlength=_SAMPLE * _CODES)
+    varied = np.argsort(-of_sample.reshape(-1, _CODES).var(axis=0), kind="stable")[: _BUCKETS - 1]
+    bucket_of = np.full(_CODES, _BUCKETS - 1)
+    bucket_of[varied] = np.arange(len(varied))
+    counts = np.bincount(owner + bucket_of[codes], minlength=_BUCKETS * len(texts)).reshape(-1, _BUCKETS).T
+    lowest = np.median(counts, axis=1).astype(np.int64)[:, None] - _WINDOW // 2
+    return np.ascontiguousarray(np.clip(counts - lowest, 0, _WINDOW), np.int8)
 
 
-def _may_be_near(
-    counts: npt.NDArray[np.int16],
-    lengths: npt.NDArray[np.int64],
-    rows: npt.NDArray[np.intp],
-    columns: npt.NDArray[np.intp],
-    threshold: float,
-) -> npt.NDArray[np.bool_]:
-    """Rows x columns: false only where counting characters proves that the texts are too far apart."""
-    total = lengths[rows][:, None] + lengths[columns][None, :]
-    allowed = ((1.0 - threshold) * total + _ROUNDING).astype(np.int64)
-    apart = np.zeros(total.shape, np.int16)
-    difference = np.empty_like(apart)
-    for bucket in range(_BUCKETS):
-        np.subtract(counts[rows, bucket][:, None], counts[columns, bucket][None, :], out=difference)
-        np.abs(difference, out=difference)
-        apart += difference
-    return apart <= allowed
+def _candidates(
+    counts: npt.NDArray[np.int8], allowed: npt.NDArray[np.uint16], rows: range, columns: npt.NDArray[np.intp]
+) -> list[list[int]]:
+    """Per row the columns that counting characters does not prove to be too far away."""
+    shape = (len(rows), len(columns))
+    bound = allowed[rows.start : rows.stop, None]
+    of_columns = counts[:, columns]
+    apart = np.zeros(shape, np.uint16)
+    difference = np.empty(shape, np.int8)
+    found = np.arange(apart.size)
+    for start in range(0, _BUCKETS, _PER_SUM):
+        some = np.zeros(shape, np.uint8)
+        for bucket in range(start, start + _PER_SUM):
+            np.subtract(counts[bucket, rows.start : rows.stop, None], of_columns[bucket], out=difference)
+            np.abs(difference, out=difference)
+            some += difference.view(np.uint8)
+        apart += some.astype(np.uint16)
+        found = np.flatnonzero(apart <= bound)
+        if len(found) <= _FEW * apart.size:
+            break
+    cuts: list[int] = np.searchsorted(found, np.arange(len(rows) + 1) * len(columns)).tolist()
+    near: list[int] = columns[found % max(len(columns), 1)].tolist()
+    return [near[start:end] for start, end in pairwise(cuts)]
