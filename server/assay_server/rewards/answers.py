@@ -14,7 +14,7 @@ from assay_server.rewards.numbers import Number, canonical, parse_number, sole_n
 _ASIDE = re.compile(r",? (?:because|since)\b.*", re.IGNORECASE | re.DOTALL)
 _ARTICLE = re.compile(r"(?:the|an?) ")
 _ONE_IN_BRACES = re.compile(r"\{(\w)\}")
-_SPACES = re.compile(r"\s+")
+_LOOSE_SPACES = re.compile(r"(?<!\w)\s+|\s+(?!\w)")
 _SEPARATOR = re.compile(r"\s*(?:,|;|\band\b)\s*(?:and\b\s*)?", re.IGNORECASE)
 _LONGEST_KEY = 200
 _LONGEST_REMEMBERED = 64
@@ -54,7 +54,9 @@ def _remembered(text: str) -> Answer:
 def normal_text(text: str) -> str:
     """One spelling for texts that mean the same: case, markup, spaces, leading article and a final full stop."""
     plain = _ASIDE.sub("", plain_text(text)).casefold().replace("π", "\\pi").replace("\\cdot", "*")
-    return _SPACES.sub("", _ONE_IN_BRACES.sub(r"\1", _ARTICLE.sub("", plain, count=1) if plain[:1] in "at" else plain))
+    return _LOOSE_SPACES.sub(
+        "", _ONE_IN_BRACES.sub(r"\1", _ARTICLE.sub("", plain, count=1) if plain[:1] in "at" else plain)
+    )
 
 
 def list_items(text: str) -> list[str] | None:

@@ -12,6 +12,7 @@ _OPENING = re.compile(r"\\(?:boxed|fbox)\s{0,4}(\{)?")
 _BARE = re.compile(r"[^\s$.,;\\{}][^\s$\\{}]{0,99}")
 _BETWEEN = re.compile(r"(?:\\[\])]|[\s$])*(,|;|(?:, ?)?(?:\\text\s?\{ ?)?(?:and|or)\b ?\}?)(?:\\[\[(]|[\s$])*")
 _LONGEST_JOINT = 40
+_LONGEST_BOX = 10_000
 _CONTEXT = 160
 _SHORTEST_CONTEXT = 8
 _INSTRUCTION = re.compile(
@@ -56,7 +57,7 @@ def boxed_answers(region: str, prompt: str = "") -> Iterator[Found]:
         if position == -1:
             return
         end = position
-        span = _content(region, position, limit)
+        span = _content(region, position, min(limit, position + _LONGEST_BOX))
         if span is None:
             limit = position
             continue
@@ -71,7 +72,7 @@ def boxed_answers(region: str, prompt: str = "") -> Iterator[Found]:
 def _content(region: str, position: int, limit: int) -> tuple[int, int] | None:
     """Span of the box's content; None where it is not closed before ``limit``.
 
-    An outer box cannot close behind an inner one that never closes, so the caller lowers ``limit`` and no
+    An outer box cannot close behind an inner one that never closes, so the caller lowers ``limit`` and hardly a
     character is scanned twice in vain.
     """
     opening = _OPENING.match(region, position)

@@ -25,6 +25,7 @@ _PHRASE = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _ALONE = re.compile(r"(?<![\w'’(])(?:\(([A-J])\)|([A-J])[.):]?)(?=[\s*.]*$)")
+_ALTERNATIVE = re.compile(r"\b[A-J]\)?(?:,|/|,? (?:or|and))(?: option)? ?$")
 _TAIL = 400
 
 
@@ -110,17 +111,18 @@ def _from_tail(sample: Sample, options: Mapping[str, str]) -> tuple[Extraction, 
     region = None if sample.truncated else answer_region(sample.response, sample.prompt)
     if region is None:
         return None
+    text = region.strip()
+    letter = (_letter(text) or _option_with_text(text, options)) if len(text) <= _TAIL else None
+    if letter is not None:
+        begin = region.find(text)
+        return Extraction(text, "whole_text", begin, begin + len(text)), letter
     start = max(0, len(region) - _TAIL)
     tail = region[start:]
     match = _ALONE.search(tail) or next(reversed(list(_PHRASE.finditer(tail))), None)
-    if match is not None:
-        group = match.lastindex or 0
-        letter = match[group]
-        before = tail[max(0, match.start() - 16) : match.start()]
-        if letter.isupper() and re.search(r"\b[A-J]\)?,? (?:or|and)(?: option)? ?$", before) is None:
-            return Extraction(letter, "letter", start + match.start(group), start + match.end(group)), letter
+    if match is None:
         return None
-    text = region.strip()
-    letter = _option_with_text(text, options) if len(text) <= _TAIL else None
-    begin = region.find(text)
-    return None if letter is None else (Extraction(text, "whole_text", begin, begin + len(text)), letter)
+    group = match.lastindex or 0
+    letter, before = match[group], tail[max(0, match.start() - 16) : match.start()]
+    if not letter.isupper() or _ALTERNATIVE.search(before) is not None:
+        return None
+    return Extraction(letter, "letter", start + match.start(group), start + match.end(group)), letter

@@ -16,6 +16,7 @@ from assay_server.rewards.phrases import last_number, last_phrase
 from assay_server.rewards.regions import answer_region
 
 _TAG_NAMES = ("answer", "Answer", "ANSWER")
+_TAG_WIDTH = len("<answer>")
 _TAGS_LOOKED_AT = 8
 _NO_TEXT = re.compile(r"\s*")
 
@@ -69,12 +70,14 @@ def _may_hold_tag(region: str) -> bool:
 
 def _last_tag(region: str, prompt: str) -> Found | None:
     end = len(region)
+    opening = [f"<{name}>" for name in _TAG_NAMES if region.rfind(f"<{name}>") != -1]
+    closing = [f"</{name}>" for name in _TAG_NAMES if region.rfind(f"</{name}>") != -1]
     for _ in range(_TAGS_LOOKED_AT):
-        opened, width = max((region.rfind(f"<{name}>", 0, end), len(name) + 2) for name in _TAG_NAMES)
+        opened = max((region.rfind(tag, 0, end) for tag in opening), default=-1)
         if opened == -1:
             return None
-        start = opened + width
-        closed = min((at for name in _TAG_NAMES if (at := region.find(f"</{name}>", start, end)) != -1), default=end)
+        start = opened + _TAG_WIDTH
+        closed = min((at for tag in closing if (at := region.find(tag, start, end)) != -1), default=end)
         content = region[start:closed]
         if not is_placeholder(content):
             return _within_tag(content, start, prompt)

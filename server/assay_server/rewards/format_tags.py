@@ -56,6 +56,8 @@ def _check(
         if mark[1]:
             problem = _closing_problem(text, opened, mark, may_be_empty)
             problems[name] += problem
+            if opened is None:
+                outside.append(text[position : mark.start()])
             opened = None if opened is not None and opened[2] == name else opened
         elif opened is not None:
             problems[name].append(f"<{name}> inside <{opened[2]}>")

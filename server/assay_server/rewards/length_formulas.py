@@ -10,7 +10,7 @@ MAX_TOKENS = 1 << 40
 
 
 def cosine_length(length: float, maximum: int, short: float, long: float) -> float:
-    """``long + (short - long)(1 + cos(pi min(length / maximum, 1))) / 2``: from ``short`` at 0 to ``long``, then flat."""
+    """``long + (short - long)(1 + cos(pi min(length / maximum, 1))) / 2``: ``short`` to ``long``, then flat."""
     share = min(length / maximum, 1.0)
     return long + (short - long) * (1.0 + math.cos(math.pi * share)) / 2.0
 

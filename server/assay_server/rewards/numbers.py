@@ -51,7 +51,7 @@ _CURRENCIES = {None: "", "$": "dollar", "€": "euro", "£": "pound", "¥": "yen
 _APPROXIMATELY = re.compile(
     r"(?:(?:exactly|approximately|about|around|roughly|only|just|simply|equal to|a total of|≈|~|=|:) *)+", re.IGNORECASE
 )
-_PLAIN_WORDS = re.compile(r"[A-Za-z\s.,:;'\"!?°]*")
+_PLAIN_WORDS = re.compile(r"[A-Za-z\s.,:;'\"?°]*")
 _ASSIGNED = re.compile(r"[A-Za-z](?:_\{?[A-Za-z0-9]{1,4}\}?)?(?:\([a-z0-9]{1,2}\))? ?= ?(?=[^=])")
 
 

@@ -36,6 +36,10 @@ _ALTERNATIVE = re.compile(
     r"(?:either )?(\S{0,3}[0-9][0-9.,/%]{0,20})(?: [A-Za-z]{1,20}){0,2}(?:,? or) (?:[A-Za-z]{1,20} ){0,2}$"
 )
 _FIRST_WINDOW = 64
+_LONGEST_WORD = 4096
+FARTHEST_NUMBER = 16_384
+"""Characters before the end within which an unmarked number counts as the answer."""
+
 _BEFORE = 80
 
 
@@ -121,22 +125,38 @@ def _trimmed(region: str, start: int, end: int, method: str) -> Found | None:
 
 
 def last_number(region: str) -> Found | None:
-    """The last number of the text; of "7 or 8" the whole alternative, which is no number."""
+    """The last number of the text; of "7 or 8" the whole alternative, which is no number.
+
+    Only the last :data:`FARTHEST_NUMBER` characters are looked at.
+    """
     window = _FIRST_WINDOW
-    end = len(region)
     while True:
-        start = 0 if window >= end else max(region.rfind(" ", 0, end - window), region.rfind("\n", 0, end - window)) + 1
-        tail = region[start:]
-        if "<<" in tail or "\\" in tail:
-            tail = _NOT_ANSWERS.sub(lambda match: " " * len(match[0]), tail)
-        last: re.Match[str] | None = None
-        for match in NUMERAL.finditer(tail):
-            last = match
+        start = _window_start(region, window)
+        last = _last_numeral(region[start:])
         if last is not None:
             return _with_alternative(region, start + last.start(), start + last.end())
-        if start == 0:
+        if start == 0 or window >= FARTHEST_NUMBER:
             return None
         window *= 4
+
+
+def _window_start(region: str, window: int) -> int:
+    """Where a word begins, about ``window`` characters before the end: a number is not cut in two."""
+    latest = len(region) - window
+    if latest <= 0:
+        return 0
+    earliest = max(0, latest - _LONGEST_WORD)
+    space = max(region.rfind(" ", earliest, latest), region.rfind("\n", earliest, latest))
+    return space + 1 if space != -1 else earliest
+
+
+def _last_numeral(tail: str) -> re.Match[str] | None:
+    if "<<" in tail or "\\" in tail:
+        tail = _NOT_ANSWERS.sub(lambda match: " " * len(match[0]), tail)
+    last: re.Match[str] | None = None
+    for match in NUMERAL.finditer(tail):
+        last = match
+    return last
 
 
 def _with_alternative(region: str, start: int, end: int) -> Found:

@@ -48,8 +48,9 @@ def reference_answer(reference: Mapping[str, Json]) -> tuple[Answer, str]:
 def _gold(text: str) -> tuple[Answer, str]:
     if "####" in text:
         text = text.rpartition("####")[2].partition("\n")[0]
-    elif "\\" in text and (box := last_box(text)) is not None:
-        text = box[0]
+    elif "\\boxed" in text or "\\fbox" in text:
+        box = last_box(text)
+        text = "" if box is None else box[0]
     answer = read_answer(text.strip())
     return answer, answer.key() if normal_text(answer.text) else ""
 

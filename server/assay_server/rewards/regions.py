@@ -10,6 +10,8 @@ _QUESTION = re.compile(
 )
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n|\n(?=[ \t*#]*(?:a|answer|solution|response)\b ?\W{0,2}:)", re.IGNORECASE)
 _SHORTEST_RESTATEMENT = 40
+_MOST_TAGS = 1000
+"""With more thought tags than this a response is no answer."""
 
 
 def answer_region(text: str, prompt: str = "") -> str | None:
@@ -40,20 +42,27 @@ def _may_hold_thoughts(text: str) -> bool:
 
 
 def _without_thoughts(text: str) -> str | None:
-    parts: list[str] = []
-    kept = 0
+    blanks: list[tuple[int, int]] = []
     opened: int | None = None
-    for tag in _THINK_TAG.finditer(text):
+    for number, tag in enumerate(_THINK_TAG.finditer(text)):
+        if number == _MOST_TAGS:
+            return None
         if not tag[1]:
             opened = tag.start() if opened is None else opened
             continue
         if opened is None:  # the template opened the thought in the prompt
-            parts = [" " * tag.end()]
-        else:
-            parts += [text[kept:opened], " " * (tag.end() - opened)]
-        kept, opened = tag.end(), None
-    if opened is not None:
-        return None
+            blanks, opened = [], 0
+        blanks.append((opened, tag.end()))
+        opened = None
+    return None if opened is not None else _blanked(text, blanks)
+
+
+def _blanked(text: str, blanks: list[tuple[int, int]]) -> str:
+    parts: list[str] = []
+    kept = 0
+    for start, end in blanks:
+        parts += (text[kept:start], " " * (end - start))
+        kept = end
     return "".join([*parts, text[kept:]])
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 
 
-def subset_credit(predicted: Set[str], gold: Set[str]) -> float:
+def subset_credit(predicted: AbstractSet[str], gold: AbstractSet[str]) -> float:
     """``|P| / |G|`` where P is a subset of G, else 0; an empty P earns 0. ``gold`` must not be empty."""
     return len(predicted) / len(gold) if predicted <= gold else 0.0
 
