@@ -82,7 +82,7 @@ def score_rollout(
         reference, extra = task_fields(rollout, task)
         assessment = reward.evaluate(sample_of(rollout, reference, extra))
     except Unscorable as error:
-        if error.__cause__ is not None:
+        if error.reason == "REWARD_FAILED":
             _log.warning("reward failed", rollout=rollout.rollout_id, reason=error.reason, exc_info=error.__cause__)
         return failed_result(rollout.rollout_id, rollout.group_id, of_unscorable(error))
     except Failure as failure:
