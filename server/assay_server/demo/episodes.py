@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
@@ -15,17 +16,19 @@ _JUNK = ("fly over the wall", "open the treasure", "go up")
 _JUNK_PROBABILITY = 0.06
 
 
+AnchorBy = Literal["state", "view", "observation"]
+"""Names of a state: the canonical anchor, what was seen of the room, or all that was said after the last action."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One step of an episode.
 
     Attributes:
-        view: what the policy saw before it acted, without what had just happened.
-        anchor: the canonical state it acted in.
+        names: what the state it acted in is called, by each way to name it.
     """
 
-    view: str
-    anchor: str
+    names: Mapping[AnchorBy, str]
     state_digest: str
     action: str
     observation: str
@@ -49,13 +52,13 @@ class Episode:
     turns: tuple[Turn, ...]
     won: bool
 
-    def rollout(self, *, anchor_by: Literal["state", "view"] = "state") -> Rollout:
-        """The episode as a trainer sends it; ``anchor_by`` is ``state``, or ``view`` for what was seen alone."""
+    def rollout(self, *, anchor_by: AnchorBy = "state") -> Rollout:
+        """The episode as a trainer sends it; an anchor's digest always names the true state."""
         steps = tuple(
             Step(
                 action=turn.action,
                 observation=turn.observation,
-                anchor=Anchor(turn.anchor if anchor_by == "state" else turn.view, state_digest=turn.state_digest),
+                anchor=Anchor(turn.names[anchor_by], state_digest=turn.state_digest),
                 reward=turn.reward,
                 done=index == len(self.turns) - 1,
                 action_valid=turn.action_valid,
@@ -85,13 +88,18 @@ def _play(seed: int, member: int, noise: float, difficulty: str) -> Episode:
     reset = environment.reset(seed, {"difficulty": difficulty})
     rng = Random(seed * GROUP_SIZE + member)  # noqa: S311 - a policy's dice, not a secret
     turns: list[Turn] = []
-    view, won = reset.observation.splitlines()[-1], False
+    seen, won = reset.observation, False
     while environment.admissible_actions():
-        anchor, digest = environment.anchor(), environment.state_digest()
+        names: dict[AnchorBy, str] = {
+            "state": environment.anchor(),
+            "view": seen.splitlines()[-1],
+            "observation": seen,
+        }
+        digest = environment.state_digest()
         action = _choose(environment, rng, noise)
         result = environment.step(action)
-        turns.append(Turn(view, anchor, digest, action, result.observation, result.reward, result.action_valid))
-        view, won = result.observation.splitlines()[-1], result.won
+        turns.append(Turn(names, digest, action, result.observation, result.reward, result.action_valid))
+        seen, won = result.observation, result.won
     environment.close()
     return Episode(
         f"house-{seed}.{member}", f"house-{seed}", reset.observation, reset.state_digest, noise, tuple(turns), won

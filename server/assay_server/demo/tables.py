@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.results import GroupResult, SampleResult
+from assay.rollouts import Rollout
 from assay.sdk import Verdict
 from assay.v1 import rollout_pb2 as v1
 from assay_server.demo.episodes import Episode, Turn
@@ -21,8 +22,10 @@ _BAR_WIDTH = 30
 _SCORE_LAST = {5: "right"}
 
 
-def scores(problems: Sequence[Problem], results: Mapping[str, SampleResult], picks: Sequence[tuple[str, int]]) -> Table:
-    """Some answers with what was found in them; ``picks`` are (problem id, number of the answer)."""
+def scores(
+    problems: Sequence[Problem], results: Mapping[str, SampleResult], picks: Sequence[tuple[str, int]], also: Rollout
+) -> Table:
+    """Some answers with what was found in them: ``picks`` are (problem id, number of the answer), then ``also``."""
     table = _table(
         "problem", "the model said (its end)", "extracted", "found by", "verdict", "score", justify={5: "right"}
     )
@@ -31,13 +34,13 @@ def scores(problems: Sequence[Problem], results: Mapping[str, SampleResult], pic
         result = results[f"{problem_id}.0.{index}"]
         said = _end_of(by_id[problem_id].samples[index].text, 34)
         table.add_row(problem_id, Text(said), *_judged(result))
+    table.add_row(also.rollout_id.partition(".")[0], Text(str(also.response)), *_judged(results[also.rollout_id]))
     return table
 
 
 def _judged(result: SampleResult) -> tuple[RenderableType, ...]:
     if (score := result.score) is None:
-        reason = result.error.reason if result.error else ""
-        return (Text("-"), Text("-"), Text("not scored", "yellow"), Text(reason))
+        return ("-", "-", Text("not scored", "yellow"), "-")
     evidence = next(iter(score.evidence.values()))
     word, style = _VERDICTS.get(score.verdict, ("", ""))
     return (Text(evidence.extracted or "-"), Text(evidence.method or "-"), Text(word, style), f"{score.value:.1f}")
@@ -73,12 +76,12 @@ def step_groups(played: Sequence[Episode], result: GroupResult, rows: int) -> Ta
     """The most visited states of a group, and what each action taken there was worth."""
     table = _table("state (anchor)", "visits", "action taken there", "times", "mean return", "step advantage",
                    justify={1: "right", 3: "right", 4: "right", 5: "right"})  # fmt: skip
-    visits = sorted(_by_state(played, result).values(), key=lambda found: (-len(found), found[0][0].anchor))
+    visits = sorted(_by_state(played, result).values(), key=lambda found: (-len(found), found[0][0].names["state"]))
     for found in visits[:rows]:
         first = True
         for action, taken in sorted(_by_action(found).items(), key=lambda item: -_mean(step[2] for step in item[1])):
             table.add_row(
-                Text(found[0][0].anchor.replace(" | ", "\n") if first else ""),
+                Text(_state_name(found[0][0]) if first else ""),
                 str(len(found)) if first else "",
                 Text(action),
                 str(len(taken)),
@@ -103,6 +106,11 @@ def _by_state(played: Sequence[Episode], result: GroupResult) -> dict[str, list[
     return found
 
 
+def _state_name(turn: Turn) -> str:
+    room, *rest = turn.names["state"].split(" | ")
+    return "\n".join([room, *(f"  {line}" for line in rest if not line.endswith(": nothing"))])
+
+
 def _by_action(visits: Iterable[_Visit]) -> dict[str, list[_Visit]]:
     found: defaultdict[str, list[_Visit]] = defaultdict(list)
     for visit in visits:
@@ -113,9 +121,7 @@ def _by_action(visits: Iterable[_Visit]) -> dict[str, list[_Visit]]:
 def recipes(by_recipe: Mapping[str, Sequence[v1.GroupStatistics]]) -> Table:
     """What different names for a state do to the step groups."""
     right = {1: "right", 2: "right", 3: "right"}
-    table = _table(
-        "a state is named by", "step groups", "steps with company", "steps mixed with other states", justify=right
-    )
+    table = _table("a state is named by", "step groups", "steps in company", "mixed with others", justify=right)
     for name, statistics in by_recipe.items():
         steps = [_steps(group) for group in statistics]
         hits = sum(group.step_hit_ratio * n for group, n in zip(statistics, steps, strict=True))

@@ -17,7 +17,7 @@ def test_policies_differ_in_skill_and_meet_in_the_same_states():
         group = play_group(seed)
         assert group[-1].won
         assert len(group[-1].turns) <= min(len(episode.turns) for episode in group if episode.won)
-        visits = [turn.anchor for episode in group for turn in episode.turns]
+        visits = [turn.names["state"] for episode in group for turn in episode.turns]
         assert len(set(visits)) < len(visits) / 3
     assert not all(turn.action_valid for seed in range(6) for episode in play_group(seed) for turn in episode.turns)
 
@@ -25,8 +25,8 @@ def test_policies_differ_in_skill_and_meet_in_the_same_states():
 def test_a_rollout_carries_the_state_each_action_was_taken_in():
     episode = play_group(3)[0]
     rollout = episode.rollout()
-    assert _observed(rollout) == [turn.anchor for turn in episode.turns]
-    assert _observed(episode.rollout(anchor_by="view")) == [turn.view for turn in episode.turns]
+    assert _observed(rollout) == [turn.names["state"] for turn in episode.turns]
+    assert _observed(episode.rollout(anchor_by="view")) == [turn.names["view"] for turn in episode.turns]
     assert [step.done for step in rollout.steps] == [False] * (len(episode.turns) - 1) + [True]
     assert rollout.initial_state_digest == episode.start_digest
 
