@@ -38,7 +38,7 @@ def cut(transaction: Transaction, key: RunKey, group_id: str) -> GroupRecord | N
     transaction.execute("UPDATE rollouts SET late = 1 WHERE grp = ? AND result IS NULL", (group.key,))
     group.counts.cut()
     _save(transaction, run, group)
-    return group.counts.record()
+    return group_record(transaction, run, group_id)
 
 
 def abort(transaction: Transaction, key: RunKey, group_id: str, now: float) -> GroupRecord | None:
@@ -50,7 +50,7 @@ def abort(transaction: Transaction, key: RunKey, group_id: str, now: float) -> G
     transaction.settle()
     group.counts.state = GroupState.ABORTED
     _save(transaction, run, group)
-    return group.counts.record()
+    return group_record(transaction, run, group_id)
 
 
 def emit(

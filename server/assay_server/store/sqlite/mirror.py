@@ -147,7 +147,7 @@ def _numbers(connection: sqlite3.Connection, run: int, floors: dict[str, int]) -
     (emitted,) = connection.execute(
         "SELECT max(emit_position) FROM groups WHERE run = ? AND state = 2", (run,)
     ).fetchone()
-    highest["results"] = max(highest["results"], finish or 0)
+    highest["results"] = max(highest["results"], (finish or first_key(run)) - first_key(run))
     highest["emitted"] = emitted or 0
     return Numbers(**{name: max(number, floors.get(name, 0)) for name, number in highest.items()})
 
