@@ -26,7 +26,7 @@ from assay_server.estimators import (
 )
 from assay_server.pipeline.failures import Code, Failure, invalid_field
 from assay_server.rewards.catalogue import Catalogue
-from assay_server.rewards.errors import SpecError, UnknownReward
+from assay_server.rewards.errors import SpecError
 from assay_server.rewards.tree import CompiledReward, compile_reward
 from assay_server.sampling.filters import Filters, compile_filters
 
@@ -107,11 +107,9 @@ def compile_reward_message(node: wire.RewardNode, catalogue: Catalogue, path: st
 def compile_reward_spec(spec: RewardSpec, catalogue: Catalogue, path: str = "reward") -> CompiledReward:
     """A reward spec, compiled; errors as failures."""
     try:
-        return compile_reward(spec, catalogue)
+        return compile_reward(spec, catalogue, path)
     except SpecError as error:
-        raise invalid_field(f"{path}.{error.field}" if error.field else path, error.message) from error
-    except UnknownReward as error:
-        raise not_found(path, "UNKNOWN_REWARD", str(error)) from error
+        raise invalid_field(error.field, error.message) from error
 
 
 def _compile_estimator(spec: wire.RunSpec) -> Estimator | None:
