@@ -61,7 +61,7 @@ def _ascii_look_alikes(text: str) -> str:
 
 def _without_commands(text: str) -> str:
     text = text.replace("\\$", "$").replace("\\%", "%").replace("\\(", "").replace("\\)", "")
-    text = text.replace("\\[", "").replace("\\]", "")
+    text = text.replace("\\[", "").replace("\\]", "").replace("\\approx", "≈")
     text = _THOUSANDS.sub(",", text)
     text = _FRACTION.sub(r"\\frac", _DEGREE.sub("°", text))
     for _ in range(3):

@@ -34,7 +34,7 @@ _NUMBER = re.compile(
     re.VERBOSE,
 )
 NUMERAL = re.compile(
-    r"""(?<![\w.^/])(?<![0-9],)(?:-\ ?|−|–)?(?:\\?\$|€|£)?-?
+    r"""(?<![\w.^/])(?<![0-9],)(?:-\ ?|−|–|[Nn]egative\ )?(?:\\?\$|€|£)?-?
     (?:(?:[0-9]{1,9}\ ?)?\\[dtc]?frac\ ?\{-?[0-9]{1,40}\}\ ?\{-?[0-9]{1,40}\}
       |(?:[0-9]{1,9}\ )?[0-9]{1,40}/[0-9]{1,40}(?![0-9/])
       |(?:[0-9]{1,3}(?:(?:,|\{,\}|\\,)[0-9]{3}(?![0-9]))+|[0-9]+)(?:\.[0-9]+)?(?:,[0-9]+(?:\.[0-9]+)?){0,20}
@@ -51,6 +51,7 @@ _CURRENCIES = {None: "", "$": "dollar", "€": "euro", "£": "pound", "¥": "yen
 _APPROXIMATELY = re.compile(
     r"(?:(?:exactly|approximately|about|around|roughly|only|just|simply|equal to|a total of|≈|~|=|:) *)+", re.IGNORECASE
 )
+_NEGATIVE = re.compile(r"^(?:negative|minus) (?=[0-9.$€£\\])", re.IGNORECASE)
 _PLAIN_WORDS = re.compile(r"[A-Za-z\s.,:;'\"?°]*")
 _ASSIGNED = re.compile(r"[A-Za-z](?:_\{?[A-Za-z0-9]{1,4}\}?)?(?:\([a-z0-9]{1,2}\))? ?= ?(?=[^=])")
 
@@ -101,6 +102,7 @@ def parse_number(text: str) -> Number | None:
         return None
     plain = plain_text(text)
     plain = _APPROXIMATELY.sub("", plain, count=1) if _APPROXIMATELY.match(plain) else plain
+    plain = _NEGATIVE.sub("-", plain, count=1)
     assigned = _ASSIGNED.match(plain)
     return _parse_plain(plain[assigned.end() :] if assigned else plain)
 

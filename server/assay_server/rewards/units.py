@@ -7,7 +7,7 @@ import re
 MAX_WORDS = 12
 """Words after a number; with more it is a sentence."""
 
-_WORD = re.compile(r" ?(?:/ ?)?([A-Za-z][A-Za-z'-]*\.?|°)(?: ?\^?\{?([23])\}?(?![0-9])|([²³]))?,?")
+_WORD = re.compile(r" ?(?:/ ?)?([A-Za-z][A-Za-z'-]*\.?|°)(?:(?: ?\^ ?\{?)?(?<! )([23])\}?(?![0-9])|([²³]))?,?")
 _CUT = re.compile(
     r"[ ,;]*(?:\(|\b(?:because|since|as|so|which|where|when|after|if|given|that|for|in total|left)\b)", re.IGNORECASE
 )
@@ -15,6 +15,7 @@ _NOT_A_UNIT = frozenset(
     (
         *("or", "and", "either", "maybe", "perhaps", "possibly", "between", "to", "through", "not", "but"),
         *("minus", "plus", "times", "over", "divided", "more", "less", "fewer", "squared", "cubed", "factorial"),
+        *("negative", "than", "least", "most", "twice", "double", "triple", "under", "above", "below"),
         *("choose", "mod", "modulo", "pi", "sqrt", "log", "sin", "cos", "tan"),
         *("hundred", "hundreds", "dozen", "dozens", "half", "halves", "third", "thirds", "quarter", "quarters"),
     )
