@@ -10,7 +10,7 @@ from assay.v1 import run_service_pb2 as wire
 from assay_server.api.handlers import parse
 from assay_server.api.principals import Principal
 from assay_server.pipeline.failures import Failure, invalid, invalid_field
-from assay_server.pipeline.intake import parse_object
+from assay_server.pipeline.json_fields import parse_object
 from assay_server.pipeline.runs import Runs
 
 

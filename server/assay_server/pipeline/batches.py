@@ -12,6 +12,7 @@ from assay_server.pipeline.consumers import Consumers
 from assay_server.pipeline.context import RunContext
 from assay_server.pipeline.failures import Failure, invalid_field
 from assay_server.pipeline.groups import FinishedResult, GroupDesk, finished_group
+from assay_server.pipeline.intake import check_id
 from assay_server.pipeline.results import fill_group_result
 from assay_server.store.protocol import OutboxKind, Recovery
 
@@ -72,7 +73,7 @@ class BatchDesk:
         """Finish the barriers that are complete; tell how the next one fills."""
         load = self._context.load
         while (barrier := self._batches.current) is not None:
-            idle = not load.unanswered and not load.in_progress and not len(self._desk)
+            idle = not load.unanswered and not load.growing and not len(self._desk)
             taken = self._batches.take(barrier, idle=idle)
             if taken is None:
                 progress = self._batches.progress(barrier)
@@ -148,8 +149,9 @@ class BatchDesk:
 
 
 def _check(barrier: wire.Barrier, consumer: str) -> None:
-    if not barrier.barrier_id:
-        raise invalid_field("barrier.barrier_id", "must be given")
+    check_id(barrier.barrier_id, "barrier.barrier_id")
+    for position, name in enumerate(barrier.participants):
+        check_id(name, f"barrier.participants[{position}]")
     until = barrier.WhichOneof("until")
     if until is None:
         raise invalid_field("barrier.until", "one of count, kept_groups, all_participants must be given")

@@ -23,10 +23,16 @@ _LONGEST_PAUSE_SECONDS = 1.0
 
 @dataclass(slots=True)
 class Workload:
-    """What is unfinished in a run, in rollouts; ``busy`` counts loops that are at work."""
+    """What is unfinished in a run.
+
+    Attributes:
+        unanswered: rollouts whose answer is not stored yet.
+        growing: rollouts in progress that this process has heard of, with the bytes held of each.
+        busy: loops that are at work.
+    """
 
     unanswered: int = 0
-    in_progress: int = 0
+    growing: dict[str, int] = field(default_factory=dict[str, int])
     busy: int = 0
 
 

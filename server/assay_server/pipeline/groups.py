@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
 from assay.sdk.spec import EstimatorChoice, Grouping
 from assay.v1 import rollout_pb2, run_service_pb2
 from assay_server.estimators import (
@@ -21,12 +23,13 @@ from assay_server.estimators import (
 )
 from assay_server.pipeline.assembly import assemble
 from assay_server.pipeline.barriers import FinishedGroup
-from assay_server.pipeline.failures import Code, Failure, invalid_field
+from assay_server.pipeline.failures import Code, Failure, internal, invalid_field
 from assay_server.pipeline.members import member_of
-from assay_server.pipeline.results import fill_group_result, without_advantages
+from assay_server.pipeline.results import fill_group_result, fill_without_estimator, without_advantages
 from assay_server.pipeline.specs import CompiledSpec
 from assay_server.store.protocol import GroupRecord, GroupState, StoredRollout
 
+_log = structlog.get_logger(__name__)
 _CACHED_MEMBERS = 100_000
 _OFF_LOOP_STEPS = 20_000
 
@@ -198,7 +201,7 @@ class GroupDesk:
             if steps > _OFF_LOOP_STEPS:
                 return list(await asyncio.to_thread(per_group.advantages, groups))
             return list(per_group.advantages(groups))
-        except InputError:
+        except Exception:  # noqa: BLE001 - one group's trouble, foreseen or not, is that group's result alone
             return [_one_by_one(per_group, group) for group in groups]
 
     def aborted(self, group_id: str, members: Sequence[HeldMember]) -> FinishedResult:
@@ -223,7 +226,7 @@ class GroupDesk:
         if isinstance(computed, Failure):
             result.error.CopyFrom(computed.to_status())
             reason = computed.reason.lower()
-            result.rollout_ids.extend(sorted(held.member.rollout_id for held in members))
+            fill_without_estimator(result, group.members)
         else:
             fill_group_result(result, computed)
             reason = self._drop_reason(record, group, computed)
@@ -275,6 +278,9 @@ def _one_by_one(estimator: Estimator, group: Group) -> GroupAdvantages | Failure
         return estimator.advantages([group])[0]
     except InputError as error:
         return invalid_field(error.field, error.message)
+    except Exception:  # noqa: BLE001 - as above
+        _log.exception("an estimator broke", estimator=estimator.id, group=group.group_id)
+        return internal()
 
 
 def finished_group(result: rollout_pb2.GroupResult) -> FinishedGroup:

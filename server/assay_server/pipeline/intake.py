@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
-from typing import NoReturn
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +12,13 @@ import numpy.typing as npt
 from assay.sdk import Json, Sample, Step
 from assay.v1 import reward_service_pb2, rollout_pb2
 from assay_server.pipeline.failures import Code, Failure, Violation, invalid, invalid_field
+from assay_server.pipeline.json_fields import NotReadable, parse_json
 
 MAX_ID_CHARACTERS = 256
 MAX_ROLLOUT_BYTES = 16 * 1024 * 1024
 MAX_GROUP_SIZE = 65_536
 _MAX_VIOLATIONS = 16
+_MAX_DIMENSIONS = 32
 _DTYPES = frozenset({"float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "bool"})
 
 _ID_FIELDS = ("rollout_id", "group_id", "prompt_id", "task_type", "parent_rollout_id")
@@ -34,12 +34,17 @@ _FINAL_STATES = frozenset(
         _TRUNCATED,
     }
 )
+_STATES = frozenset(rollout_pb2.RolloutState.values())
+_ROLES = frozenset(rollout_pb2.RolloutRole.values())
 
 
 def text_of(content: rollout_pb2.Content) -> str:
     """The text parts of a content, one after the other; chat messages by their text, blobs by their digest."""
-    texts = [part.text or _part_text(part) for part in content.parts]
-    return texts[0] if len(texts) == 1 else "\n".join(texts)
+    parts = content.parts
+    if len(parts) == 1:
+        part = parts[0]
+        return part.text or _part_text(part)
+    return "\n".join([_part_text(part) for part in parts])
 
 
 def _part_text(part: rollout_pb2.Part) -> str:
@@ -58,46 +63,6 @@ def _part_text(part: rollout_pb2.Part) -> str:
             return ""
 
 
-# ---------------------------------------------------------------- JSON fields
-
-
-def parse_object(text: str, field: str) -> Mapping[str, Json]:
-    """The object that a ``*_json`` field holds; not to be changed (it is shared).
-
-    Raises:
-        Failure: not JSON, not an object, nested too deeply, or a number that is not finite.
-    """
-    if not text:
-        return {}
-    try:
-        return _small_object(text) if len(text) <= 4096 else _load_object(text)
-    except RecursionError:
-        raise invalid_field(field, "nested too deeply") from None
-    except ValueError as error:
-        raise invalid_field(field, f"expected a JSON object: {error}") from None
-
-
-def _load_object(text: str) -> Mapping[str, Json]:
-    value: Json = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
-    if not isinstance(value, dict):
-        raise ValueError(f"it is a {type(value).__name__}")  # noqa: TRY004 - one error type for all that is wrong
-    return value
-
-
-_small_object = lru_cache(maxsize=8192)(_load_object)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"the number {text[:32]} is out of range")
-    return value
-
-
 # ---------------------------------------------------------------- checks
 
 
@@ -107,21 +72,46 @@ def check_rollout(rollout: rollout_pb2.Rollout) -> None:
     Raises:
         Failure: INVALID_ARGUMENT with the fields that are wrong.
     """
-    violations: list[Violation] = []
-    for violation in _violations(rollout):
-        violations.append(violation)
-        if len(violations) == _MAX_VIOLATIONS:
-            break
-    if violations:
-        first = violations[0]
-        raise invalid(f"{first.field}: {first.description}", violations)
-    if rollout.ByteSize() > MAX_ROLLOUT_BYTES:
-        raise Failure(
-            Code.INVALID_ARGUMENT,
-            "ROLLOUT_TOO_LARGE",
-            f"a rollout may have {MAX_ROLLOUT_BYTES} bytes; put large data into blobs",
-            (Violation("", f"{rollout.ByteSize()} bytes"),),
-        )
+    if not _plain(rollout):
+        violations = list(islice(_violations(rollout), _MAX_VIOLATIONS))
+        if violations:
+            first = violations[0]
+            raise invalid(f"{first.field}: {first.description}", violations)
+    check_size(rollout.ByteSize())
+
+
+def check_size(size: int) -> None:
+    """Refuse a rollout of so many bytes, if they are too many.
+
+    Raises:
+        Failure: INVALID_ARGUMENT, ROLLOUT_TOO_LARGE.
+    """
+    if size > MAX_ROLLOUT_BYTES:
+        message = f"a rollout may have {MAX_ROLLOUT_BYTES} bytes, this has {size}; put large data into blobs"
+        raise Failure(Code.INVALID_ARGUMENT, "ROLLOUT_TOO_LARGE", message, (Violation("", f"{size} bytes"),))
+
+
+def _plain(rollout: rollout_pb2.Rollout) -> bool:
+    """Whether it is a finished single-step rollout without a flaw: nearly all are, and looking closer costs."""
+    steps = rollout.steps
+    if len(steps) != 1 or not rollout.rollout_id or len(rollout.signals):
+        return False
+    step = steps[0]
+    ids = rollout.rollout_id + rollout.group_id + rollout.prompt_id + rollout.task_type + rollout.parent_rollout_id
+    return (
+        len(ids) <= MAX_ID_CHARACTERS
+        and ids.isprintable()
+        and not (step.index or step.HasField("reward") or step.HasField("anchor"))
+        and 0 <= rollout.group_size <= MAX_GROUP_SIZE
+        and (not rollout.group_size or rollout.group_id != "")
+        and rollout.num_tokens >= 0
+        and rollout.num_tool_calls >= 0
+        and rollout.fork_step >= 0
+        and rollout.hint_level >= 0
+        and rollout.global_step >= 0
+        and rollout.role in _ROLES
+        and rollout.state in _STATES
+    )
 
 
 def _violations(rollout: rollout_pb2.Rollout) -> Iterator[Violation]:
@@ -129,7 +119,7 @@ def _violations(rollout: rollout_pb2.Rollout) -> Iterator[Violation]:
         yield Violation("rollout_id", "must be given")
     ids = (rollout.rollout_id, rollout.group_id, rollout.prompt_id, rollout.task_type, rollout.parent_rollout_id)
     for name, value in zip(_ID_FIELDS, ids, strict=True):
-        if len(value) > MAX_ID_CHARACTERS or not value.isprintable():
+        if not _is_id(value):
             yield Violation(name, f"expected at most {MAX_ID_CHARACTERS} printable characters")
     if not 0 <= rollout.group_size <= MAX_GROUP_SIZE:
         yield Violation("group_size", f"expected 0 to {MAX_GROUP_SIZE}, got {rollout.group_size}")
@@ -141,10 +131,30 @@ def _violations(rollout: rollout_pb2.Rollout) -> Iterator[Violation]:
     if min(counts) < 0:
         named = zip(_COUNT_FIELDS, counts, strict=True)
         yield from (Violation(name, f"must not be negative, got {count}") for name, count in named if count < 0)
+    if rollout.role not in _ROLES:
+        yield Violation("role", f"unknown value {rollout.role}")
+    if rollout.state not in _STATES:
+        yield Violation("state", f"unknown value {rollout.state}")
     if not rollout.steps and rollout.state not in (_IN_PROGRESS, rollout_pb2.ROLLOUT_STATE_FAILED):
         yield Violation("steps", "a rollout has at least one step")
     yield from step_violations(rollout.steps, 0)
     yield from signal_violations(rollout.signals)
+
+
+def check_id(value: str, path: str) -> None:
+    """Refuse what cannot name a group, a barrier or a consumer.
+
+    Raises:
+        Failure: INVALID_ARGUMENT.
+    """
+    if not value:
+        raise invalid_field(path, "must be given")
+    if not _is_id(value):
+        raise invalid_field(path, f"expected at most {MAX_ID_CHARACTERS} printable characters")
+
+
+def _is_id(value: str) -> bool:
+    return len(value) <= MAX_ID_CHARACTERS and value.isprintable()
 
 
 def check_append(append: reward_service_pb2.AppendSteps) -> None:
@@ -160,6 +170,10 @@ def check_append(append: reward_service_pb2.AppendSteps) -> None:
         violations.append(Violation("from_index", "must not be negative"))
     if append.final and append.state not in _FINAL_STATES:
         violations.append(Violation("state", "a final append says DONE, TRUNCATED or FAILED"))
+    if append.final and not append.from_index and not append.steps and append.state != rollout_pb2.ROLLOUT_STATE_FAILED:
+        violations.append(Violation("steps", "a rollout has at least one step"))
+    if append.num_tokens < 0:
+        violations.append(Violation("num_tokens", f"must not be negative, got {append.num_tokens}"))
     violations.extend(step_violations(append.steps, append.from_index))
     violations.extend(signal_violations(append.signals))
     if violations:
@@ -175,9 +189,9 @@ def step_violations(steps: Iterable[rollout_pb2.Step], first_index: int) -> Iter
             yield Violation(f"steps[{position}].reward", "must be finite")
         if step.HasField("anchor") and step.anchor.state_json:
             try:
-                json.loads(step.anchor.state_json, parse_constant=_refuse_constant, parse_float=_finite)
-            except (ValueError, RecursionError):
-                yield Violation(f"steps[{position}].anchor.state_json", "expected a JSON text, not too deeply nested")
+                parse_json(step.anchor.state_json)
+            except NotReadable as error:
+                yield Violation(f"steps[{position}].anchor.state_json", f"expected a JSON text: {error}")
 
 
 def signal_violations(signals: Mapping[str, rollout_pb2.Signal]) -> Iterator[Violation]:
@@ -195,8 +209,12 @@ def signal_violations(signals: Mapping[str, rollout_pb2.Signal]) -> Iterator[Vio
 def _tensor_problem(tensor: rollout_pb2.Tensor) -> str:
     if tensor.dtype not in _DTYPES:
         return f"unknown dtype {tensor.dtype[:32]!r}; known are {', '.join(sorted(_DTYPES))}"
+    if len(tensor.shape) > _MAX_DIMENSIONS:
+        return f"{len(tensor.shape)} dimensions; at most {_MAX_DIMENSIONS}"
     if any(extent < 0 for extent in tensor.shape):
         return "negative extent"
+    if math.prod(extent or 1 for extent in tensor.shape) > MAX_ROLLOUT_BYTES:  # numpy refuses such shapes, also empty
+        return f"more than {MAX_ROLLOUT_BYTES} elements"
     expected = math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize
     if expected != len(tensor.data):
         return f"shape and dtype say {expected} bytes, data has {len(tensor.data)}"
@@ -225,35 +243,36 @@ def signals_of(signals: Mapping[str, rollout_pb2.Signal]) -> dict[str, float | n
 def sample_of(rollout: rollout_pb2.Rollout, reference: Mapping[str, Json], extra: Mapping[str, Json]) -> Sample:
     """A checked rollout as rewards see it; ``reference`` and ``extra`` come from it or from its task."""
     steps = tuple([_step_of(index, step) for index, step in enumerate(rollout.steps)])
+    has = rollout.HasField
     return Sample(
-        rollout_id=rollout.rollout_id,
-        response=steps[-1].action if steps else "",
-        reference=reference,
-        task_type=rollout.task_type,
-        group_id=rollout.group_id,
-        prompt_id=rollout.prompt_id,
-        prompt=text_of(rollout.prompt) if rollout.HasField("prompt") else "",
-        steps=steps,
-        extra=extra,
-        num_tokens=rollout.num_tokens if rollout.HasField("num_tokens") else None,
-        num_tool_calls=rollout.num_tool_calls if rollout.HasField("num_tool_calls") else None,
-        truncated=rollout.state == _TRUNCATED,
-        signals=signals_of(rollout.signals) if rollout.signals else {},
-        global_step=rollout.global_step,
-        seed=rollout.seed,
+        rollout.rollout_id,
+        steps[-1].action if steps else "",
+        reference,
+        rollout.task_type,
+        rollout.group_id,
+        rollout.prompt_id,
+        text_of(rollout.prompt) if has("prompt") else "",
+        steps,
+        extra,
+        rollout.num_tokens if has("num_tokens") else None,
+        rollout.num_tool_calls if has("num_tool_calls") else None,
+        rollout.state == _TRUNCATED,
+        signals_of(rollout.signals),
+        rollout.global_step,
+        rollout.seed,
     )
 
 
 def _step_of(index: int, step: rollout_pb2.Step) -> Step:
     has = step.HasField
     return Step(
-        index=index,
-        action=text_of(step.action),
-        observation=text_of(step.observation) if has("observation") else "",
-        prompt=text_of(step.prompt) if has("prompt") else "",
-        reward=step.reward if has("reward") else None,
-        done=step.done,
-        action_valid=not has("action_valid") or step.action_valid,
-        agent_id=step.agent_id,
-        policy_version=step.policy_version,
+        index,
+        text_of(step.action),
+        text_of(step.observation) if has("observation") else "",
+        text_of(step.prompt) if has("prompt") else "",
+        step.reward if has("reward") else None,
+        step.done,
+        not has("action_valid") or step.action_valid,
+        step.agent_id,
+        step.policy_version,
     )

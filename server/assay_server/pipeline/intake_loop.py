@@ -13,21 +13,21 @@ import structlog
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
 from assay_server.pipeline.answering import Answer, Answering
-from assay_server.pipeline.assembly import assemble, split_for_growth, tail_of
+from assay_server.pipeline.assembly import assemble, split_for_growth
 from assay_server.pipeline.batches import BatchDesk
 from assay_server.pipeline.completion import Completion
 from assay_server.pipeline.consumers import Consumers
 from assay_server.pipeline.context import RunContext
 from assay_server.pipeline.failures import Code, Failure, failure_of, internal, invalid_field
 from assay_server.pipeline.groups import GroupDesk
-from assay_server.pipeline.intake import check_append, check_rollout
+from assay_server.pipeline.growing import Growing
+from assay_server.pipeline.intake import check_id, check_rollout
 from assay_server.pipeline.senders import ControlWork, RolloutWork, Sender
 from assay_server.store.protocol import (
     AcceptCode,
     AcceptItem,
     AcceptOutcome,
     AppendCode,
-    AppendOutcome,
     GroupState,
     StaleGeneration,
     StoredRollout,
@@ -59,6 +59,7 @@ class Intake:
         self._completion = completion
         self._on_quiet = on_quiet
         self._answering = Answering(context, desk)
+        self._growing = Growing(context, self._answering, completion)
         self._queue: deque[RolloutWork | ControlWork] = deque()
         self._wake = asyncio.Event()
 
@@ -111,8 +112,7 @@ class Intake:
         if rollouts:
             await self._take_rollouts(rollouts)
         elif appends:
-            await asyncio.gather(*(self._guarded(work) for work in appends))
-            _flush(work.sender for work in appends)
+            await self._take_appends(appends)
         else:
             work = self._queue.popleft()
             assert isinstance(work, ControlWork)
@@ -213,14 +213,45 @@ class Intake:
             return
         self._context.metrics.accepted.inc()
         if item.group_id:
-            group = self._desk.touch(item.group_id, outcome.group_size, time.time())
-            group.irregular |= outcome.late
+            if outcome.late:  # its group may be finished: it must not open it again
+                self._desk.mark_irregular(item.group_id)
+            else:
+                self._desk.touch(item.group_id, outcome.group_size, time.time())
         if answer is None:
-            self._context.load.in_progress += 1
+            self._growing.begin(item)
             self._consumers.free_slots(work.sender, 1)
         else:
             self._context.load.unanswered += 1
             self._completion.answered(answer)
+
+    # ------------------------------------------------------------ appends
+
+    async def _take_appends(self, works: Sequence[ControlWork]) -> None:
+        try:
+            await self._growing.recall(work.request.append_steps.rollout_id for work in works)
+            outcomes = await asyncio.gather(*(self._append(work) for work in works))
+            _flush(work.sender for work in works)  # before any answer: Accepted comes first
+            await self._growing.finish([work for work, last in zip(works, outcomes, strict=True) if last])
+        finally:
+            for work in works:
+                work.sender.handled()
+
+    async def _append(self, work: ControlWork) -> bool:
+        """Whether it made a rollout complete."""
+        append = work.request.append_steps
+        try:
+            outcome = await self._growing.append(append)
+        except StaleGeneration:
+            raise
+        except StoreError as error:
+            work.sender.outlet.fail(failure_of(error) or internal())
+            return False
+        except Failure as failure:
+            self._context.metrics.refused.labels(failure.reason).inc()
+            work.sender.refuse(append.rollout_id, "", failure)
+            return False
+        work.sender.accepted.appends.add(rollout_id=append.rollout_id, length=outcome.length)
+        return append.final and outcome.code is AppendCode.APPENDED
 
     # ------------------------------------------------------------ other requests
 
@@ -228,8 +259,6 @@ class Intake:
         request = work.request
         try:
             match request.WhichOneof("request"):
-                case "append_steps":
-                    await self._append(work, request.append_steps)
                 case "group_control":
                     await self._group_control(request.group_control)
                 case "barrier":
@@ -243,41 +272,17 @@ class Intake:
             work.sender.outlet.fail(failure_of(error) or internal())
         except Failure as failure:
             self._context.metrics.refused.labels(failure.reason).inc()
-            work.sender.refuse(request.append_steps.rollout_id, request.group_control.group_id, failure)
+            work.sender.refuse("", request.group_control.group_id, failure)
         finally:
             work.sender.handled()
 
-    async def _append(self, work: ControlWork, append: wire.AppendSteps) -> None:
-        check_append(append)
-        outcome = await self._context.store.append_steps(
-            self._context.key,
-            append.rollout_id,
-            append.from_index,
-            [step.SerializeToString(deterministic=True) for step in append.steps],
-            final=append.final,
-            tail=tail_of(append) if append.final else b"",
-        )
-        if outcome.code in (AppendCode.UNKNOWN, AppendCode.ABORTED):
-            raise _append_refusal(append, outcome)
-        work.sender.accepted.appends.add(rollout_id=append.rollout_id, length=outcome.length)
-        if append.final and outcome.code is AppendCode.APPENDED:
-            self._context.load.in_progress -= 1
-            await self._finish_growth(append.rollout_id, work)
-
-    async def _finish_growth(self, rollout_id: str, work: ControlWork) -> None:
-        (stored,) = await self._context.store.read_rollouts(self._context.key, [rollout_id])
-        if stored is None:  # forgotten by a restore in between
-            return
-        rollout = assemble(stored)
-        await self._answering.load_tasks([rollout])
-        self._context.load.unanswered += 1
-        self._completion.answered(self._answering.score(rollout, stored.consumers, None, work.received))
-
     async def _group_control(self, control: wire.GroupControl) -> None:
-        if not control.group_id:
-            raise invalid_field("group_control.group_id", "must be given")
+        check_id(control.group_id, "group_control.group_id")
+        kind = control.WhichOneof("control")
+        if kind is None:
+            raise invalid_field("group_control.control", "one of close, abort must be given")
         store, key, now = self._context.store, self._context.key, time.time()
-        if control.WhichOneof("control") == "abort":
+        if kind == "abort":
             record = await store.abort_group(key, control.group_id, now)
         else:
             record = await store.close_group(
@@ -294,8 +299,7 @@ class Intake:
         for stored in await self._context.store.read_rollouts(self._context.key, list(cancel.rollout_ids)):
             if stored is None or stored.result is not None:
                 continue
-            if not stored.final:
-                self._context.load.in_progress -= 1
+            self._growing.forget(stored.rollout_id)
             self._context.load.unanswered += 1
             self._completion.answered(self._answering.fail(assemble(stored), failure, stored.consumers, None))
 
@@ -319,13 +323,3 @@ def _refusal(outcome: AcceptOutcome, item: AcceptItem) -> Failure:
         case _:
             message = f"group {item.group_id!r} was closed with a list of members that lacks this one"
             return Failure(Code.FAILED_PRECONDITION, "NOT_EXPECTED", message)
-
-
-def _append_refusal(append: wire.AppendSteps, outcome: AppendOutcome) -> Failure:
-    if outcome.code is AppendCode.UNKNOWN:
-        message = f"rollout {append.rollout_id!r} is not known; send it IN_PROGRESS first"
-        return Failure(Code.NOT_FOUND, "ROLLOUT_NOT_FOUND", message)
-    held = f"{outcome.length} steps are held" + (" and the content is final" if outcome.final else "")
-    message = f"steps from index {append.from_index} do not continue what is held: {held}"
-    metadata = {"length": str(outcome.length), "final": str(outcome.final).lower()}
-    return Failure(Code.ABORTED, "LENGTH_MISMATCH", message, metadata=metadata)

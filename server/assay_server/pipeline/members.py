@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 
 from assay.v1 import rollout_pb2
 from assay_server.estimators import NO_STATE, AnchorState, Member, Role, StepRecord
 from assay_server.pipeline.intake import signals_of, text_of
+from assay_server.pipeline.json_fields import parse_json
 
 _ROLES = {
     rollout_pb2.ROLLOUT_ROLE_UNSPECIFIED: Role.POLICY,
@@ -29,17 +29,18 @@ def member_of(
     with_steps: bool,
 ) -> Member:
     """A scored (or not scorable: ``reward`` None) rollout as a group member."""
+    has = rollout.HasField
     return Member(
-        rollout_id=rollout.rollout_id,
-        reward=reward,
-        role=_ROLES[rollout.role],
-        steps=step_records(rollout.steps, reward) if with_steps else (),
-        signals=signals_of(rollout.signals) if rollout.signals else {},
-        components=components,
-        num_tokens=rollout.num_tokens if rollout.HasField("num_tokens") else None,
-        num_tool_calls=rollout.num_tool_calls if rollout.HasField("num_tool_calls") else None,
-        answer_key=answer_key,
-        prompt_id=rollout.prompt_id,
+        rollout.rollout_id,
+        reward,
+        _ROLES[rollout.role],
+        step_records(rollout.steps, reward) if with_steps else (),
+        signals_of(rollout.signals),
+        components,
+        rollout.num_tokens if has("num_tokens") else None,
+        rollout.num_tool_calls if has("num_tool_calls") else None,
+        answer_key,
+        rollout.prompt_id,
     )
 
 
@@ -87,5 +88,5 @@ def _anchor_of(anchor: rollout_pb2.Anchor) -> AnchorState:
         observation=text_of(anchor.observation),
         inventory=text_of(anchor.inventory),
         state_digest=anchor.state_digest,
-        state=json.loads(anchor.state_json) if anchor.state_json else NO_STATE,
+        state=parse_json(anchor.state_json) if anchor.state_json else NO_STATE,
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from typing import Final
 
 from assay.sdk import Evidence
 from assay.v1 import rollout_pb2
-from assay_server.estimators import GroupAdvantages
+from assay_server.estimators import GroupAdvantages, Member
 from assay_server.pipeline.failures import Failure
 from assay_server.rewards.tree import Assessment
 
@@ -92,6 +94,18 @@ def fill_group_result(result: rollout_pb2.GroupResult, group: GroupAdvantages) -
         message.aliasing_ratio = statistics.aliasing_ratio
     for size, count in statistics.step_group_size_histogram.items():
         message.step_group_size_histogram[size] = count
+
+
+def fill_without_estimator(result: rollout_pb2.GroupResult, members: Sequence[Member]) -> None:
+    """Who is in a group that no estimator could compute, and what each is worth."""
+    for member in sorted(members, key=lambda member: member.rollout_id):
+        scored = member.reward is not None
+        result.rollout_ids.append(member.rollout_id)
+        result.rewards.append(math.nan if member.reward is None else member.reward)
+        result.member_outcomes.append(
+            rollout_pb2.MEMBER_OUTCOME_UNSPECIFIED if scored else rollout_pb2.MEMBER_OUTCOME_NOT_SCORED
+        )
+    without_advantages(result)
 
 
 def without_advantages(result: rollout_pb2.GroupResult) -> None:

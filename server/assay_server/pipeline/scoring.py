@@ -8,8 +8,9 @@ import structlog
 
 from assay.sdk import Json, Unscorable
 from assay.v1 import rollout_pb2, run_service_pb2
-from assay_server.pipeline.failures import Code, Failure, of_unscorable
-from assay_server.pipeline.intake import parse_object, sample_of
+from assay_server.pipeline.failures import Code, Failure, internal, of_unscorable
+from assay_server.pipeline.intake import sample_of
+from assay_server.pipeline.json_fields import parse_object
 from assay_server.pipeline.results import failed_result, scored_result
 from assay_server.rewards.tree import CompiledReward
 from assay_server.store.protocol import Store
@@ -81,15 +82,17 @@ def score_rollout(
     try:
         reference, extra = task_fields(rollout, task)
         assessment = reward.evaluate(sample_of(rollout, reference, extra))
+        waited = max(0.0, started - received)
+        return scored_result(rollout.rollout_id, rollout.group_id, assessment, waited, clock() - started)
     except Unscorable as error:
         if error.reason == "REWARD_FAILED":
             _log.warning("reward failed", rollout=rollout.rollout_id, reason=error.reason, exc_info=error.__cause__)
         return failed_result(rollout.rollout_id, rollout.group_id, of_unscorable(error))
     except Failure as failure:
         return failed_result(rollout.rollout_id, rollout.group_id, failure)
-    return scored_result(
-        rollout.rollout_id, rollout.group_id, assessment, max(0.0, started - received), clock() - started
-    )
+    except Exception:  # noqa: BLE001 - a mistake of the server's own is the answer to this rollout alone
+        _log.exception("scoring broke", rollout=rollout.rollout_id)
+        return failed_result(rollout.rollout_id, rollout.group_id, internal())
 
 
 def _not_to_be_scored(rollout: rollout_pb2.Rollout, truncated_policy: int) -> Failure | None:
