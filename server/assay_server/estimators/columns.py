@@ -16,6 +16,9 @@ from assay_server.estimators.groups import Floats, Group, Member, MemberOutcome,
 from assay_server.estimators.partition import Moments, Partition
 
 _by_id = attrgetter("rollout_id")
+LARGEST = 1e150
+"""Rewards beyond it are refused: their squares would not be finite."""
+
 _POLICY_ONLY = frozenset({Role.POLICY})
 
 
@@ -70,7 +73,7 @@ def columns_of(
         reference_roles: roles that the method reads but gives no advantage.
 
     Raises:
-        InputError: a reward is not finite, or two members of a group have the same id.
+        InputError: a reward is not finite or too large, or two members of a group have the same id.
     """
     ids: list[tuple[str, ...]] = []
     ordered: list[Iterable[Member]] = []
@@ -87,9 +90,9 @@ def columns_of(
     flat = list(chain.from_iterable(ordered))
     starts = [0, *accumulate(map(len, ids))]
     rewards = np.array([member.reward for member in flat], dtype=np.float64)
-    scored = np.isfinite(rewards)
+    scored = np.abs(rewards) <= LARGEST
     if not scored.all():
-        _check_finite(groups, flat, starts, scored)
+        _check_rewards(groups, flat, starts, scored)
     outcomes = _outcomes(flat, scored, counted_roles, reference_roles)
     counted = np.flatnonzero(outcomes == MemberOutcome.COUNTED)
     index = np.repeat(np.arange(len(groups)), np.diff(starts))[counted]
@@ -115,7 +118,7 @@ def member_field(groups: Sequence[Group], starts: Sequence[int], position: int, 
     return f"groups[{place}].rollouts[{ordered[position - starts[place]]}].{tail}"
 
 
-def _check_finite(
+def _check_rewards(
     groups: Sequence[Group], members: Sequence[Member], starts: Sequence[int], scored: npt.NDArray[np.bool_]
 ) -> None:
     unscored: list[int] = np.flatnonzero(~scored).tolist()
@@ -123,7 +126,7 @@ def _check_finite(
         reward = members[position].reward
         if reward is not None:
             raise InputError(
-                member_field(groups, starts, position, "reward"), f"expected a finite number or none, got {reward!r}"
+                member_field(groups, starts, position, "reward"), f"expected a number up to {LARGEST:g}, got {reward!r}"
             )
 
 

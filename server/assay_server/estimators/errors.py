@@ -65,6 +65,6 @@ class InputError(_FieldError):
 def nearest_names(name: str, known: Sequence[str]) -> tuple[str, ...]:
     """Up to three of ``known`` that look like ``name``, with or without its namespace."""
     tails = {candidate.partition("/")[2]: candidate for candidate in known}
-    close = get_close_matches(name, known, n=3, cutoff=0.7)
-    by_tail = [tails[tail] for tail in get_close_matches(name.rpartition("/")[2], list(tails), n=3, cutoff=0.7)]
+    close = get_close_matches(name, known, n=3, cutoff=0.6)
+    by_tail = [tails[tail] for tail in get_close_matches(name.rpartition("/")[2], list(tails), n=3, cutoff=0.6)]
     return tuple(dict.fromkeys([*close, *by_tail]))[:3]

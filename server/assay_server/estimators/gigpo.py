@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from assay.sdk.spec import Grouping
 from assay_server.estimators.anchors import declared_grouping, group_steps
-from assay_server.estimators.columns import Columns, member_field
+from assay_server.estimators.columns import LARGEST, Columns, member_field
 from assay_server.estimators.definition import (
     Ddof,
     Method,
@@ -187,10 +187,11 @@ def step_rows(columns: Columns) -> StepRows:
     steps = list(chain.from_iterable([member.steps for member in members]))
     rewards = np.array([step.reward for step in steps], np.float64)
     first_row = np.cumsum(counts) - counts
-    if not np.isfinite(rewards).all():
-        row = int(np.argmin(np.isfinite(rewards)))
+    readable = np.abs(rewards) <= LARGEST
+    if not readable.all():
+        row = int(np.argmin(readable))
         where = step_field(columns, first_row, row)
-        raise InputError(f"{where}.reward", f"expected a finite number, got {rewards[row]}")
+        raise InputError(f"{where}.reward", f"expected a number up to {LARGEST:g}, got {rewards[row]}")
     per_group = np.bincount(columns.partition.index, weights=counts, minlength=len(columns.groups)).astype(int)
     return StepRows(
         steps=steps,

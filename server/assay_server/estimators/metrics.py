@@ -9,6 +9,7 @@ from assay_server.estimators.definition import require
 from assay_server.estimators.errors import InputError
 
 MOST_SAMPLES = 1_000_000_000
+_NEGLIGIBLE = 1e-300
 
 
 def pass_at_k(samples: int, correct: int, k: int) -> float:
@@ -31,7 +32,7 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
     miss = 1.0
     for taken in range(fewer):
         miss *= (samples - more - taken) / (samples - taken)
-        if miss == 0.0:
+        if miss < _NEGLIGIBLE:
             break
     return 1.0 - miss
 

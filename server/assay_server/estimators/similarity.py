@@ -34,6 +34,8 @@ _ROUNDING = 1e-9
 
 def first_fit_sorted(texts: Sequence[str], threshold: float) -> list[int]:
     """For each of the distinct ``texts`` the position of its group's first member."""
+    if not texts:
+        return []
     order = sorted(range(len(texts)), key=texts.__getitem__)
     ranked = [texts[place] for place in order]
     counts = _character_counts(ranked)
