@@ -91,3 +91,31 @@ def closing_error(closing: service.Closing) -> AssayError | None:
 
 ENDED = Failure(_UNAVAILABLE, "the service ended the stream")
 """A stream that ended without a word."""
+
+
+def next_delay(
+    reconnects: Reconnects,
+    closing: service.Closing | None,
+    failure: Failure | None,
+    *,
+    done: bool,
+    now: float,
+    draw: float,
+) -> float | None:
+    """Seconds until a stream opens again after a connection ended; None: it is over.
+
+    Args:
+        closing: the service's last word, where it said one.
+        failure: why the connection broke; None where the service ended it.
+        done: nothing more was to be sent.
+
+    Raises:
+        AssayError: it cannot be opened again.
+    """
+    if failure is None and closing is not None and closing.reason != service.CLOSING_REASON_UNSPECIFIED:
+        if done and closing_error(closing) is None:
+            return None
+        return reconnects.delay_after_closing(closing, draw)
+    if failure is None and done:
+        return None
+    return reconnects.delay_after(failure or ENDED, now, draw)

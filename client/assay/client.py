@@ -270,7 +270,7 @@ class Client:
             time.sleep(min(0.05, remaining))
 
     def close(self) -> None:
-        """Close the connection. Open streams fail; a later call opens it again."""
+        """Close the connection; a later call opens it again. Streams have connections of their own."""
         with self._lock:
             channel, self._channel = self._channel, None
         if channel is not None:

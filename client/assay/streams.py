@@ -15,7 +15,7 @@ import grpc
 from assay import _methods as methods
 from assay import _outgoing as outgoing
 from assay._forks import abandon, watch_forks
-from assay._reconnecting import ENDED, Reconnects, closing_error
+from assay._reconnecting import Reconnects, next_delay
 from assay._stream_state import Opening, StreamState
 from assay._transport import failure_of_rpc, open_channel
 from assay.connection import Connection
@@ -428,13 +428,11 @@ class RolloutStream:
             closing, settled, closed = self._state.closing, self._state.settled, self._closing
             self._work.notify_all()
             self._news.notify_all()
-        if self._finishing and settled and end is None and (closing is None or closing_error(closing) is None):
+        now = time.monotonic()
+        if closed and now >= (self._deadline or 0.0):
             return None
-        if closed and time.monotonic() >= (self._deadline or 0.0):
-            return None
-        if end is None and closing is not None:
-            return self._reconnects.delay_after_closing(closing, random.random())  # noqa: S311 - jitter
-        return self._reconnects.delay_after(end or ENDED, time.monotonic(), random.random())  # noqa: S311 - jitter
+        done = self._finishing and settled
+        return next_delay(self._reconnects, closing, end, done=done, now=now, draw=random.random())  # noqa: S311 - jitter
 
     def _converse(self, epoch: int) -> Failure | None:
         """One connection, from its first request to its end; why it broke, or None where the service ended it."""

@@ -1,0 +1,265 @@
+"""The asyncio twin of :class:`assay.Client`: the same methods, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+
+from assay import _methods as methods
+from assay import _requests as requests
+from assay._aio_stream import RolloutStream
+from assay._forks import abandon, watch_forks
+from assay._methods import Method
+from assay._repeats import Attempts
+from assay._transport import failure_of_rpc, open_aio_channel, translated
+from assay.catalogue import EstimatorInfo, RewardInfo
+from assay.connection import Connection, Retries, Tls
+from assay.contents import Blob
+from assay.errors import Failure, Unavailable, error_of
+from assay.groups import GroupLike
+from assay.results import GroupResult, SampleResult
+from assay.rollouts import RolloutLike
+from assay.runs import Checkpoint, DeliveryMode, RunConfig, RunInfo, Task, reward_spec
+from assay.sdk.samples import Json
+from assay.sdk.spec import EstimatorChoice, Grouping, RewardSpec
+from assay.spec_messages import reward_message
+from assay.v1 import advantage_service_pb2 as advantages
+from assay.v1 import reward_service_pb2 as rewards
+from assay.v1 import rollout_pb2 as v1
+from assay.v1 import run_service_pb2 as runs
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Client", "RolloutStream"]
+
+Q = TypeVar("Q", bound=Message)
+A = TypeVar("A", bound=Message)
+
+
+class Client:
+    """A connection to an Assay service for one event loop; see :class:`assay.Client` for what each method does.
+
+    Args:
+        target: ``host:port``, ``dns:///name:port`` or ``unix:path``.
+        token: bearer key; None = as in :class:`assay.Client`.
+        tls: None = plain text.
+        timeout: seconds a call may take, queueing and retries included.
+        retries: of calls that are safe to repeat.
+    """
+
+    def __init__(
+        self,
+        target: str = "localhost:50051",
+        token: str | None = None,
+        *,
+        tls: Tls | None = None,
+        timeout: float = 60.0,
+        retries: Retries | None = None,
+    ) -> None:
+        self._connection = Connection(target, token, tls, timeout, retries or Retries())
+        self._channel: grpc.aio.Channel | None = None
+        watch_forks(self)
+
+    # ------------------------------------------------------------ scores and advantages
+
+    async def score(
+        self,
+        rollouts: Sequence[RolloutLike],
+        reward: str | RewardSpec | None = None,
+        params: Mapping[str, Json] | None = None,
+        *,
+        run_id: str | None = None,
+        execution_timeout: float | None = None,
+        timeout: float | None = None,
+    ) -> list[SampleResult]:
+        """Score rollouts and wait; results in their order."""
+        results: list[SampleResult] = []
+        for request in requests.score_requests(rollouts, reward, params, run_id, execution_timeout):
+            results += requests.score_results(request, await self._call(methods.SCORE, request, timeout))
+        return results
+
+    async def advantages(
+        self,
+        groups: Sequence[GroupLike],
+        estimator: str | EstimatorChoice = "advantage/gigpo",
+        params: Mapping[str, Json] | None = None,
+        grouping: Grouping | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> list[GroupResult]:
+        """Advantages of finished groups, in their order. All groups are one batch."""
+        request = requests.advantages_request(groups, estimator, params, grouping)
+        return requests.advantages_results(request, await self._call(methods.COMPUTE_ADVANTAGES, request, timeout))
+
+    async def rescore(
+        self,
+        run_id: str,
+        reward: str | RewardSpec,
+        params: Mapping[str, Json] | None = None,
+        *,
+        rollout_ids: Iterable[str] = (),
+        timeout: float | None = None,
+    ) -> AsyncIterator[tuple[SampleResult, SampleResult]]:
+        """Score the rollouts the service still holds again; yields (before, after)."""
+        node = reward_message(reward_spec(reward, params))
+        request = rewards.RescoreRequest(run_id=run_id, rollout_ids=rollout_ids, reward=node)
+        method: grpc.aio.UnaryStreamMultiCallable[rewards.RescoreRequest, rewards.RescoreResponse]
+        method = self._opened().unary_stream(
+            methods.RESCORE.path,
+            request_serializer=rewards.RescoreRequest.SerializeToString,
+            response_deserializer=rewards.RescoreResponse.FromString,
+        )
+        with translated():
+            async for response in method(request, timeout=timeout, metadata=self._connection.metadata()):
+                for result in response.results:
+                    yield SampleResult(result.before), SampleResult(result.after)
+
+    async def list_rewards(self, prefix: str = "") -> list[RewardInfo]:
+        """The rewards that can be named, by id."""
+        response = await self._call(methods.LIST_REWARDS, rewards.ListRewardsRequest(prefix=prefix))
+        return [RewardInfo.of(info) for info in response.rewards]
+
+    async def list_estimators(self, prefix: str = "") -> list[EstimatorInfo]:
+        """The estimators that can be named, by id."""
+        response = await self._call(methods.LIST_ESTIMATORS, advantages.ListEstimatorsRequest(prefix=prefix))
+        return [EstimatorInfo.of(info) for info in response.estimators]
+
+    # ------------------------------------------------------------ runs
+
+    async def create_run(self, config: RunConfig) -> RunInfo:
+        """Register a run; the same configuration again returns the run as it is."""
+        return requests.created_run(await self._call(methods.CREATE_RUN, config.to_message()))
+
+    async def restore_run(self, run_id: str, checkpoint: str = "", expected_generation: int = 0) -> RunInfo:
+        """Go back to a checkpoint (empty: to the beginning); the generation rises and older streams are fenced."""
+        request = runs.RestoreRunRequest(run_id=run_id, checkpoint=checkpoint, expected_generation=expected_generation)
+        response = await self._call(methods.RESTORE_RUN, request, repeatable=expected_generation > 0)
+        return requests.restored_run(response)
+
+    async def checkpoint_run(self, run_id: str, checkpoint: str = "", generation: int = 0) -> Checkpoint:
+        """Name the present state, with the trainer's own checkpoint."""
+        request = requests.checkpoint_request(run_id, checkpoint, generation)
+        return requests.checkpoint_of(await self._call(methods.CHECKPOINT_RUN, request))
+
+    async def put_tasks(self, run_id: str, tasks: Sequence[Task | v1.Task]) -> list[str]:
+        """Send large references once; returns the digests that rollouts name, in order."""
+        digests: list[str] = []
+        for request in requests.task_requests(run_id, tasks):
+            digests += (await self._call(methods.PUT_TASKS, request)).digests
+        return digests
+
+    async def put_blobs(self, run_id: str, blobs: Sequence[tuple[str, bytes]]) -> list[Blob]:
+        """Send bytes once, as (media type, bytes); returns the names that contents use, in order."""
+        stored: list[Blob] = []
+        for request in requests.blob_requests(run_id, blobs):
+            answer = await self._call(methods.PUT_BLOBS, request)
+            stored += (Blob(blob.sha256, blob.media_type, blob.size_bytes) for blob in answer.blobs)
+        return stored
+
+    # ------------------------------------------------------------ the stream
+
+    def stream(
+        self,
+        run: RunConfig | str,
+        consumer: str = "trainer",
+        *,
+        delivery: DeliveryMode | None = None,
+        deliver_to: str = "",
+        generation: int = 0,
+        resume_after: int | None = None,
+        max_in_flight: int = 0,
+        auto_ack: bool = True,
+        give_up_after: float | None = 300.0,
+    ) -> RolloutStream:
+        """Join a run as a consumer, with ``async with``; the arguments are those of :meth:`assay.Client.stream`."""
+        run_id = "(created on entry)" if isinstance(run, RunConfig) else run
+        opening = requests.opening(run_id, consumer, delivery, deliver_to, generation, resume_after, max_in_flight)
+        create = functools.partial(self.create_run, run) if isinstance(run, RunConfig) else None
+        return RolloutStream(self._connection, opening, create, auto_ack=auto_ack, give_up_after=give_up_after)
+
+    # ------------------------------------------------------------ the connection
+
+    async def wait_ready(self, timeout: float = 30.0) -> None:
+        """Return once the service says that it serves; Unavailable where it did not in time."""
+        check: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self._opened().unary_unary(methods.HEALTH_PATH)
+        deadline = time.monotonic() + timeout
+        while True:
+            remaining = deadline - time.monotonic()
+            said = await _health(check, max(0.05, min(remaining, 5.0)))
+            if said is None:
+                return
+            if remaining <= 0:
+                raise Unavailable(f"{self._connection.target} was not ready within {timeout:g} s: {said}")
+            await asyncio.sleep(min(0.05, remaining))
+
+    async def close(self) -> None:
+        """Close the connection; a later call opens it again. Streams have connections of their own."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def after_fork_in_child(self) -> None:
+        """Forget the parent's channel."""
+        abandon(self._channel)
+        self._channel = None
+
+    def _opened(self) -> grpc.aio.Channel:
+        if self._channel is None:
+            self._channel = open_aio_channel(self._connection)
+        return self._channel
+
+    async def _call(
+        self, method: Method[Q, A], request: Q, timeout: float | None = None, *, repeatable: bool = True
+    ) -> A:
+        connection = self._connection
+        call: grpc.aio.UnaryUnaryMultiCallable[Q, A] = self._opened().unary_unary(
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.answer.FromString,
+        )
+        attempts = Attempts(
+            connection.retries, connection.timeout if timeout is None else timeout, repeatable=repeatable
+        )
+        while True:
+            answer = await _attempt(call, request, attempts.remaining, connection)
+            if not isinstance(answer, Failure):
+                return answer
+            pause = attempts.pause(answer)
+            if pause is None:
+                raise error_of(answer)
+            await asyncio.sleep(pause)
+
+
+async def _attempt(
+    call: grpc.aio.UnaryUnaryMultiCallable[Q, A], request: Q, timeout: float, connection: Connection
+) -> A | Failure:
+    try:
+        return await call(request, timeout=timeout, metadata=connection.metadata())
+    except grpc.RpcError as error:
+        return failure_of_rpc(error)
+
+
+async def _health(check: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes], timeout: float) -> str | None:
+    """Why the service is not ready; None where it is."""
+    try:
+        answer = await check(b"", timeout=timeout, wait_for_ready=True)
+    except grpc.RpcError as error:
+        return requests.not_ready(failure_of_rpc(error))
+    return None if answer == methods.SERVING else "it does not serve yet"
