@@ -20,7 +20,7 @@ import numpy.typing as npt
 from assay.sdk.spec import AnchorRecipe, Grouping, SimilarityOrder
 from assay_server.estimators.canonical import canonical_key
 from assay_server.estimators.errors import InputError, ParameterError
-from assay_server.estimators.groups import NO_STATE, AnchorState
+from assay_server.estimators.groups import NO_ANCHOR, NO_STATE, AnchorState
 from assay_server.estimators.similarity import first_fit_arrival, first_fit_sorted
 
 LONGEST_HISTORY = 64
@@ -106,8 +106,10 @@ def group_steps(
         locate: path of the step at a position, for messages.
 
     Raises:
-        InputError: an anchor lacks what the recipe reads.
+        InputError: an anchor lacks what the recipe reads, or no step of a group of longer rollouts has an anchor.
     """
+    if grouping.recipe is not AnchorRecipe.STATE_DIGEST:
+        _require_anchors(anchors, bounds, trajectory_starts, locate)
     if grouping.recipe is AnchorRecipe.TEXT_SIMILARITY:
         return _similar(group_ids, _texts(anchors, locate), bounds, grouping)
     if grouping.recipe is AnchorRecipe.STATE_AND_HISTORY:
@@ -215,6 +217,20 @@ def _similar(group_ids: Sequence[str], texts: Sequence[str], bounds: Sequence[in
         bounds,
         lambda place: _encoded(texts[int(leader[place])]),
     )
+
+
+def _require_anchors(
+    anchors: Sequence[AnchorState], bounds: Sequence[int], trajectory_starts: Indices, locate: _Locate
+) -> None:
+    """Refuse a group without any anchor: all its steps would silently be one step group.
+
+    Rollouts of one step need none: the start of a group is one state.
+    """
+    for start, end in pairwise(bounds):
+        if start < end and anchors[start] == NO_ANCHOR:
+            several = bool((trajectory_starts[start:end] != np.arange(start, end)).any())
+            if several and all(anchor == NO_ANCHOR for anchor in anchors[start:end]):
+                raise InputError(f"{locate(start)}.anchor", "no step of this group has an anchor state")
 
 
 def _states(anchors: Sequence[AnchorState], locate: _Locate) -> list[Hashable]:

@@ -164,6 +164,15 @@ def test_a_missing_state_digest_is_refused_not_shared() -> None:
     assert refused.value.field == "groups[0].rollouts[0].steps[1].anchor.state_digest"
 
 
+@pytest.mark.parametrize("recipe", [recipe for recipe in AnchorRecipe if recipe is not AnchorRecipe.STATE_DIGEST])
+def test_forgotten_anchors_are_refused_not_put_into_one_step_group(recipe: AnchorRecipe) -> None:
+    with pytest.raises(InputError, match="no step of this group has an anchor"):
+        grouped([AnchorState()] * 2, Grouping(recipe))
+
+    assert partition([AnchorState()], Grouping(recipe)) == [0]
+    assert partition(texts("", "a"), Grouping(recipe)) == [0, 1]
+
+
 def test_similarity_refuses_structured_states() -> None:
     with pytest.raises(InputError, match="compares texts"):
         grouped([AnchorState(state=[1])], Grouping(AnchorRecipe.TEXT_SIMILARITY))
