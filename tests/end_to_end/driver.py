@@ -45,6 +45,7 @@ class Stream:
         progress: the barriers' progress, in order.
         last: number of the newest result received.
         credit: rollouts it may still send.
+        may_skip: results that were acknowledged on this stream before it was sent them may be missing.
         ended: how the stream ended; None while it is open.
     """
 
@@ -62,10 +63,10 @@ class Stream:
         self.progress: list[wire.BatchProgress] = []
         self.closing: wire.Closing | None = None
         self.last = 0
+        self.may_skip = False
         self.credit = 0
-        self.most_in_flight = 0
         self.ended: Refusal | str | None = None
-        self._answered: set[str] = set()
+        self.problem: AssertionError | None = None
         self._changed = asyncio.Condition()
         self._reading = asyncio.Event()
         self._reading.set()
@@ -83,8 +84,12 @@ class Stream:
     async def start(self) -> None:
         """Open; returns when the server has answered (or ended the stream)."""
         await self.write(wire.StreamRolloutsRequest(open=self._open))
-        self._reader = asyncio.create_task(self._read())
+        self.listen()
         await self.until(lambda: bool(self.opened.run_id) or self.ended is not None, "opened")
+
+    def listen(self) -> None:
+        """Begin to read."""
+        self._reader = asyncio.create_task(self._read())
 
     # ------------------------------------------------------------ sending
 
@@ -161,9 +166,13 @@ class Stream:
         number = self.last if sequence is None else sequence
         await self.write(wire.StreamRolloutsRequest(ack=wire.Ack(sequence=number)))
 
+    async def half_close(self) -> None:
+        """End this side."""
+        await self._call.done_writing()
+
     async def finish(self) -> None:
         """End this side; returns when the server has sent everything and ended its side."""
-        await self._call.done_writing()
+        await self.half_close()
         await self.until(lambda: self.ended is not None, "end of the stream")
         assert self.ended == "OK", f"the stream ended with {self.ended}"
 
@@ -172,7 +181,9 @@ class Stream:
         self._call.cancel()
         self._reading.set()
         if self._reader is not None:
-            await asyncio.gather(self._reader, return_exceptions=True)
+            await asyncio.gather(self._reader)
+        if self.problem is not None:
+            raise self.problem
 
     def stop_reading(self) -> None:
         """Take nothing more from the connection."""
@@ -192,6 +203,8 @@ class Stream:
                     await self._changed.wait_for(lambda: condition() or self._dead)
             except TimeoutError:
                 raise AssertionError(f"waited in vain for {what}; {self.summary()}") from None
+        if self.problem is not None:
+            raise self.problem
         assert condition(), f"the stream ended before {what}: {self.summary()}"
 
     @property
@@ -257,10 +270,12 @@ class Stream:
                     self._changed.notify_all()
         except grpc.aio.AioRpcError as error:
             code = error.code().name
-            local = code in {"CANCELLED", "UNAVAILABLE"} and not error.trailing_metadata()
-            self.ended = code if local else refusal_of_error(error)
+            own = any(name == "grpc-status-details-bin" for name, _ in error.trailing_metadata() or ())
+            self.ended = refusal_of_error(error) if own else code
         except asyncio.CancelledError:
             self.ended = "CANCELLED"
+        except AssertionError as problem:
+            self.problem = problem
         finally:
             async with self._changed:
                 self._changed.notify_all()
@@ -296,7 +311,8 @@ class Stream:
             return
         samples, groups = response.sample_results.results, response.group_results.groups
         count = len(samples) + len(groups) + response.HasField("batch_result")
-        assert response.sequence - count == self.last, f"{count} results up to {response.sequence} after {self.last}"
+        gapless = response.sequence - count == self.last or (self.may_skip and response.sequence - count > self.last)
+        assert gapless, f"{count} results up to {response.sequence} after {self.last}"
         self.last = response.sequence
         for sample in samples:
             assert sample.rollout_id not in self.samples, f"{sample.rollout_id} came twice"

@@ -35,6 +35,7 @@ class Endpoint:
             options=[
                 ("grpc.max_send_message_length", 2 * MAX_MESSAGE_BYTES),
                 ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.http2.bdp_probe", 0),  # small windows: who does not read is soon felt by the server
                 ("grpc.initial_reconnect_backoff_ms", 50),
                 ("grpc.max_reconnect_backoff_ms", 200),
             ],

@@ -12,11 +12,12 @@ from assay_server.api.handlers import Context, parse
 from assay_server.api.principals import Principal
 from assay_server.config import Settings
 from assay_server.metrics import Metrics
-from assay_server.pipeline.failures import Code, Failure, invalid_field
-from assay_server.pipeline.intake import MAX_ID_CHARACTERS, MAX_ROLLOUT_BYTES
+from assay_server.pipeline.failures import Code, Failure, failure_of, internal, invalid_field
+from assay_server.pipeline.intake import MAX_ROLLOUT_BYTES, check_id
 from assay_server.pipeline.live_run import LiveRun
 from assay_server.pipeline.runs import Runs
 from assay_server.pipeline.senders import Sender
+from assay_server.store.protocol import StoreError
 from assay_server.version import VERSION
 
 MAX_BATCH_ROLLOUTS = 256
@@ -64,8 +65,9 @@ async def _open_request(context: Context) -> wire.Open:
         raise invalid_field("open", f"the first request of a stream must be open, not {request.WhichOneof('request')}")
     if not request.open.run_id:
         raise invalid_field("open.run_id", "must be given")
-    if not 0 < len(request.open.consumer) <= MAX_ID_CHARACTERS or not request.open.consumer.isprintable():
-        raise invalid_field("open.consumer", f"expected 1 to {MAX_ID_CHARACTERS} printable characters")
+    check_id(request.open.consumer, "open.consumer")
+    if request.open.delivery not in run_service_pb2.DeliveryMode.values():
+        raise invalid_field("open.delivery", f"unknown value {request.open.delivery}")
     for name in ("generation", "resume_after", "max_in_flight"):
         if getattr(request.open, name) < 0:
             raise invalid_field(f"open.{name}", "must not be negative")
@@ -82,6 +84,7 @@ def _receivers(run: LiveRun, request: wire.Open) -> tuple[str, ...] | None:
     deliver_to = request.deliver_to or run.spec.message.deliver_to
     if not deliver_to:
         raise invalid_field("open.deliver_to", "must name a consumer where delivery is CONSUMER")
+    check_id(deliver_to, "open.deliver_to")
     return (deliver_to,)
 
 
@@ -107,8 +110,8 @@ async def _read(run: LiveRun, sender: Sender, context: Context) -> None:
         while (data := await context.read()) != grpc.aio.EOF:  # pyright: ignore[reportAttributeAccessIssue] - as above
             await _handle(run, sender, parse(wire.StreamRolloutsRequest, data))
             await sender.outlet.room()
-    except Failure as failure:
-        sender.outlet.fail(failure)
+    except (Failure, StoreError) as error:
+        sender.outlet.fail(failure_of(error) or internal())
         return
     await run.settle_sender(sender)
     sender.outlet.close(wire.Closing())
@@ -123,6 +126,8 @@ async def _handle(run: LiveRun, sender: Sender, request: wire.StreamRolloutsRequ
             _refuse_overdraft(sender, request)
             run.submit(sender, request)
         case "ack":
+            if request.ack.sequence < 0:
+                raise invalid_field("ack.sequence", "must not be negative")
             await run.consumers.acknowledge(sender, request.ack.sequence)
         case "open":
             raise invalid_field("open", "the stream is open already")

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from assay.v1 import reward_service_pb2 as wire
 from assay_server.pipeline.failures import Code, Failure
-from assay_server.pipeline.frames import MAX_BYTES, MAX_ITEMS, Frame, frame_results, run_length
-from assay_server.store.protocol import OutboxEntry, RunKey, Store
+from assay_server.pipeline.frames import MAX_BYTES, MAX_ITEMS, frame_results, run_length
+from assay_server.store.protocol import OutboxEntry, RunKey, StaleGeneration, Store
 
 _TAIL_ENTRIES = 4096
 _TAIL_BYTES = 8 * 1024 * 1024
@@ -106,6 +106,11 @@ class Outlet:
         return self._closing is not None and self._closing.reason == wire.CLOSING_REASON_FENCED
 
     @property
+    def _superseded(self) -> bool:
+        """What is not sent yet is a newer stream's to send, or nobody's."""
+        return self._fenced or (self._closing is not None and self._closing.reason == wire.CLOSING_REASON_REPLACED)
+
+    @property
     def unsent(self) -> int:
         """Results that are stored and not yet sent."""
         return self._known - self._sent
@@ -119,9 +124,8 @@ class Outlet:
             Failure: the stream was failed, or its generation is over.
         """
         while True:
-            frames = self._notice_frames()
-            if self._known > self._sent and not self._fenced:
-                frames.append((await self._next_results()).data)
+            results = await self._next_results()
+            frames = [*self._notice_frames(), *results]  # what was accepted in between comes before its results
             if frames:
                 return frames
             if self._failure is not None:
@@ -155,23 +159,40 @@ class Outlet:
         self._progress.clear()
         return frames
 
-    async def _next_results(self) -> Frame:
+    async def _next_results(self) -> list[bytes]:
+        """A message of results that were not sent yet, where there are any."""
+        if self._sent >= self._known or self._superseded:
+            return []
         if self._tail and len(self._tail) < MAX_ITEMS and self._closing is None:
             await asyncio.sleep(_LINGER_SECONDS)
-        if self._tail:
-            head = [self._tail[position] for position in range(min(MAX_ITEMS + 1, len(self._tail)))]
-            count = run_length(head)
-            for entry in head[:count]:
-                self._tail.popleft()
-                self._tail_bytes -= len(entry.payload)
-            frame = frame_results(head[:count])
-        else:
+        entries = self._from_tail() if self._tail else await self._from_store()
+        if not entries:
+            return []
+        frame = frame_results(entries)
+        self._sent = frame.last_sequence
+        return [frame.data]
+
+    def _from_tail(self) -> list[OutboxEntry]:
+        head = [self._tail[position] for position in range(min(MAX_ITEMS + 1, len(self._tail)))]
+        count = run_length(head)
+        for entry in head[:count]:
+            self._tail.popleft()
+            self._tail_bytes -= len(entry.payload)
+        return head[:count]
+
+    async def _from_store(self) -> list[OutboxEntry]:
+        known = self._known
+        try:
             read = await self._store.outbox_read(
                 self._key, self.consumer, self._sent, max_entries=MAX_ITEMS, max_bytes=MAX_BYTES
             )
-            frame = frame_results(read[: run_length(read)])
-        self._sent = frame.last_sequence
-        return frame
+        except StaleGeneration:
+            self.close(wire.Closing(reason=wire.CLOSING_REASON_FENCED))
+            return []
+        if not read:  # acknowledged before they were sent here
+            self._sent = known
+            return []
+        return list(read[: run_length(read)])
 
     def _forget_tail(self) -> None:
         self._tail.clear()
