@@ -66,7 +66,14 @@ def first_fit_arrival(texts: Sequence[str], threshold: float) -> list[int]:
     groups: list[int] = []
     matchers: list[tuple[int, SequenceMatcher[str]]] = []
     for place, text in enumerate(texts):
-        first = next((first for first, matcher in matchers if _reaches(matcher, text, threshold)), place)
+        first = next(
+            (
+                first
+                for first, matcher in matchers
+                if _subsequence_reaches(text, texts[first], threshold) and _reaches(matcher, text, threshold)
+            ),
+            place,
+        )
         if first == place:
             matchers.append((place, SequenceMatcher(None, "", text)))
         groups.append(first)
@@ -75,19 +82,17 @@ def first_fit_arrival(texts: Sequence[str], threshold: float) -> list[int]:
 
 def _reaches(matcher: SequenceMatcher[str], text: str, threshold: float) -> bool:
     matcher.set_seq1(text)
-    return (
-        matcher.real_quick_ratio() >= threshold and matcher.quick_ratio() >= threshold and matcher.ratio() >= threshold
-    )
+    return matcher.ratio() >= threshold
 
 
 def _first_fit(ranked: Sequence[str], row: int, candidates: Sequence[int], threshold: float) -> int:
     text = ranked[row]
-    for candidate in candidates:
-        other = ranked[candidate]
-        allowed = int((1.0 - threshold) * (len(text) + len(other)) + _ROUNDING)
-        if Indel.distance(text, other, score_cutoff=allowed) <= allowed:
-            return candidate
-    return row
+    return next((other for other in candidates if _subsequence_reaches(text, ranked[other], threshold)), row)
+
+
+def _subsequence_reaches(a: str, b: str, threshold: float) -> bool:
+    allowed = int((1.0 - threshold) * (len(a) + len(b)) + _ROUNDING)
+    return Indel.distance(a, b, score_cutoff=allowed) <= allowed
 
 
 def _most_edits(texts: Sequence[str], threshold: float) -> npt.NDArray[np.uint16]:
