@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from assay.sdk.spec import EstimatorChoice
 from assay_server.estimators import (
     ESTIMATORS,
     Group,
+    InputError,
     Member,
     MemberOutcome,
     Role,
@@ -133,3 +136,16 @@ def test_a_method_reports_what_else_it_computed() -> None:
     batch = compile_estimator(EstimatorChoice("group_mean_batch_std")).evaluate(groups)
 
     assert batch.outputs == {"batch_std": pytest.approx(2**0.5)}
+
+
+def test_a_missing_signal_is_refused_with_its_path() -> None:
+    estimator = compile_estimator(EstimatorChoice("grpo"))
+    reading = replace(estimator, definition=replace(estimator.definition, required_signals=("entropy",)))
+    complete = Member("a", 1.0, signals={"entropy": 0.5})
+
+    with pytest.raises(InputError) as refused:
+        reading.advantages([Group("g", (complete, Member("b", 0.0)))])
+
+    assert refused.value.field == "groups[0].rollouts[1].signals.entropy"
+    assert reading.required_signals == ("entropy",)
+    assert len(reading.advantages([Group("g", (complete, Member("b", None)))])) == 1
