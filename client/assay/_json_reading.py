@@ -194,7 +194,9 @@ def _finite_number(value: Json, path: str) -> float:
 
 def _float(value: Json, field: FieldDescriptor, path: str) -> float:
     number = _double(value, field, path)
-    if abs(number) > float(np.finfo(np.float32).max):
+    with np.errstate(over="ignore"):
+        fits = math.isfinite(np.float32(number))
+    if not fits:
         raise JsonMappingError(path, "the number does not fit a 32-bit float")
     return number
 

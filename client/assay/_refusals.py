@@ -30,8 +30,9 @@ def explain_rollout(rollout: object, path: str, error: Exception) -> NoReturn:
     _explain_scalars(v1.Rollout(), rollout, _ROLLOUT_SCALARS, path, error)
     for name in ("reference", "extra"):
         _explain_json(getattr(rollout, name), f"{path}.{name}", error, objects_only=True)
-    for name in ("response", "prompt"):
-        _explain_content(getattr(rollout, name), f"{path}.{name}", error)
+    if rollout.response is not None:
+        _explain_content(rollout.response, f"{path}.response", error)
+    _explain_content(rollout.prompt, f"{path}.prompt", error)
     explain_steps(rollout.steps, f"{path}.steps", error)
 
 
@@ -75,9 +76,7 @@ def _explain_json(value: object, path: str, error: Exception, *, objects_only: b
         raise invalid(path, str(refused)) from error
 
 
-def _explain_content(content: Content | None, path: str, error: Exception) -> None:
-    if content is None:
-        return
+def _explain_content(content: Content, path: str, error: Exception) -> None:
     try:
         fill_content(v1.Content(), content)
     except (TypeError, ValueError, AttributeError) as refused:

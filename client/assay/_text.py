@@ -31,6 +31,18 @@ def json_text(value: object) -> str:
         raise ValueError("nested too deeply") from error
 
 
+def json_object_text(value: object) -> str:
+    """Compact JSON text of an object.
+
+    Raises:
+        ValueError: as :func:`json_text`.
+        TypeError: it is no mapping.
+    """
+    if type(value) is not dict and not isinstance(value, Mapping):
+        raise TypeError(f"expected an object, got {type(value).__name__}")
+    return json_text(cast("object", value))
+
+
 def parse_json(text: str) -> Json:
     """The value of a JSON text.
 

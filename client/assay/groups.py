@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias, cast
 
-from assay._text import json_text, repaired
+from assay._text import json_object_text, repaired
 from assay.errors import AssayError, invalid
 from assay.rollout_messages import steps_messages
 from assay.rollouts import RolloutRole, StepLike
@@ -79,7 +79,7 @@ def _scored_message(scored: ScoredRollout, path: str) -> v1.ScoredRollout:
         answer_key=scored.answer_key,
         prompt_id=scored.prompt_id,
         global_step=scored.global_step,
-        extra_json="" if scored.extra is None else json_text(scored.extra),
+        extra_json="" if scored.extra is None else json_object_text(scored.extra),
     )
     message.steps.extend(steps_messages(scored.steps, path=f"{path}.steps"))
     for name, value in scored.signals.items():

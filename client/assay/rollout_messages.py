@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
 from assay._refusals import OPTIONAL_SCALARS, explain_rollout, explain_steps
-from assay._text import json_text, repaired
+from assay._text import json_object_text, json_text, repaired
 from assay.contents import fill_content
 from assay.errors import invalid
 from assay.rollouts import Anchor, Rollout, RolloutLike, RolloutRole, RolloutState, Step, StepLike
@@ -63,9 +63,9 @@ def _fill_rollout(message: v1.Rollout, rollout: Rollout, wanted: Collection[str]
         if (value := getattr(rollout, name)) is not None:
             setattr(message, name, value)
     if rollout.reference is not None:
-        message.reference_json = json_text(rollout.reference)
+        message.reference_json = json_object_text(rollout.reference)
     if rollout.extra is not None:
-        message.extra_json = json_text(rollout.extra)
+        message.extra_json = json_object_text(rollout.extra)
     _fill_trajectory(message, rollout, path)
     if rollout.role != RolloutRole.POLICY or rollout.state != RolloutState.DONE:
         message.role = cast("v1.RolloutRole", rollout.role)

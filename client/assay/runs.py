@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import cast
 
-from assay._text import json_text
+from assay._text import json_object_text
 from assay.errors import invalid
 from assay.rollouts import RolloutRole
 from assay.sdk.samples import Json
@@ -169,9 +169,9 @@ def _spec(config: RunConfig) -> run.RunSpec:
     if config.retention is not None:
         spec.record_retention.CopyFrom(duration_message(config.retention, "run.retention"))
     if config.sampling_policy is not None:
-        spec.sampling_policy_json = json_text(config.sampling_policy)
+        spec.sampling_policy_json = json_object_text(config.sampling_policy)
     if config.state_policy is not None:
-        spec.state_policy_json = json_text(config.state_policy)
+        spec.state_policy_json = json_object_text(config.state_policy)
     return spec
 
 
@@ -272,8 +272,8 @@ class Task:
             return v1.Task(
                 task_id=self.task_id,
                 type=self.type,
-                reference_json=json_text(self.reference),
-                extra_json="" if self.extra is None else json_text(self.extra),
+                reference_json=json_object_text(self.reference),
+                extra_json="" if self.extra is None else json_object_text(self.extra),
                 prompt_id=self.prompt_id,
                 difficulty=self.difficulty,
             )

@@ -15,7 +15,7 @@ from assay.v1 import rollout_pb2 as v1
 
 Array: TypeAlias = npt.NDArray[np.generic]
 NestedNumbers: TypeAlias = "Sequence[float] | Sequence[NestedNumbers]"
-SignalValue: TypeAlias = "float | Array | NestedNumbers | v1.Signal"
+SignalValue: TypeAlias = "float | np.generic | Array | NestedNumbers | v1.Signal"
 """A number, an array (or anything numpy reads, such as a CPU torch tensor), nested lists, or a ready message."""
 
 _WIRE_DTYPES: Mapping[str, np.dtype[np.generic]] = MappingProxyType(
@@ -41,7 +41,7 @@ def fill_signal(target: v1.Signal, value: SignalValue, field: str) -> None:
         InvalidArgument: a scalar is not finite, a list is ragged, or a dtype has no lossless form on the wire.
     """
     if isinstance(value, (float, int, np.floating, np.integer)):
-        number = float(value)
+        number = float(cast("float", value))
         if not math.isfinite(number):
             raise invalid(field, f"expected a finite number, got {value!r}")
         target.scalar = number

@@ -21,6 +21,9 @@ from assay.v1 import run_service_pb2 as run
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
 
+_REWARDS: tuple[type, ...] = (
+    spec.Leaf, spec.WeightedSum, spec.Product, spec.Gate, spec.Ensemble, spec.Route
+)  # fmt: skip
 MAX_NESTING = 32
 """Levels of nodes in a reward spec."""
 
@@ -94,8 +97,7 @@ def reward_message(reward: spec.RewardSpec | str, path: str = "reward") -> run.R
 
 
 def _fill_reward(node: run.RewardNode, reward: spec.RewardSpec, path: str, depth: int) -> None:
-    if depth > MAX_NESTING:
-        raise invalid(path, f"nested deeper than {MAX_NESTING} levels")
+    _check(reward, path, depth)
     node.name = reward.name
     deeper = depth + 1
     if isinstance(reward, spec.Leaf):
@@ -119,13 +121,14 @@ def _fill_reward(node: run.RewardNode, reward: spec.RewardSpec, path: str, depth
         for index, member in enumerate(reward.members):
             _fill_reward(node.ensemble.members.add(), member, f"{path}.ensemble.members[{index}]", deeper)
     else:
-        _fill_route(node.route, _route(reward, path), path, deeper)
+        _fill_route(node.route, reward, path, deeper)
 
 
-def _route(reward: object, path: str) -> spec.Route:
-    if not isinstance(reward, spec.Route):
+def _check(reward: object, path: str, depth: int) -> None:
+    if depth > MAX_NESTING:
+        raise invalid(path, f"nested deeper than {MAX_NESTING} levels")
+    if not isinstance(reward, _REWARDS):
         raise invalid(path, f"expected a reward spec, got {type(reward).__name__}")
-    return reward
 
 
 def _fill_leaf(leaf: run.RewardLeaf, reward: spec.Leaf, path: str) -> None:

@@ -3,22 +3,48 @@
 Importable without grpc and protobuf. Built-in rewards are written with exactly these names.
 """
 
-from assay.sdk.rewards import (
-    Lane,
-    RewardDefinition,
-    reward,
+from assay.sdk.ports import (
+    Blobs,
+    Judge,
+    JudgeRequest,
+    JudgeVerdict,
+    Ports,
+    PortUnavailable,
+    QueryError,
+    QueryResult,
+    Sandbox,
+    SqlRunner,
+    SuiteReport,
+    SuiteTest,
+    Symbolic,
+    SymbolicVerdict,
 )
+from assay.sdk.rewards import Lane, RewardDefinition, reward
 from assay.sdk.samples import Evidence, Json, Sample, Score, SpanReward, Step, Unscorable, Verdict
 
 __all__ = [
+    "Blobs",
     "Evidence",
     "Json",
+    "Judge",
+    "JudgeRequest",
+    "JudgeVerdict",
     "Lane",
+    "PortUnavailable",
+    "Ports",
+    "QueryError",
+    "QueryResult",
     "RewardDefinition",
     "Sample",
+    "Sandbox",
     "Score",
     "SpanReward",
+    "SqlRunner",
     "Step",
+    "SuiteReport",
+    "SuiteTest",
+    "Symbolic",
+    "SymbolicVerdict",
     "Unscorable",
     "Verdict",
     "reward",

@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeAlias
 
 from assay.sdk.parameters import Parameter, parameters_of
 from assay.sdk.samples import Score
 
-SampleReward = Callable[..., Score]
-"""``(sample, **parameters) -> Score``; raises :class:`assay.sdk.Unscorable` where there is no answer to give."""
+SampleReward: TypeAlias = "Callable[..., Score] | Callable[..., Awaitable[Score]]"
+"""``(sample, **parameters) -> Score``, or ``(sample, ports, **parameters) -> Score``; may be a coroutine function
+outside the inline lane. Raises :class:`assay.sdk.Unscorable` where there is no answer to give."""
+
+QuickReward: TypeAlias = "Callable[..., Score | None]"
+"""``(sample, **parameters) -> Score | None``: linear time, small text; None = this needs the reward itself."""
 
 _ID = re.compile(r"[a-z][a-z0-9_-]*/[a-z][a-z0-9_-]*-v[1-9][0-9]*")
 
@@ -34,6 +39,8 @@ class RewardDefinition:
     Attributes:
         id: ``namespace/name-vN``.
         function: ``(sample, **parameters) -> Score``.
+        quick: tried first, on the loop; takes the same parameters.
+        wants_ports: the function takes ports after the sample.
         parameters: the keyword-only parameters of the function, typed.
         minimum: lowest value it can return with its default parameters; ``-inf`` where there is none.
         maximum: highest value; ``inf`` where there is none.
@@ -46,6 +53,8 @@ class RewardDefinition:
 
     id: str
     function: SampleReward
+    quick: QuickReward | None
+    wants_ports: bool
     parameters: tuple[Parameter, ...]
     minimum: float
     maximum: float
@@ -71,6 +80,7 @@ def reward(
     reference_keys: tuple[str, ...] = (),
     source: str = "",
     deterministic: bool = True,
+    quick: QuickReward | None = None,
 ) -> Callable[[SampleReward], RewardDefinition]:
     """Declare a function ``(sample, *, typed parameters) -> Score`` as a reward.
 
@@ -89,10 +99,16 @@ def reward(
             parameters = parameters_of(function)
         except ValueError as error:
             raise ValueError(f"reward {id}: {error}{_definition(function)}") from error
-        text = f"{id}|{bounds}|{binary}|{lane.name}|{inspect.getsource(function)}"
+        problem = _lane_problem(function, lane, quick)
+        if problem:
+            raise ValueError(f"reward {id}: {problem}{_definition(function)}")
+        source_text = inspect.getsource(function) + (inspect.getsource(quick) if quick else "")
+        text = f"{id}|{bounds}|{binary}|{lane.name}|{source_text}"
         return RewardDefinition(
             id=id,
             function=function,
+            quick=quick,
+            wants_ports=_wants_ports(function),
             parameters=parameters,
             minimum=bounds[0],
             maximum=bounds[1],
@@ -108,6 +124,27 @@ def reward(
         )
 
     return declare
+
+
+def _wants_ports(function: Callable[..., object]) -> bool:
+    positional = [
+        parameter.name
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    return len(positional) > 1 and positional[1] == "ports"
+
+
+def _lane_problem(function: Callable[..., object], lane: Lane, quick: QuickReward | None) -> str:
+    if lane is not Lane.INLINE:
+        return ""
+    if inspect.iscoroutinefunction(function):
+        return "a coroutine function cannot run in the inline lane; give it lane=Lane.IO"
+    if _wants_ports(function):
+        return "ports are not there in the inline lane; give it another lane"
+    if quick is not None:
+        return "quick comes before a function of another lane; in the inline lane the function itself is quick"
+    return ""
 
 
 def _definition(function: Callable[..., object]) -> str:
