@@ -16,7 +16,7 @@ from assay_server.pipeline.consumers import Consumers
 from assay_server.pipeline.context import RunContext
 from assay_server.pipeline.groups import FinishedResult, GroupDesk, HeldMember
 from assay_server.pipeline.senders import Sender
-from assay_server.store.protocol import GroupRecord, GroupState, OutboxKind, StaleGeneration
+from assay_server.store.protocol import GroupRecord, GroupState, OutboxKind, StaleGeneration, StoredRollout
 
 _MAX_ANSWERS = 512
 
@@ -180,7 +180,7 @@ class Completion:
         finished = await self._desk.finish(list(zip(ready, members, strict=True)))
         for record in records:
             if record.state is GroupState.ABORTED:
-                finished.append(self._desk.aborted(record.group_id, await self._stored_members(record)))
+                finished.append(self._desk.aborted(record.group_id, await self._read(record)))
         await self._store_groups(finished)
 
     async def _members(self, record: GroupRecord) -> list[HeldMember]:
@@ -188,9 +188,11 @@ class Completion:
         return await self._stored_members(record) if held is None else held
 
     async def _stored_members(self, record: GroupRecord) -> list[HeldMember]:
+        return self._desk.members_of(await self._read(record))
+
+    async def _read(self, record: GroupRecord) -> Sequence[StoredRollout]:
         context = self._context
-        stored = await context.persist(lambda: context.store.read_group(context.key, record.group_id))
-        return self._desk.members_of(stored)
+        return await context.persist(lambda: context.store.read_group(context.key, record.group_id))
 
     async def _store_groups(self, finished: Sequence[FinishedResult]) -> None:
         context = self._context

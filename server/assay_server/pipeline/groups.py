@@ -17,7 +17,7 @@ from assay_server.estimators import (
     GroupAdvantages,
     InputError,
     Member,
-    Role,
+    MemberOutcome,
     Scope,
     compile_estimator,
 )
@@ -26,14 +26,12 @@ from assay_server.pipeline.barriers import FinishedGroup
 from assay_server.pipeline.failures import Code, Failure, internal, invalid_field
 from assay_server.pipeline.members import member_of
 from assay_server.pipeline.results import fill_group_result, fill_without_estimator, without_advantages
-from assay_server.pipeline.specs import CompiledSpec
+from assay_server.pipeline.specs import CompiledSpec, counted_roles
 from assay_server.store.protocol import GroupRecord, GroupState, StoredRollout
 
 _log = structlog.get_logger(__name__)
 _CACHED_MEMBERS = 100_000
 _OFF_LOOP_STEPS = 20_000
-
-_NO_ESTIMATOR = compile_estimator(EstimatorChoice("advantage/grpo_mean_only"), Grouping())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +72,9 @@ class GroupDesk:
         self._held = 0
         estimator = spec.estimator
         self._with_steps = estimator is not None and estimator.reads_steps
+        self._per_group = (
+            estimator if estimator is not None and estimator.scope is Scope.GROUP else _statistics_only(spec)
+        )
 
     # ------------------------------------------------------------ filling
 
@@ -194,8 +195,7 @@ class GroupDesk:
         ]
 
     async def _advantages(self, groups: Sequence[Group]) -> list[GroupAdvantages | Failure]:
-        estimator = self._spec.estimator
-        per_group = estimator if estimator is not None and estimator.scope is Scope.GROUP else _NO_ESTIMATOR
+        per_group = self._per_group
         steps = sum(len(member.steps) for group in groups for member in group.members)
         try:
             if steps > _OFF_LOOP_STEPS:
@@ -204,12 +204,13 @@ class GroupDesk:
         except Exception:  # noqa: BLE001 - one group's trouble, foreseen or not, is that group's result alone
             return [_one_by_one(per_group, group) for group in groups]
 
-    def aborted(self, group_id: str, members: Sequence[HeldMember]) -> FinishedResult:
-        """The result of a group that was given up."""
+    def aborted(self, group_id: str, members: Sequence[StoredRollout]) -> FinishedResult:
+        """The result of a group that was given up; all who sent a member hear of it, answered or not."""
+        consumers = tuple(dict.fromkeys(name for stored in members for name in stored.consumers))
         result = rollout_pb2.GroupResult(
             group_id=group_id, outcome=rollout_pb2.GROUP_OUTCOME_ABORTED, drop_reason="aborted"
         )
-        return FinishedResult(result, _consumers_of(members), finished_group(result), Group(group_id, ()))
+        return FinishedResult(result, consumers, finished_group(result), Group(group_id, ()))
 
     def _finish_one(
         self,
@@ -229,7 +230,7 @@ class GroupDesk:
             fill_without_estimator(result, group.members)
         else:
             fill_group_result(result, computed)
-            reason = self._drop_reason(record, group, computed)
+            reason = self._drop_reason(record, computed)
             estimator = self._spec.estimator
             if estimator is None or estimator.scope is not Scope.GROUP:
                 without_advantages(result)
@@ -246,9 +247,9 @@ class GroupDesk:
     def _unscored(self) -> int:
         return self._spec.message.groups.unscored
 
-    def _drop_reason(self, record: GroupRecord, group: Group, computed: GroupAdvantages) -> str:
-        scored = sum(member.reward is not None and member.role is Role.POLICY for member in group.members)
-        missing = any(member.reward is None for member in group.members)
+    def _drop_reason(self, record: GroupRecord, computed: GroupAdvantages) -> str:
+        scored = computed.statistics.size
+        missing = MemberOutcome.NOT_SCORED in computed.outcomes
         if missing and self._unscored in (
             run_service_pb2.UNSCORED_POLICY_DROP_GROUP,
             run_service_pb2.UNSCORED_POLICY_FAIL,
@@ -267,6 +268,11 @@ _UNSCORED = Failure(
     reason="UNSCORED_MEMBER",
     message="a member of the group could not be scored and the run's policy is to fail",
 )
+
+
+def _statistics_only(spec: CompiledSpec) -> Estimator:
+    """What describes a group whose advantages are not wanted, or due later."""
+    return compile_estimator(EstimatorChoice("advantage/grpo_mean_only"), Grouping(), counted_roles(spec.message))
 
 
 def _consumers_of(members: Sequence[HeldMember]) -> tuple[str, ...]:

@@ -125,8 +125,8 @@ class Intake:
         rollouts = [assemble(stored) for stored in unanswered]
         await self._answering.load_tasks(rollouts)
         now = time.monotonic()
+        self._context.load.unanswered += len(rollouts)  # all at once: nothing is idle before the last is answered
         for position, (stored, rollout) in enumerate(zip(unanswered, rollouts, strict=True)):
-            self._context.load.unanswered += 1
             self._completion.answered(self._answering.score(rollout, stored.consumers, None, now))
             if position % _SCORING_SLICE == 0:
                 await asyncio.sleep(0)

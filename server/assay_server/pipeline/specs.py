@@ -20,17 +20,21 @@ from assay_server.estimators import (
     Estimator,
     InputError,
     ParameterError,
+    Role,
     UnknownEstimator,
     UnknownFilter,
     compile_estimator,
 )
 from assay_server.pipeline.failures import Code, Failure, invalid_field
+from assay_server.pipeline.intake import check_id
 from assay_server.rewards.catalogue import Catalogue
 from assay_server.rewards.errors import SpecError
 from assay_server.rewards.tree import CompiledReward, compile_reward
 from assay_server.sampling.filters import Filters, compile_filters
 
 MAX_DURATION_SECONDS = 366 * 86_400.0
+POLICY_ONLY = frozenset({Role.POLICY})
+_ROLES = frozenset(Role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,21 @@ def compile_spec(spec: wire.RunSpec, catalogue: Catalogue) -> CompiledSpec:
     except UnknownFilter as error:
         raise not_found("spec.filters", "UNKNOWN_FILTER", str(error)) from error
     pins = (*reward.pins, *((estimator.pin,) if estimator else ()))
+    _check_policy(spec)
+    deadline = seconds_of(spec.groups.deadline, "spec.groups.deadline") if spec.groups.HasField("deadline") else None
+    return CompiledSpec(spec, spec_digest(spec), reward, estimator, filters, pins, deadline, spec.groups.min_size or 2)
+
+
+def _check_policy(spec: wire.RunSpec) -> None:
     policy = spec.groups
+    for path, value, known in (
+        ("spec.groups.unscored", policy.unscored, wire.UnscoredPolicy.values()),
+        ("spec.groups.truncated", policy.truncated, wire.TruncatedPolicy.values()),
+        ("spec.delivery", spec.delivery, wire.DeliveryMode.values()),
+    ):
+        if value not in known:
+            raise invalid_field(path, f"unknown value {value}")
+    counted_roles(spec)
     if policy.min_size < 0:
         raise invalid_field("spec.groups.min_size", "must not be negative")
     for name in ("straggler_quota", "straggler_batch_share"):
@@ -87,9 +105,9 @@ def compile_spec(spec: wire.RunSpec, catalogue: Catalogue) -> CompiledSpec:
             raise invalid_field(f"spec.groups.{name}", "expected a share between 0 and 1")
     if spec.delivery == wire.DELIVERY_MODE_CONSUMER and not spec.deliver_to:
         raise invalid_field("spec.deliver_to", "must name a consumer where delivery is CONSUMER")
-    deadline = seconds_of(policy.deadline, "spec.groups.deadline") if policy.HasField("deadline") else None
+    if spec.deliver_to:
+        check_id(spec.deliver_to, "spec.deliver_to")
     seconds_of(spec.record_retention, "spec.record_retention")
-    return CompiledSpec(spec, spec_digest(spec), reward, estimator, filters, pins, deadline, policy.min_size or 2)
 
 
 def compile_reward_message(node: wire.RewardNode, catalogue: Catalogue, path: str) -> CompiledReward:
@@ -117,15 +135,31 @@ def _compile_estimator(spec: wire.RunSpec) -> Estimator | None:
         grouping = grouping_from_message(spec.grouping, "spec.grouping")
         if not spec.estimator.id:
             return None
-        return compile_estimator_choice(estimator_from_message(spec.estimator, "spec.estimator"), grouping)
+        choice = estimator_from_message(spec.estimator, "spec.estimator")
+        return compile_estimator_choice(choice, grouping, counted_roles(spec))
     except SpecMessageError as error:
         raise invalid_field(error.field, error.message) from error
 
 
-def compile_estimator_choice(choice: EstimatorChoice, grouping: Grouping) -> Estimator:
+def counted_roles(spec: wire.RunSpec) -> frozenset[Role]:
+    """Roles whose members enter statistics and get advantages.
+
+    Raises:
+        Failure: a role is not one.
+    """
+    roles = spec.groups.counted_roles
+    for position, role in enumerate(roles):
+        if role not in _ROLES:
+            raise invalid_field(f"spec.groups.counted_roles[{position}]", f"expected a role, got {role}")
+    return frozenset(Role(role) for role in roles) or POLICY_ONLY
+
+
+def compile_estimator_choice(
+    choice: EstimatorChoice, grouping: Grouping, roles: frozenset[Role] = POLICY_ONLY
+) -> Estimator:
     """An estimator, compiled; errors as failures."""
     try:
-        return compile_estimator(choice, grouping)
+        return compile_estimator(choice, grouping, roles)
     except (ParameterError, InputError) as error:
         raise invalid_field(error.field, error.message) from error
     except UnknownEstimator as error:
