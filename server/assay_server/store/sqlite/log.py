@@ -7,7 +7,9 @@ import sqlite3
 import threading
 
 _INTERVAL_SECONDS = 1.0
-_LONG_LOG_PAGES = (256 << 20) // 16384
+_LONG_LOG_PAGES = (256 << 20) // 4096
+
+_PASSES = 3
 
 _logger = logging.getLogger(__name__)
 
@@ -49,6 +51,8 @@ class LogMover:
             if self._written.is_set():
                 self._written.clear()
                 if self._move(self._connection) > _LONG_LOG_PAGES:
+                    for _ in range(_PASSES):  # each leaves what was committed meanwhile: less and less
+                        self._move(self._connection)
                     self._rest_is_due.set()
 
     def _move(self, connection: sqlite3.Connection) -> int:

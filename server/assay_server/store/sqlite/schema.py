@@ -135,9 +135,15 @@ def prepare(connection: sqlite3.Connection) -> None:
             f"the store has schema version {version}, this server knows up to {VERSION}: start a newer server"
         )
     if version < VERSION:
-        connection.execute("PRAGMA page_size = 16384")
+        connection.execute("PRAGMA page_size = 4096")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+
+
+def limit_size(connection: sqlite3.Connection, max_bytes: int) -> None:
+    """Let the file grow no larger by what this connection writes."""
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {max(max_bytes // page_bytes, 1)}")
 
 
 def first_key(run: int) -> int:

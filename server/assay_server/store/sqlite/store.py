@@ -34,7 +34,7 @@ from .log import LogMover
 from .objects import put_objects
 from .ownership import Ownership
 from .reads import Reader
-from .schema import Synchronous, connect, prepare
+from .schema import Synchronous, connect, limit_size, prepare
 from .transaction import Transaction
 from .writer import Operation, Writer, unavailable
 
@@ -60,12 +60,14 @@ class SqliteStatistics:
 class _Opened:
     """Threads and connections of an open store."""
 
-    def __init__(self, path: Path, synchronous: Synchronous) -> None:
+    def __init__(self, path: Path, synchronous: Synchronous, max_bytes: int | None) -> None:
         self._ownership = Ownership(path)
         connections: list[sqlite3.Connection] = []
         try:
             connections.append(connect(path, synchronous))
             prepare(connections[0])
+            if max_bytes is not None:
+                limit_size(connections[0], max_bytes)
             connections += [connect(path, synchronous) for _ in range(2)]
         except (sqlite3.Error, StoreError) as error:
             for connection in connections:
@@ -93,16 +95,18 @@ class SqliteStore:
         path: of the file; created if it is not there. Its folder must exist.
         synchronous: ``NORMAL`` survives the death of the process; ``FULL`` also that of the machine, at one fsync per
             transaction.
+        max_bytes: the file grows no larger; what does not fit is refused with StoreUnavailable. None = no limit.
     """
 
-    def __init__(self, path: Path, *, synchronous: Synchronous = "NORMAL") -> None:
+    def __init__(self, path: Path, *, synchronous: Synchronous = "NORMAL", max_bytes: int | None = None) -> None:
         self._path = path
+        self._max_bytes = max_bytes
         self._synchronous: Synchronous = synchronous
         self._opened: _Opened | None = None
 
     async def open(self) -> None:
         if self._opened is None:
-            self._opened = await asyncio.to_thread(_Opened, self._path, self._synchronous)
+            self._opened = await asyncio.to_thread(_Opened, self._path, self._synchronous, self._max_bytes)
 
     async def close(self) -> None:
         """What was submitted is finished first."""
