@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
-from assay.sdk import Evidence, RewardDefinition, Sample, Score, SpanReward, Unscorable, Verdict
+from assay.sdk import Evidence, Lane, RewardDefinition, Sample, Score, SpanReward, Unscorable, Verdict
 from assay.sdk.spec import EnsembleKind
 
 _LARGEST = sys.float_info.max
@@ -16,6 +16,16 @@ _SAMPLE_FIELDS = ("num_tokens", "num_tool_calls")
 """Names in ``required_signals`` that are fields of the sample itself."""
 
 Outcome = tuple[float, Verdict]
+Known = Mapping[str, Score | Unscorable]
+"""What rewards of other lanes have said, by component."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is known of one sample so far, while rewards of other lanes are at work on it."""
+
+    known: dict[str, Score | Unscorable] = field(default_factory=dict[str, Score | Unscorable])
+    asked: set[str] = field(default_factory=set[str])
 
 
 @dataclass(slots=True)
@@ -28,6 +38,7 @@ class Collected:
     answer_key: str = ""
     rewards: list[str] = field(default_factory=list[str])
     spans: tuple[SpanReward, ...] = ()
+    known: Known = field(default_factory=dict[str, Score | Unscorable])
 
 
 class Node(Protocol):
@@ -41,6 +52,10 @@ class Node(Protocol):
         """The leaves that concern ``sample`` (None: all of them), in order."""
         ...
 
+    def pending(self, sample: Sample, plan: Plan) -> Iterator[LeafNode]:
+        """The leaves of other lanes whose score is needed next."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LeafNode:
@@ -52,7 +67,7 @@ class LeafNode:
 
     component: str
     definition: RewardDefinition
-    function: Callable[..., Score]
+    function: Callable[..., object]
     bound: Mapping[str, object]
     minimum: float
     maximum: float
@@ -60,29 +75,72 @@ class LeafNode:
     pin: str
     spoken: tuple[str, ...]
 
+    @property
+    def inline(self) -> bool:
+        """Whether it may run on the loop."""
+        return self.definition.lane is Lane.INLINE
+
     def score(self, sample: Sample) -> Score:
-        """What the reward says.
+        """What an inline reward says.
 
         Raises:
             Unscorable: it could not say anything, or said what it never should.
         """
+        self.require_signals(sample)
+        try:
+            said = self.function(sample, **self.bound)
+        except Exception as error:
+            raise self.failure(error) from error
+        return self.checked(said)
+
+    def attempt(self, sample: Sample) -> Score | None:
+        """What the quick stage of a reward of another lane says; None = the reward itself is needed.
+
+        Raises:
+            Unscorable: as :meth:`score`.
+        """
+        self.require_signals(sample)
+        if self.definition.quick is None:
+            return None
+        try:
+            said = self.definition.quick(sample, **self.bound)
+        except Exception as error:
+            raise self.failure(error) from error
+        return None if said is None else self.checked(said)
+
+    def require_signals(self, sample: Sample) -> None:
+        """Raise Unscorable (MISSING_SIGNAL) where the trainer did not send what the reward reads."""
         for name in self.definition.required_signals:
             self._require(name, sample)
-        try:
-            score = self.function(sample, **self.bound)
-            value = score.value
-            sound = self.minimum <= value <= self.maximum and not (
-                score.components and not all(map(math.isfinite, score.components.values()))
-            )
-        except Unscorable as error:
+
+    def failure(self, error: Exception) -> Unscorable:
+        """What an exception of the reward means for the sample; its text stays in the log."""
+        if isinstance(error, Unscorable):
             message = f"{self.component}: {error.message}"
-            raise Unscorable(error.reason, message, field=error.field, retryable=error.retryable) from error
+            return Unscorable(error.reason, message, field=error.field, retryable=error.retryable)
+        message = f"{self.component}: the reward {self.definition.id} failed on this sample"
+        return Unscorable("REWARD_FAILED", message)
+
+    def checked(self, said: object) -> Score:
+        """What the reward said, if it is what it declared.
+
+        Raises:
+            Unscorable: REWARD_FAILED, it is no score; REWARD_OUT_OF_BOUNDS.
+        """
+        if not isinstance(said, Score):
+            kind = type(said).__name__[:80]
+            message = f"{self.component}: {self.definition.id} returned a {kind}; expected an assay.sdk.Score"
+            raise Unscorable("REWARD_FAILED", message)
+        value = said.value
+        try:
+            sound = self.minimum <= value <= self.maximum and not (
+                said.components and not all(map(math.isfinite, said.components.values()))
+            )
         except Exception as error:
-            message = f"{self.component}: the reward {self.definition.id} failed on this sample"
-            raise Unscorable("REWARD_FAILED", message) from error
+            raise self.failure(error) from error
         if not sound:
             self._refuse(value)
-        return score
+        return said
 
     def _require(self, name: str, sample: Sample) -> None:
         present = getattr(sample, name) is not None if name in _SAMPLE_FIELDS else name in sample.signals
@@ -116,14 +174,25 @@ class LeafNode:
             collected.rewards.append(self.spoken[0])
 
     def evaluate(self, sample: Sample, collected: Collected) -> Outcome:
-        score = self.score(sample)
+        score = self._said(sample, collected)
         self.collect(score, collected)
         return float(score.value), score.verdict
 
+    def _said(self, sample: Sample, collected: Collected) -> Score:
+        if self.inline:
+            return self.score(sample)
+        said = collected.known[self.component]
+        if isinstance(said, Unscorable):
+            raise said
+        return said
+
     def mention(self, sample: Sample, collected: Collected) -> None:
         """Speak though the value does not count: a failure leaves a note instead of a component."""
+        if not self.inline and self.component not in collected.known:
+            collected.evidence[self.component] = Evidence(reason="not run: the gate before it stayed shut")
+            return
         try:
-            score = self.score(sample)
+            score = self._said(sample, collected)
         except Unscorable as error:
             note = Evidence(reason=f"not scored, and not needed: {error.message}", detail={"unscorable": error.reason})
             collected.evidence[self.component] = note
@@ -132,6 +201,21 @@ class LeafNode:
 
     def leaves(self, sample: Sample | None) -> Iterator[LeafNode]:
         del sample
+        yield self
+
+    def pending(self, sample: Sample, plan: Plan) -> Iterator[LeafNode]:
+        if self.inline or self.component in plan.known:
+            return
+        if self.component not in plan.asked:
+            plan.asked.add(self.component)
+            try:
+                score = self.attempt(sample)
+            except Unscorable as error:
+                plan.known[self.component] = error
+                return
+            if score is not None:
+                plan.known[self.component] = score
+                return
         yield self
 
 
@@ -151,6 +235,10 @@ class SumNode:
         for _, node in self.terms:
             yield from node.leaves(sample)
 
+    def pending(self, sample: Sample, plan: Plan) -> Iterator[LeafNode]:
+        for _, node in self.terms:
+            yield from node.pending(sample, plan)
+
 
 @dataclass(frozen=True, slots=True)
 class ProductNode:
@@ -167,6 +255,10 @@ class ProductNode:
     def leaves(self, sample: Sample | None) -> Iterator[LeafNode]:
         for node in self.factors:
             yield from node.leaves(sample)
+
+    def pending(self, sample: Sample, plan: Plan) -> Iterator[LeafNode]:
+        for node in self.factors:
+            yield from node.pending(sample, plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +285,18 @@ class GateNode:
         yield from self.condition.leaves(sample)
         yield from self.then.leaves(sample)
 
+    def pending(self, sample: Sample, plan: Plan) -> Iterator[LeafNode]:
+        waiting = list(self.condition.pending(sample, plan))
+        if waiting:
+            yield from waiting
+            return
+        try:
+            value, _ = self.condition.evaluate(sample, Collected(known=plan.known))
+        except Unscorable:
+            return  # the whole sample is unscorable: nothing more is needed
+        if value >= self.threshold:
+            yield from self.then.pending(sample, plan)
+
 
 @dataclass(frozen=True, slots=True)
 class EnsembleNode:
@@ -217,6 +321,10 @@ class EnsembleNode:
     def leaves(self, sample: Sample | None) -> Iterator[LeafNode]:
         for node in self.members:
             yield from node.leaves(sample)
+
+    def pending(self, sample: Sample, plan: Plan) -> Iterator[LeafNode]:
+        for node in self.members:
+            yield from node.pending(sample, plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +355,11 @@ class RouteNode:
             nodes = (*self.routes.values(), *(() if self.fallback is None else (self.fallback,)))
         for node in nodes:
             yield from node.leaves(sample)
+
+    def pending(self, sample: Sample, plan: Plan) -> Iterator[LeafNode]:
+        node = self.routes.get(sample.task_type, self.fallback)
+        if node is not None:
+            yield from node.pending(sample, plan)
 
 
 def _named(name: str, value: float, collected: Collected) -> float:

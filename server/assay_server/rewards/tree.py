@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from assay.sdk import Lane, RewardDefinition, Sample
+from assay.sdk import RewardDefinition, Sample
 from assay.sdk.parameters import bind_parameters
 from assay.sdk.spec import Ensemble, Gate, Leaf, Product, RewardSpec, Route, WeightedSum
 from assay_server.rewards.assessment import Assessment
@@ -18,8 +18,10 @@ from assay_server.rewards.nodes import (
     Collected,
     EnsembleNode,
     GateNode,
+    Known,
     LeafNode,
     Node,
+    Plan,
     ProductNode,
     RouteNode,
     SumNode,
@@ -52,18 +54,29 @@ class CompiledReward:
     @property
     def inline(self) -> bool:
         """Whether every leaf may run on the loop."""
-        return all(leaf.definition.lane is Lane.INLINE for leaf in self.leaves)
+        return all(leaf.inline for leaf in self.leaves)
 
-    def evaluate(self, sample: Sample) -> Assessment:
+    def pending(self, sample: Sample, plan: Plan) -> list[LeafNode]:
+        """The leaves of other lanes that are to be run next for ``sample``; none where :meth:`evaluate` can answer.
+
+        Quick stages are tried here; what they say is entered into the plan.
+        """
+        return list(self.root.pending(sample, plan))
+
+    def evaluate(self, sample: Sample, known: Known | None = None) -> Assessment:
         """Value, components and evidence of ``sample``.
+
+        Args:
+            sample: what is judged.
+            known: what the leaves of other lanes that :meth:`pending` named have said.
 
         Raises:
             Unscorable: a leaf that counts could not be scored; the message names its component.
         """
         root = self.root
-        if type(root) is LeafNode:
+        if known is None and type(root) is LeafNode:
             return _assess_leaf(root, sample)
-        collected = Collected()
+        collected = Collected(known=known or {})
         value, verdict = root.evaluate(sample, collected)
         return Assessment(
             value,
@@ -157,18 +170,7 @@ class _Compiler:
             raise SpecError(f"{field}.leaf.execution_timeout", f"expected positive seconds, got {timeout}")
         component = spec.name or spec.id
         self._take_name(component, f"{field}.name")
-        minimum, maximum = _bounds(definition, bound)
-        return LeafNode(
-            component=component,
-            definition=definition,
-            function=definition.function,
-            bound=bound,
-            minimum=minimum,
-            maximum=maximum,
-            execution_timeout=timeout,
-            pin=f"{definition.id}@{definition.digest}",
-            spoken=(f"{definition.id}@{definition.digest[:_PIN_DIGITS]}",),
-        )
+        return bind_leaf(definition, bound, component, timeout)
 
     def _sum(self, spec: WeightedSum, field: str, depth: int) -> SumNode:
         for index, (weight, _) in enumerate(spec.terms):
@@ -215,7 +217,32 @@ class _Compiler:
         self._components.add(name)
 
 
-def _bounds(definition: RewardDefinition, bound: dict[str, object]) -> tuple[float, float]:
+def bind_leaf(
+    definition: RewardDefinition, bound: Mapping[str, object], component: str, timeout: float | None = None
+) -> LeafNode:
+    """A definition with its parameters, ready to run.
+
+    Args:
+        definition: the reward.
+        bound: every keyword argument of its function.
+        component: what its value is called.
+        timeout: seconds of execution; None = the lane's default.
+    """
+    minimum, maximum = _bounds(definition, bound)
+    return LeafNode(
+        component=component,
+        definition=definition,
+        function=definition.function,
+        bound=bound,
+        minimum=minimum,
+        maximum=maximum,
+        execution_timeout=timeout,
+        pin=f"{definition.id}@{definition.digest}",
+        spoken=(f"{definition.id}@{definition.digest[:_PIN_DIGITS]}",),
+    )
+
+
+def _bounds(definition: RewardDefinition, bound: Mapping[str, object]) -> tuple[float, float]:
     """Declared bounds hold for the default parameters; with others a value need only be finite."""
     largest = sys.float_info.max
     if any(bound[parameter.name] != parameter.default for parameter in definition.parameters if not parameter.required):

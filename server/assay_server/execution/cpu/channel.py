@@ -1,0 +1,179 @@
+"""Messages between the server, the template and its workers. What a worker says is never unpickled.
+
+To a worker go pickles: it runs nothing but what the server sends. From a worker, which may have been taken over by
+the code it ran, come JSON texts of known shape.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import cast
+
+from assay.sdk import Evidence, Json, Sample, Score, SpanReward, Unscorable, Verdict
+
+HEADER = struct.Struct("<I")
+MAX_FRAME = 64 * 1024 * 1024
+MAX_ANSWER = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One item for a worker: run a reward with these parameters on this sample."""
+
+    number: int
+    reward: str
+    component: str
+    params: Mapping[str, object]
+    sample: Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Forget items that were sent and are not started."""
+
+    numbers: frozenset[int]
+
+
+def frame(payload: bytes) -> bytes:
+    """The payload with its length before it."""
+    return HEADER.pack(len(payload)) + payload
+
+
+def encode_order(order: Task | Discard) -> bytes:
+    """An order to a worker, framed."""
+    if isinstance(order, Discard):
+        return frame(pickle.dumps(("discard", sorted(order.numbers)), protocol=5))
+    sample = {item.name: _plain(getattr(order.sample, item.name)) for item in fields(Sample)}
+    body = ("task", order.number, order.reward, order.component, dict(order.params), sample)
+    return frame(pickle.dumps(body, protocol=5))
+
+
+def _plain(value: object) -> object:
+    return dict(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else value
+
+
+def decode_order(payload: bytes) -> Task | Discard:
+    """What :func:`encode_order` framed. Only ever fed by the server."""
+    kind, *rest = pickle.loads(payload)  # noqa: S301 - comes from the server, which is trusted by its workers
+    if kind == "discard":
+        return Discard(frozenset(rest[0]))
+    number, reward, component, params, sample = rest
+    return Task(number, reward, component, params, Sample(**sample))
+
+
+# ---------------------------------------------------------------- answers
+
+Outcome = Score | Unscorable
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker says: an item's outcome, the next item's start, or both.
+
+    Attributes:
+        started: number of the item that starts now, with the worker's CPU seconds so far.
+        retiring: the worker will take no more items (a thread was left running, memory ran out).
+    """
+
+    number: int | None = None
+    outcome: Outcome | None = None
+    started: int | None = None
+    cpu_seconds: float = 0.0
+    retiring: bool = False
+
+
+class BadReport(Exception):
+    """A worker said something that is no report."""
+
+
+def encode_report(report: Report) -> bytes:
+    """A report, framed."""
+    body: dict[str, Json] = {"s": report.started, "c": report.cpu_seconds, "x": report.retiring, "n": report.number}
+    if isinstance(report.outcome, Score):
+        body["o"] = _score_json(report.outcome)
+    elif report.outcome is not None:
+        error = report.outcome
+        body["u"] = [error.reason, error.message, error.field, error.retryable]
+    return frame(json.dumps(body).encode())
+
+
+def decode_report(payload: bytes) -> Report:
+    """A worker's report, checked in every field.
+
+    Raises:
+        BadReport: it is none.
+    """
+    try:
+        body = json.loads(payload)
+        outcome: Outcome | None = None
+        if "o" in body:
+            outcome = _score_of(body["o"])
+        elif "u" in body:
+            reason, message, field, retryable = body["u"]
+            outcome = Unscorable(_text(reason), _text(message), field=_text(field), retryable=bool(retryable))
+        return Report(_number(body["n"]), outcome, _number(body["s"]), float(body["c"]), bool(body["x"]))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BadReport(str(error)) from error
+
+
+def _number(value: object) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise TypeError("expected an item number")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("expected a text")
+    value.encode()  # no lone surrogates
+    return value
+
+
+def _score_json(score: Score) -> dict[str, Json]:
+    evidence = score.evidence
+    return {
+        "value": float(score.value),
+        "verdict": score.verdict.value,
+        "key": score.answer_key,
+        "components": {str(name): float(value) for name, value in score.components.items()},
+        "constraints": {str(name): bool(kept) for name, kept in score.constraints.items()},
+        "spans": [[span.step_index, span.start, span.end, span.label, span.reward] for span in score.spans],
+        "evidence": None if evidence is None else [_plain_json(getattr(evidence, item)) for item in _EVIDENCE],
+    }
+
+
+_EVIDENCE = tuple(item.name for item in fields(Evidence))
+
+
+def _plain_json(value: Json | Mapping[str, Json]) -> Json:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _score_of(body: Mapping[str, Json]) -> Score:
+    evidence = body["evidence"]
+    components = cast("Mapping[str, float]", body["components"])
+    constraints = cast("Mapping[str, bool]", body["constraints"])
+    spans = cast("list[tuple[int, int, int, str, float]]", body["spans"])
+    return Score(
+        value=float(cast("float", body["value"])),
+        verdict=Verdict(body["verdict"]),
+        evidence=None if evidence is None else _evidence_of(cast("list[Json]", evidence)),
+        answer_key=_text(body["key"]),
+        components={_text(name): float(value) for name, value in components.items()},
+        constraints={_text(name): bool(kept) for name, kept in constraints.items()},
+        spans=tuple(SpanReward(int(s), int(a), int(b), _text(label), float(r)) for s, a, b, label, r in spans),
+    )
+
+
+def _evidence_of(values: list[Json]) -> Evidence:
+    named = dict(zip(_EVIDENCE, values, strict=True))
+    texts = {name: _text(named[name]) for name in ("extracted", "method", "reason", "layer")}
+    numbers = {name: int(cast("int", named[name])) for name in ("start", "end", "step_index")}
+    detail = named["detail"]
+    if not isinstance(detail, dict):
+        raise TypeError("expected an object")
+    return Evidence(detail=detail, **texts, **numbers)  # pyright: ignore[reportArgumentType] - split by type above

@@ -1,0 +1,158 @@
+"""The template process as the server holds it: asks for forks, hears of deaths."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable
+
+from assay_server.execution.cpu.template import TemplateSetup, receive_with_fd, send_with_fd
+
+_READ_LIMIT = 8 * 1024 * 1024
+_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ")
+_STOP_SECONDS = 5.0
+_LOW_PRIORITY = 19
+
+
+class ForkedWorker:
+    """A worker's process and the server's end of its connection."""
+
+    def __init__(self, pid: int, pidfd: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.pid = pid
+        self.reader = reader
+        self._pidfd = pidfd
+        self._writer = writer
+
+    def send(self, data: bytes) -> None:
+        """Give it orders."""
+        self._writer.write(data)
+
+    def cpu_seconds(self) -> float:
+        """CPU time of its main thread so far."""
+        try:
+            with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as file:
+                return int(file.read().split()[0]) / 1e9
+        except (OSError, ValueError):
+            return 0.0
+
+    def yield_to_others(self) -> None:
+        """Let the processor go to other workers first, for as long as it lives."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.setpriority(os.PRIO_PROCESS, self.pid, _LOW_PRIORITY)
+
+    def kill(self) -> None:
+        """End it and close what the server holds of it; the template buries it."""
+        if self._pidfd < 0:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        os.close(self._pidfd)
+        self._pidfd = -1
+        self._writer.close()
+
+
+class TemplateProcess:
+    """The process that forks workers."""
+
+    def __init__(self, setup: TemplateSetup, on_dead: Callable[[int, int], None], on_end: Callable[[], None]) -> None:
+        self._setup = setup
+        self._on_dead = on_dead
+        self._on_end = on_end
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._forks: deque[asyncio.Future[tuple[int, int]]] = deque()
+        self._ready: asyncio.Future[None] | None = None
+
+    def launch(self) -> None:
+        """Start it with an environment of its own and no descriptor but its control connection."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+        self._process = subprocess.Popen(  # noqa: S603 - this interpreter, this package
+            [sys.executable, "-I", "-m", "assay_server.execution.cpu.template", str(theirs.fileno())],
+            env=environment,
+            cwd="/",
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        theirs.close()
+        ours.setblocking(False)
+        ours.send(self._setup.encode())
+        self._control = ours
+
+    async def ready(self) -> None:
+        """Wait until it has imported everything.
+
+        Raises:
+            RuntimeError: it ended instead.
+        """
+        loop = asyncio.get_running_loop()
+        assert self._control is not None
+        self._ready = loop.create_future()
+        loop.add_reader(self._control, self._on_control)
+        await self._ready
+
+    async def fork(self) -> ForkedWorker:
+        """A new worker."""
+        assert self._control is not None
+        ours, theirs = socket.socketpair()
+        answer: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
+        self._forks.append(answer)
+        send_with_fd(self._control, b"f", theirs.fileno())
+        theirs.close()
+        ours.setblocking(False)
+        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_READ_LIMIT)
+        pid, pidfd = await answer
+        return ForkedWorker(pid, pidfd, reader, writer)
+
+    def _on_control(self) -> None:
+        assert self._control is not None
+        try:
+            data, fd = receive_with_fd(self._control)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            data, fd = b"", None
+        match data.split():
+            case [b"ready"] if self._ready is not None:
+                self._ready.set_result(None)
+            case [b"forked", pid] if fd is not None:
+                self._forks.popleft().set_result((int(pid), fd))
+            case [b"dead", pid, status]:
+                self._on_dead(int(pid), int(status))
+            case _:
+                self._ended()
+
+    def _ended(self) -> None:
+        assert self._control is not None
+        assert self._process is not None
+        asyncio.get_running_loop().remove_reader(self._control)
+        self._control.close()
+        self._control = None
+        self._process.kill()
+        self._process.wait()
+        error = RuntimeError("the cpu lane's template ended; its standard error says why")
+        for waiting in (*self._forks, *([self._ready] if self._ready is not None else [])):
+            if not waiting.done():
+                waiting.set_exception(error)
+        self._forks.clear()
+        self._on_end()
+
+    async def stop(self) -> None:
+        """End it; its workers end with it."""
+        if self._control is not None:
+            asyncio.get_running_loop().remove_reader(self._control)
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            try:
+                await asyncio.to_thread(self._process.wait, _STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                await asyncio.to_thread(self._process.wait)

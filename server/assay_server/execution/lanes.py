@@ -1,0 +1,103 @@
+"""The execution lanes: every reward runs in the one that it declares, and can be stopped there."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import cast
+
+from assay.sdk import Lane, Ports, Sample, Score, Unscorable
+from assay_server.execution.cpu.pool import CpuPool
+from assay_server.execution.cpu.template import TemplateSetup
+from assay_server.rewards.assessment import Assessment
+from assay_server.rewards.nodes import LeafNode, Plan
+from assay_server.rewards.tree import CompiledReward
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSettings:
+    """What an operator decides about the lanes.
+
+    Attributes:
+        cpu_workers: processes of the cpu lane; half of them at most run slow items.
+        cpu_memory_bytes: what an item may use beyond what rewards need in common.
+        execution_timeout: seconds an item may run where neither the spec nor the reward says.
+        plugins: files whose rewards there are, ``PATH`` or ``PATH:NAME``.
+    """
+
+    cpu_workers: int = 4
+    cpu_memory_bytes: int = 1 << 30
+    execution_timeout: float = 10.0
+    plugins: tuple[str, ...] = ()
+    preload: tuple[str, ...] = ()
+
+
+class Lanes:
+    """Runs the leaves of compiled rewards."""
+
+    def __init__(self, settings: LaneSettings, ports: Ports) -> None:
+        self._settings = settings
+        self._ports = ports
+        setup = TemplateSetup(settings.plugins, settings.preload, settings.cpu_memory_bytes)
+        self.cpu = CpuPool(settings.cpu_workers, setup, settings.execution_timeout)
+        self._starting: asyncio.Task[None] | None = None
+
+    def launch(self) -> None:
+        """Start the cpu lane's template; before the process has threads, sockets or secrets."""
+        self.cpu.launch()
+
+    def start(self) -> None:
+        """Have the workers forked while the server goes on starting; what needs one waits for it."""
+        self._starting = asyncio.create_task(self.cpu.start(), name="cpu lane start")
+
+    async def stop(self) -> None:
+        """End all workers; items that wait are failed as retryable."""
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
+        await self.cpu.stop()
+
+    async def assess(self, reward: CompiledReward, sample: Sample, plan: Plan, leaves: list[LeafNode]) -> Assessment:
+        """What the reward says, after the leaves that :meth:`CompiledReward.pending` named have run in their lanes.
+
+        Leaves that are needed at the same time run at the same time; those behind a gate wait for it.
+
+        Raises:
+            Unscorable: as :meth:`CompiledReward.evaluate`.
+        """
+        while leaves:
+            said = await asyncio.gather(*(self._outcome(leaf, sample) for leaf in leaves))
+            plan.known.update(zip((leaf.component for leaf in leaves), said, strict=True))
+            leaves = reward.pending(sample, plan)
+        return reward.evaluate(sample, plan.known)
+
+    async def _outcome(self, leaf: LeafNode, sample: Sample) -> Score | Unscorable:
+        try:
+            if leaf.definition.lane is Lane.CPU:
+                return leaf.checked(await self._in_worker(leaf, sample))
+            return leaf.checked(await self._on_loop(leaf, sample))
+        except Unscorable as error:
+            return error
+
+    async def _in_worker(self, leaf: LeafNode, sample: Sample) -> Score:
+        if self._starting is None:
+            raise Unscorable("LANE_UNAVAILABLE", f"{leaf.component}: the cpu lane is not running here")
+        await asyncio.shield(self._starting)
+        return await self.cpu.run(leaf.definition.id, leaf.component, leaf.bound, sample, leaf.execution_timeout)
+
+    async def _on_loop(self, leaf: LeafNode, sample: Sample) -> object:
+        """The io and sandbox lanes: coroutines that wait for something outside."""
+        timeout = leaf.execution_timeout or self._settings.execution_timeout
+        arguments = (sample, self._ports) if leaf.definition.wants_ports else (sample,)
+        try:
+            said = leaf.function(*arguments, **leaf.bound)
+            if not inspect.isawaitable(said):
+                return said
+            return await asyncio.wait_for(cast("Awaitable[object]", said), timeout)
+        except (TimeoutError, asyncio.TimeoutError):
+            message = f"{leaf.component}: not done within {timeout:g} s of execution"
+            raise Unscorable("DEADLINE_EXCEEDED", message, retryable=True) from None
+        except Exception as error:
+            raise leaf.failure(error) from error
