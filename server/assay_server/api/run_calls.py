@@ -10,6 +10,7 @@ from assay.v1 import run_service_pb2 as wire
 from assay_server.api.handlers import parse
 from assay_server.api.principals import Principal
 from assay_server.pipeline.failures import Failure, invalid, invalid_field
+from assay_server.pipeline.intake import check_id
 from assay_server.pipeline.json_fields import parse_object
 from assay_server.pipeline.runs import Runs
 
@@ -39,6 +40,10 @@ class RunCalls:
     async def checkpoint_run(self, principal: Principal, data: bytes) -> wire.CheckpointRunResponse:
         """Name the present state."""
         request = parse(wire.CheckpointRunRequest, data)
+        if request.generation < 0:
+            raise invalid_field("generation", "must not be negative")
+        if request.checkpoint:
+            check_id(request.checkpoint, "checkpoint")
         record = await self._runs.checkpoint(principal.tenant, request.run_id, request.generation, request.checkpoint)
         return wire.CheckpointRunResponse(checkpoint=record.name, digest=record.digest)
 

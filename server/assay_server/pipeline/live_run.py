@@ -46,7 +46,8 @@ class LiveRun:
         await self.consumers.load()
         recovery = await self._context.store.recover(self.record.key)
         for group in (*recovery.open, *recovery.ready):
-            self._desk.recovered(group)
+            if group.group_id:  # the store keeps rollouts without a group under the empty name
+                self._desk.recovered(group)
         self._batches.recover(recovery)
         name = self.record.run_id
         self._loops = [

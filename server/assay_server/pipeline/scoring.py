@@ -67,32 +67,68 @@ def task_fields(
     return parse_object(task.reference_json, "reference_json"), parse_object(extra, "extra_json")
 
 
+Scoring = rollout_pb2.SampleResult | Coroutine[None, None, rollout_pb2.SampleResult]
+"""An answer, or the work that is left until there is one."""
+
+
 def score_rollout(
     rollout: rollout_pb2.Rollout,
     task: rollout_pb2.Task | None,
     reward: CompiledReward,
     truncated_policy: int,
     received: float,
-    clock: Callable[[], float],
-) -> rollout_pb2.SampleResult:
-    """The answer to a checked, complete rollout; never raises for what is wrong with it or with its reward."""
+    lanes: Lanes,
+) -> Scoring:
+    """The answer to a checked, complete rollout; never raises for what is wrong with it or with its reward.
+
+    What can be answered on the loop is answered at once; what needs another lane comes as a coroutine.
+    """
     if (refusal := _not_to_be_scored(rollout, truncated_policy)) is not None:
         return failed_result(rollout.rollout_id, rollout.group_id, refusal)
-    started = clock()
+    started = time.monotonic()
     try:
-        reference, extra = task_fields(rollout, task)
-        assessment = reward.evaluate(sample_of(rollout, reference, extra))
+        sample = sample_of(rollout, *task_fields(rollout, task))
+        if reward.inline:
+            assessment = reward.evaluate(sample)
+        else:
+            plan = Plan()
+            leaves = reward.pending(sample, plan)
+            if leaves:
+                return _scored_in_lanes(rollout, reward, sample, plan, leaves, received, lanes)
+            assessment = reward.evaluate(sample, plan.known)
         waited = max(0.0, started - received)
-        return scored_result(rollout.rollout_id, rollout.group_id, assessment, waited, clock() - started)
-    except Unscorable as error:
-        if error.reason == "REWARD_FAILED":
-            _log.warning("reward failed", rollout=rollout.rollout_id, reason=error.reason, exc_info=error.__cause__)
-        return failed_result(rollout.rollout_id, rollout.group_id, of_unscorable(error))
-    except Failure as failure:
-        return failed_result(rollout.rollout_id, rollout.group_id, failure)
-    except Exception:  # noqa: BLE001 - a mistake of the server's own is the answer to this rollout alone
-        _log.exception("scoring broke", rollout=rollout.rollout_id)
-        return failed_result(rollout.rollout_id, rollout.group_id, internal())
+        return scored_result(
+            rollout.rollout_id, rollout.group_id, assessment, waited, time.monotonic() - started
+        )
+    except Exception as error:  # noqa: BLE001 - whatever breaks is the answer to this rollout alone
+        return _not_scored(rollout, error)
+
+
+async def _scored_in_lanes(
+    rollout: rollout_pb2.Rollout,
+    reward: CompiledReward,
+    sample: Sample,
+    plan: Plan,
+    leaves: list[LeafNode],
+    received: float,
+    lanes: Lanes,
+) -> rollout_pb2.SampleResult:
+    started = time.monotonic()
+    try:
+        assessment, waited = await lanes.assess(reward, sample, plan, leaves)
+        ran = max(0.0, time.monotonic() - started - waited)
+        return scored_result(
+            rollout.rollout_id, rollout.group_id, assessment, max(0.0, started - received) + waited, ran
+        )
+    except Exception as error:  # noqa: BLE001 - as above
+        return _not_scored(rollout, error)
+
+
+def _not_scored(rollout: rollout_pb2.Rollout, error: Exception) -> rollout_pb2.SampleResult:
+    failure = failure_of(error)
+    if failure is None or failure.reason == "REWARD_FAILED":
+        _log.warning("not scored", rollout=rollout.rollout_id, exc_info=error.__cause__ or error)
+    return failed_result(rollout.rollout_id, rollout.group_id, failure or internal())
 
 
 def _not_to_be_scored(rollout: rollout_pb2.Rollout, truncated_policy: int) -> Failure | None:
