@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn, TypeAlias, TypeVar
 
@@ -12,7 +12,8 @@ import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
-from assay._methods import HEALTH_PATH, STREAM_ROLLOUTS_PATH, Method
+from assay._methods import HEALTH_PATH, RESCORE, STREAM_ROLLOUTS_PATH, Method
+from assay.connection import MAX_MESSAGE_BYTES
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2 as v1
 
@@ -33,13 +34,14 @@ class Service:
         self.requests: list[tuple[str, bytes, dict[str, str]]] = []
         self.target = ""
         self._answers: dict[str, deque[bytes | v1.Status]] = {}
+        self._streamed: dict[str, deque[Sequence[Message] | v1.Status]] = {}
         self._scripts: deque[Script] = deque()
         self._problems: list[str] = []
         self._lock = threading.Lock()
         self._server = self._start()
 
     def _start(self) -> grpc.Server:
-        server = grpc.server(ThreadPoolExecutor(16))
+        server = grpc.server(ThreadPoolExecutor(16), options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
         server.add_generic_rpc_handlers((_Handlers(self),))
         port = server.add_insecure_port(self.target or "127.0.0.1:0")
         self.target = self.target or f"127.0.0.1:{port}"
@@ -55,6 +57,10 @@ class Service:
         """The next answers of the health check."""
         self._answers.setdefault(HEALTH_PATH, deque()).extend(answers)
 
+    def answer_stream(self, method: Method[Q, A], answers: Sequence[A] | v1.Status) -> None:
+        """The next answer of a server-streaming method."""
+        self._streamed.setdefault(method.path, deque()).append(answers)
+
     def script(self, *scripts: Script) -> None:
         """What the next streams do, one after the other."""
         self._scripts.extend(scripts)
@@ -67,7 +73,7 @@ class Service:
     def stop(self) -> None:
         """End, and fail if something was not asked for."""
         self._server.stop(None).wait()
-        unused = [path for path, answers in self._answers.items() if answers]
+        unused = [path for path, answers in [*self._answers.items(), *self._streamed.items()] if answers]
         assert not unused, f"answers that nobody asked for: {unused}"
         assert not self._scripts, f"{len(self._scripts)} streams were not opened"
         assert not self._problems, self._problems
@@ -87,6 +93,15 @@ class Service:
             refuse(context, answer)
         return answer
 
+    def unary_stream(self, path: str, data: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        with self._lock:
+            self.requests.append((path, data, {}))
+            answers = self._streamed[path].popleft()
+        if isinstance(answers, v1.Status):
+            refuse(context, answers)
+        for answer in answers:
+            yield answer.SerializeToString()
+
     def stream(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         with self._lock:
             if not self._scripts:
@@ -105,6 +120,12 @@ class _Handlers(grpc.GenericRpcHandler):
         path = str(handler_call_details.method)
         if path == STREAM_ROLLOUTS_PATH:
             return grpc.stream_stream_rpc_method_handler(self._service.stream)
+        if path == RESCORE.path:
+
+            def unary_stream(data: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+                return self._service.unary_stream(path, data, context)
+
+            return grpc.unary_stream_rpc_method_handler(unary_stream)
 
         def unary(data: bytes, context: grpc.ServicerContext) -> bytes:
             return self._service.unary(path, data, context)
