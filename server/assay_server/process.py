@@ -16,6 +16,9 @@ from assay_server.api.grpc_server import GrpcServer
 from assay_server.api.http import http_application
 from assay_server.api.principals import Authenticator, load_or_create_token
 from assay_server.config import Settings
+from assay_server.execution.lanes import Lanes, LaneSettings
+from assay_server.execution.plugin_files import catalogue_with_plugins
+from assay_server.execution.server_ports import ServerPorts
 from assay_server.metrics import Metrics
 from assay_server.pipeline.runs import Runs
 from assay_server.rewards.catalogue import Catalogue, builtin_catalogue
@@ -41,10 +44,14 @@ class ServerProcess:
         self._settings = settings
         self._metrics = Metrics()
         self._store = open_store(settings.store)
-        self._runs = Runs(self._store, catalogue or builtin_catalogue(), self._metrics)
+        known = catalogue_with_plugins(catalogue or builtin_catalogue(), settings.plugins)
+        self._lanes = Lanes(_lane_settings(settings), ServerPorts(self._store))
+        self._lanes.launch()
+        self._runs = Runs(self._store, known, self._metrics, self._lanes)
         self._ready = False
         self._http: _HttpServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._lag: asyncio.Task[None] | None = None
         token = load_or_create_token(settings.token_file) if settings.token_file else None
         self._grpc = GrpcServer(self._runs, settings, Authenticator(token), self._metrics)
         self.address = ""
@@ -60,11 +67,13 @@ class ServerProcess:
         # 5 ms for each would make a commit cost more than the work it stores.
         sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
         await self._store.open()
+        self._lanes.start()
         await self._runs.recover()
         self.address = await self._grpc.start(self._settings.listen)
         if self._settings.http_listen:
             await self._start_http(self._settings.http_listen)
-        self._tasks.append(asyncio.create_task(self._watch_lag(), name="loop lag"))
+        self._lag = asyncio.create_task(self._watch_lag(), name="loop lag")
+        self._tasks.append(self._lag)
         self._ready = True
         _log.info("serving", grpc=self.address, http=self.http_address, store=self._settings.store.split(":")[0])
 
@@ -82,8 +91,9 @@ class ServerProcess:
             _log.warning("drain ran out of time; the rest stays in the store")
         await self._grpc.stop(_LAST_WORDS_SECONDS)
         await self._runs.close()
-        for task in self._tasks[:1]:
-            task.cancel()
+        await self._lanes.stop()
+        if self._lag is not None:
+            self._lag.cancel()
         if self._http is not None:
             self._http.should_exit = True
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -111,6 +121,15 @@ class ServerProcess:
             due = time.monotonic() + _LAG_PERIOD_SECONDS
             await asyncio.sleep(_LAG_PERIOD_SECONDS)
             self._metrics.loop_lag.set(max(0.0, time.monotonic() - due))
+
+
+def _lane_settings(settings: Settings) -> LaneSettings:
+    return LaneSettings(
+        cpu_workers=settings.cpu_workers,
+        cpu_memory_bytes=settings.cpu_memory_mib << 20,
+        execution_timeout=settings.execution_timeout,
+        plugins=settings.plugins,
+    )
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -47,10 +47,11 @@ def test_the_version_is_printed_for_people_and_for_programs():
     assert {"python", "assay-client", "grpcio"} <= versions.keys()
 
 
-def test_serve_runs_until_sigterm_and_ends_with_0(tmp_path: Path):
+@pytest.mark.parametrize("http", ["", "127.0.0.1:0"])
+def test_serve_runs_until_sigterm_and_ends_with_0(tmp_path: Path, http: str):
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
-    environment = {**os.environ, "ASSAY_TOKEN_FILE": str(tmp_path / "token"), "ASSAY_HTTP_LISTEN": ""}
+    environment = {**os.environ, "ASSAY_TOKEN_FILE": str(tmp_path / "token"), "ASSAY_HTTP_LISTEN": http}
     command = [ASSAY, "serve", "--listen", f"127.0.0.1:{port}", "--store", f"sqlite:{tmp_path / 'assay.db'}"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
