@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .protocol import AcceptCode, AcceptOutcome, GroupRecord, GroupState
 
@@ -57,7 +58,7 @@ class Membership:
         else:
             self._announce(group_size)
             self.arrived += 1
-        return AcceptOutcome(AcceptCode.ACCEPTED, late=late, group_size=self.announced)
+        return _accepted(late, self.announced)
 
     def answer(self) -> bool:
         """Count a member's result; whether that made the group READY."""
@@ -124,3 +125,8 @@ class Membership:
             self.state = GroupState.ABORTED
         else:
             self.settle()
+
+
+@lru_cache(256)
+def _accepted(late: bool, group_size: int) -> AcceptOutcome:  # a cached function is called by position
+    return AcceptOutcome(AcceptCode.ACCEPTED, late=late, group_size=group_size)

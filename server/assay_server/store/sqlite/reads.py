@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate, count
 
 from assay_server.store.protocol import (
     BarrierRecord,
@@ -27,6 +28,13 @@ from .bulk import chunks
 from .contents import Sized, read_payloads, read_rollouts
 from .mirror import Group, read_groups
 from .schema import first_key, last_key
+
+_KINDS = {str(kind.value): kind for kind in OutboxKind}
+_HELD = (  # what a consumer holds after a sequence
+    "SELECT o.id - (c.id << 40) sequence, s.kind, s.payload"
+    " FROM consumers c CROSS JOIN outbox o ON o.id > (c.id << 40) + ? AND o.id < (c.id + 1) << 40"
+    " JOIN results s ON s.id = o.result WHERE c.run = ? AND c.name = ? ORDER BY o.id LIMIT ?"
+)
 
 _SCAN_ROLLOUTS = 256
 _SCAN_BYTES = 32 << 20
@@ -61,8 +69,9 @@ class Reader:
                 " FROM rollouts r LEFT JOIN texts t ON t.id = r.id WHERE r.id > ? AND r.id <= ? ORDER BY r.id LIMIT ?)",
                 (first_key(run) + after, last_key(run), _SCAN_ROLLOUTS),
             ).fetchone()[0]
-            keys = _first_bytes([Sized(*row) for row in json.loads(sizes)], _SCAN_BYTES)
-            return self._rollouts("id > ? AND id <= ?", (first_key(run) + after, keys[-1])) if keys else []
+            rows = [Sized(*row) for row in sorted(json.loads(sizes))]
+            fitting = len(_fitting([row.size for row in rows], _SCAN_BYTES))
+            return self._rollouts("id > ? AND id <= ?", (first_key(run) + after, rows[fitting - 1].key)) if rows else []
 
     def group(self, key: RunKey, group_id: str) -> GroupRecord | None:
         with self._snapshot(key) as run:
@@ -81,20 +90,21 @@ class Reader:
 
     def outbox(self, key: RunKey, name: str, after: int, max_entries: int, max_bytes: int) -> list[OutboxEntry]:
         with self._snapshot(key) as run:
+            held = (max(after, 0), run, name)
             (found,) = self._connection.execute(
-                "SELECT json_group_array(json_array(sequence, kind, result, size)) FROM ("
-                "SELECT o.id - (c.id << 40) sequence, s.kind, o.result, length(s.payload) size"
-                " FROM consumers c CROSS JOIN outbox o ON o.id > (c.id << 40) + ? AND o.id < (c.id + 1) << 40"
-                " JOIN results s ON s.id = o.result WHERE c.run = ? AND c.name = ? ORDER BY o.id LIMIT ?)",
-                (max(after, 0), run, name, max(max_entries, 1)),
+                f"SELECT group_concat(length(payload)) FROM ({_HELD})", (*held, max(max_entries, 1))
             ).fetchone()
-            entries = sorted(json.loads(found))
-            keys = _first_bytes([Sized(result, size) for _, _, result, size in entries], max_bytes)
-            sizes = {result: size for _, _, result, size in entries[: len(keys)]}
-            payloads = read_payloads(self._connection, "results", [Sized(*item) for item in sizes.items()])
+            sizes = _fitting([int(size) for size in str(found).split(",")], max_bytes) if found is not None else []
+            if not sizes:
+                return []
+            first, kinds, content = self._connection.execute(
+                f"SELECT min(sequence), group_concat(kind, ''), CAST(group_concat(payload, '') AS BLOB) FROM ({_HELD})",
+                (*held, len(sizes)),
+            ).fetchone()
+            ends = list(accumulate(sizes))
             return [
-                OutboxEntry(sequence, OutboxKind(kind), payloads[result])
-                for sequence, kind, result, _ in entries[: len(keys)]
+                OutboxEntry(sequence, _KINDS[kind], content[end - size : end])
+                for sequence, kind, size, end in zip(count(first), kinds, sizes, ends, strict=False)
             ]
 
     def objects(self, tenant: str, kind: str, digests: Sequence[str]) -> list[bytes | None]:
@@ -179,13 +189,13 @@ class Reader:
         return records
 
 
-def _first_bytes(rows: Sequence[Sized], limit: int) -> list[int]:
-    """The keys of the first rows that together stay within the limit; at least one if there is one."""
-    keys: list[int] = []
+def _fitting(sizes: Sequence[int], limit: int) -> list[int]:
+    """The first sizes that together stay within the limit; at least one if there is one."""
+    fitting: list[int] = []
     total = 0
-    for row in rows:
-        total += row.size
-        if keys and total > limit:
+    for size in sizes:
+        total += size
+        if fitting and total > limit:
             break
-        keys.append(row.key)
-    return keys
+        fitting.append(size)
+    return fitting
