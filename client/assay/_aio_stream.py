@@ -25,7 +25,7 @@ from assay.results import Event
 from assay.rollouts import RolloutLike, RolloutState, StepLike
 from assay.runs import RunInfo
 from assay.signals import SignalValue
-from assay.streams import CLOSE_SECONDS
+from assay.streams import ABANDON_SECONDS, CLOSE_SECONDS
 from assay.v1 import reward_service_pb2 as service
 
 if TYPE_CHECKING:
@@ -266,20 +266,20 @@ class RolloutStream:
             if not self._ended and not self._closing:
                 await self.flush()
         finally:
-            await self._close(acknowledge=self._auto_ack)
+            await self._close(CLOSE_SECONDS, acknowledge=self._auto_ack)
 
     async def abandon(self) -> None:
         """End at once: what was not accepted is lost, and the result handed out last is not acknowledged."""
         self._check_process()
         self._state.abandon()
-        await self._close(acknowledge=False)
+        await self._close(ABANDON_SECONDS, acknowledge=False)
 
-    async def _close(self, *, acknowledge: bool) -> None:
+    async def _close(self, grace: float, *, acknowledge: bool) -> None:
         self._check_process()
         if self._closing:
             return
         self._closing = self._finishing = True
-        self._deadline = time.monotonic() + CLOSE_SECONDS
+        self._deadline = time.monotonic() + grace
         if acknowledge:
             self._state.acknowledge_handed(time.monotonic())
         self._state.discard()
@@ -288,7 +288,7 @@ class RolloutStream:
         self._work.set()
         self._space.set()
         if self._runner is not None:
-            await asyncio.wait([self._runner], timeout=CLOSE_SECONDS)
+            await asyncio.wait([self._runner], timeout=grace)
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
 
@@ -363,12 +363,12 @@ class RolloutStream:
         """Seconds until the next attempt; None: it is over."""
         failure = await self._converse()
         state = self._state
+        done = self._finishing and state.settled
         state.disconnected()
         self._news.set()
         now = time.monotonic()
         if self._closing and now >= self._deadline:
             return None
-        done = self._finishing and state.settled
         draw = random.random()  # noqa: S311 - jitter
         return next_delay(self._reconnects, state.closing, failure, done=done, now=now, draw=draw)
 

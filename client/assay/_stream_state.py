@@ -274,7 +274,7 @@ class StreamState:
         waiting = self._ack_wanted - self._ack_sent
         if waiting <= 0:
             return False
-        return waiting >= ACK_RESULTS or now - self._ack_since >= ACK_SECONDS or self.discarding
+        return waiting >= ACK_RESULTS or now >= self._ack_since + ACK_SECONDS or self.discarding
 
     def _batch_due(self, now: float) -> bool:
         if not self._queue or self._credits <= 0:
@@ -286,7 +286,7 @@ class StreamState:
             or self._queued_bytes >= BATCH_BYTES
             or head.serial <= self._flushed
             or not self._sent
-            or now - head.added >= BATCH_SECONDS
+            or now >= head.added + BATCH_SECONDS
         )
 
     def _send_single(self) -> bytes:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 CLOSE_SECONDS = 10.0
 """How long closing waits for the service to have read the last acknowledgement."""
 
+ABANDON_SECONDS = 0.5
+"""The same, where a stream is abandoned."""
+
 
 class RolloutStream:
     """One consumer's stream of one run; made by ``Client.stream``. A context manager and an iterator of results.
@@ -306,14 +309,14 @@ class RolloutStream:
             if not self._ended and not self._closing:
                 self.flush()
         finally:
-            self._close(acknowledge=self._auto_ack)
+            self._close(CLOSE_SECONDS, acknowledge=self._auto_ack)
 
     def abandon(self) -> None:
         """End at once: what was not accepted is lost, and the result handed out last is not acknowledged."""
         with self._lock:
             self._check_process()
             self._state.abandon()
-        self._close(acknowledge=False)
+        self._close(ABANDON_SECONDS, acknowledge=False)
 
     def __enter__(self) -> Self:
         return self
@@ -326,13 +329,13 @@ class RolloutStream:
         else:
             self.abandon()
 
-    def _close(self, *, acknowledge: bool) -> None:
+    def _close(self, grace: float, *, acknowledge: bool) -> None:
         with self._lock:
             self._check_process()
             if self._closing:
                 return
             self._closing = self._finishing = True
-            self._deadline = time.monotonic() + CLOSE_SECONDS
+            self._deadline = time.monotonic() + grace
             if acknowledge:
                 self._state.acknowledge_handed(time.monotonic())
             self._state.discard()
@@ -345,7 +348,7 @@ class RolloutStream:
             self._thread = threading.Thread(target=self._run, name=self._thread.name, daemon=True)
             self._thread.start()
         with self._lock:
-            self._news.wait_for(lambda: self._ended, CLOSE_SECONDS)
+            self._news.wait_for(lambda: self._ended, grace)
             self._epoch += 1
             self._work.notify_all()
             if self._call is not None:
@@ -424,8 +427,8 @@ class RolloutStream:
         with self._lock:
             self._epoch += 1
             self._call = None
-            self._state.disconnected()
             closing, settled, closed = self._state.closing, self._state.settled, self._closing
+            self._state.disconnected()
             self._work.notify_all()
             self._news.notify_all()
         now = time.monotonic()
