@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import Field
@@ -51,6 +52,18 @@ class Settings(BaseSettings):
 
     max_unary: int = Field(default=256, ge=1)
     """Unary calls at work at a time; more are refused with a retry hint."""
+
+    cpu_workers: int = Field(default_factory=lambda: max(4, 2 * (os.cpu_count() or 1)), ge=1, le=1024)
+    """Processes of the cpu lane; half of them at most run items that take long."""
+
+    cpu_memory_mib: int = Field(default=1024, ge=16)
+    """Memory an item of the cpu lane may use beyond what rewards need in common."""
+
+    execution_timeout: float = Field(default=10.0, gt=0.0)
+    """Seconds an item may run where neither the spec nor the reward says."""
+
+    plugins: tuple[str, ...] = ()
+    """Files whose rewards there are: ``PATH``, or ``PATH:NAME`` for one function of it."""
 
     drain_seconds: float = Field(default=20.0, ge=0.0)
     """How long in-flight work may take to finish after SIGTERM."""

@@ -9,6 +9,7 @@ import sys
 import structlog
 
 from assay_server.config import Settings
+from assay_server.execution.plugin_files import BrokenPlugin
 from assay_server.process import run_until_signal
 from assay_server.store.protocol import StoreUnavailable
 
@@ -18,7 +19,7 @@ def serve(settings: Settings) -> int:
     _configure_logging(settings.log_level)
     try:
         asyncio.run(run_until_signal(settings))
-    except (StoreUnavailable, OSError, ValueError) as error:
+    except (StoreUnavailable, BrokenPlugin, OSError, ValueError) as error:
         print(f"assay: cannot serve: {error}", file=sys.stderr)  # noqa: T201 - the operator's terminal
         return 1
     return 0

@@ -17,7 +17,7 @@ from assay_server.pipeline.failures import Failure, invalid_field
 from assay_server.pipeline.intake import check_rollout
 from assay_server.pipeline.results import failed_result
 from assay_server.pipeline.runs import Runs
-from assay_server.pipeline.scoring import score_rollout
+from assay_server.pipeline.scoring import Scoring, score_rollout
 from assay_server.pipeline.specs import compile_reward_message
 from assay_server.rewards.tree import CompiledReward
 from assay_server.store.protocol import StoredRollout
@@ -45,14 +45,14 @@ class RewardCalls:
         if len(request.rollouts) > MAX_ROLLOUTS:
             raise invalid_field("rollouts", f"{len(request.rollouts)} in a request; at most {MAX_ROLLOUTS}")
         reward, truncated = await self._reward(principal, request)
-        results: list[rollout_pb2.SampleResult] = []
+        scorings: list[Scoring] = []
         digests = [rollout.task_digest for rollout in request.rollouts if rollout.task_digest]
         await self._runs.tasks.load(principal.tenant, digests)
         for position, rollout in enumerate(request.rollouts):
-            results.append(self._score_one(principal.tenant, rollout, reward, truncated, received))
+            scorings.append(self._score_one(principal.tenant, rollout, reward, truncated, received))
             if position % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
-        return wire.ScoreResponse(results=results)
+        return wire.ScoreResponse(results=await _gathered(scorings))
 
     async def _reward(self, principal: Principal, request: wire.ScoreRequest) -> tuple[CompiledReward, int]:
         if request.WhichOneof("spec") == "run_id":
@@ -63,7 +63,7 @@ class RewardCalls:
 
     def _score_one(
         self, tenant: str, rollout: rollout_pb2.Rollout, reward: CompiledReward, truncated: int, received: float
-    ) -> rollout_pb2.SampleResult:
+    ) -> Scoring:
         try:
             check_rollout(rollout)
             if rollout.state == rollout_pb2.ROLLOUT_STATE_IN_PROGRESS:
@@ -71,7 +71,7 @@ class RewardCalls:
             task = self._runs.tasks.get(tenant, rollout.task_digest) if rollout.task_digest else None
         except Failure as failure:
             return failed_result(rollout.rollout_id, rollout.group_id, failure)
-        return score_rollout(rollout, task, reward, truncated, received, time.monotonic)
+        return score_rollout(rollout, task, reward, truncated, received, self._runs.lanes)
 
     async def rescore(self, principal: Principal, data: bytes) -> AsyncIterator[wire.RescoreResponse]:
         """Score what is held again, with another reward."""
@@ -102,11 +102,11 @@ class RewardCalls:
         rollouts = [assemble(stored) for stored in page]
         await self._runs.tasks.load(tenant, [rollout.task_digest for rollout in rollouts if rollout.task_digest])
         now = time.monotonic()
-        for stored, rollout in zip(page, rollouts, strict=True):
-            if stored.result is None:
-                continue
-            before = rollout_pb2.SampleResult.FromString(stored.result)
-            after = self._score_one(tenant, rollout, reward, run_service_pb2.TRUNCATED_POLICY_SCORE, now)
+        policy = run_service_pb2.TRUNCATED_POLICY_SCORE
+        answered = [(stored, rollout) for stored, rollout in zip(page, rollouts, strict=True) if stored.result]
+        scorings = [self._score_one(tenant, rollout, reward, policy, now) for _, rollout in answered]
+        for (stored, _), after in zip(answered, await _gathered(scorings), strict=True):
+            before = rollout_pb2.SampleResult.FromString(stored.result or b"")
             response.results.add(before=before, after=after)
         await asyncio.sleep(0)
         return response
@@ -116,6 +116,13 @@ class RewardCalls:
         prefix = parse(wire.ListRewardsRequest, data).prefix
         listed = [definition for definition in self._runs.catalogue.definitions() if definition.id.startswith(prefix)]
         return wire.ListRewardsResponse(rewards=[_info(definition) for definition in listed])
+
+
+async def _gathered(scorings: Sequence[Scoring]) -> list[rollout_pb2.SampleResult]:
+    """All answers in order; those that other lanes work on are waited for together."""
+    later = [scoring for scoring in scorings if not isinstance(scoring, rollout_pb2.SampleResult)]
+    done = iter(await asyncio.gather(*later))
+    return [scoring if isinstance(scoring, rollout_pb2.SampleResult) else next(done) for scoring in scorings]
 
 
 def _info(definition: RewardDefinition) -> wire.RewardInfo:

@@ -105,9 +105,14 @@ def _opened(run: LiveRun, limit: int, acked: int, last: int) -> wire.StreamRollo
 
 
 async def _read(run: LiveRun, sender: Sender, context: Context) -> None:
-    """Take requests until the client ends its side; then everything it is owed is sent and the stream ends."""
+    """Take requests until the client ends its side; then everything it is owed is sent and the stream ends.
+
+    What is read while the server drains is left to the client, which sends it again where it connects next.
+    """
     try:
         while (data := await context.read()) != grpc.aio.EOF:  # pyright: ignore[reportAttributeAccessIssue] - as above
+            if run.closed_to_requests:
+                return
             await _handle(run, sender, parse(wire.StreamRolloutsRequest, data))
             await sender.outlet.room()
     except (Failure, StoreError) as error:

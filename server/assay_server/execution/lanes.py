@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from assay.sdk import Lane, Ports, Sample, Score, Unscorable
-from assay_server.execution.cpu.pool import CpuPool
+from assay_server.execution.cpu.pool import CpuPool, Ran
 from assay_server.execution.cpu.template import TemplateSetup
 from assay_server.rewards.assessment import Assessment
 from assay_server.rewards.nodes import LeafNode, Plan
@@ -59,29 +59,36 @@ class Lanes:
             await asyncio.gather(self._starting, return_exceptions=True)
         await self.cpu.stop()
 
-    async def assess(self, reward: CompiledReward, sample: Sample, plan: Plan, leaves: list[LeafNode]) -> Assessment:
+    async def assess(
+        self, reward: CompiledReward, sample: Sample, plan: Plan, leaves: list[LeafNode]
+    ) -> tuple[Assessment, float]:
         """What the reward says, after the leaves that :meth:`CompiledReward.pending` named have run in their lanes.
 
-        Leaves that are needed at the same time run at the same time; those behind a gate wait for it.
+        Leaves that are needed at the same time run at the same time; those behind a gate wait for it. The second value
+        is the seconds for which items waited for a worker, at most one after the other.
 
         Raises:
             Unscorable: as :meth:`CompiledReward.evaluate`.
         """
+        waited = 0.0
         while leaves:
             said = await asyncio.gather(*(self._outcome(leaf, sample) for leaf in leaves))
-            plan.known.update(zip((leaf.component for leaf in leaves), said, strict=True))
+            for leaf, (outcome, _) in zip(leaves, said, strict=True):
+                plan.known[leaf.component] = outcome
+            waited += max(seconds for _, seconds in said)
             leaves = reward.pending(sample, plan)
-        return reward.evaluate(sample, plan.known)
+        return reward.evaluate(sample, plan.known), waited
 
-    async def _outcome(self, leaf: LeafNode, sample: Sample) -> Score | Unscorable:
+    async def _outcome(self, leaf: LeafNode, sample: Sample) -> tuple[Score | Unscorable, float]:
         try:
             if leaf.definition.lane is Lane.CPU:
-                return leaf.checked(await self._in_worker(leaf, sample))
-            return leaf.checked(await self._on_loop(leaf, sample))
+                ran = await self._in_worker(leaf, sample)
+                return leaf.checked(ran.score), ran.queue_seconds
+            return leaf.checked(await self._on_loop(leaf, sample)), 0.0
         except Unscorable as error:
-            return error
+            return error, 0.0
 
-    async def _in_worker(self, leaf: LeafNode, sample: Sample) -> Score:
+    async def _in_worker(self, leaf: LeafNode, sample: Sample) -> Ran:
         if self._starting is None:
             raise Unscorable("LANE_UNAVAILABLE", f"{leaf.component}: the cpu lane is not running here")
         await asyncio.shield(self._starting)

@@ -16,6 +16,8 @@ from typing import cast
 from assay.sdk import Json, Lane, RewardDefinition, Sample, Score, Unscorable, reward
 from assay.sdk.rewards import SampleReward
 from assay_server.execution.foreign_scores import score_of_number, score_of_verl
+from assay_server.rewards.catalogue import Catalogue
+from assay_server.rewards.errors import DefinitionConflict
 
 _ID_UNFIT = re.compile(r"[^a-z0-9_-]+")
 
@@ -44,6 +46,26 @@ def load_plugin_file(plugin: str) -> list[tuple[RewardDefinition, tuple[str, ...
     if not callable(target):
         raise BrokenPlugin(f"{file}: there is no function {name!r} in it")
     return [(_adapted(file, name, target), (plugin,))]
+
+
+def catalogue_with_plugins(catalogue: Catalogue, plugins: Sequence[str]) -> Catalogue:
+    """The catalogue with the rewards of these files too.
+
+    Raises:
+        BrokenPlugin: a file cannot be used, or claims a name that is taken.
+    """
+    for plugin in plugins:
+        catalogue = _with_plugin(catalogue, plugin)
+    return catalogue
+
+
+def _with_plugin(catalogue: Catalogue, plugin: str) -> Catalogue:
+    try:
+        for definition, names in load_plugin_file(plugin):
+            catalogue = catalogue.with_definition(definition, *names)
+    except DefinitionConflict as error:
+        raise BrokenPlugin(f"{plugin}: {error}") from error
+    return catalogue
 
 
 def _import_file(file: Path) -> ModuleType:

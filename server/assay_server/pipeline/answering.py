@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 
 from assay.v1 import rollout_pb2
@@ -32,6 +31,10 @@ class Answer:
         return self.held.consumers
 
 
+Deferred = Coroutine[None, None, Answer]
+"""An answer that another lane still works on."""
+
+
 class Answering:
     """Makes answers: by the run's reward, or by a failure."""
 
@@ -47,8 +50,8 @@ class Answering:
 
     def score(
         self, rollout: rollout_pb2.Rollout, receivers: tuple[str, ...], sender: Sender | None, received: float
-    ) -> Answer:
-        """The answer to a complete rollout whose task is at hand."""
+    ) -> Answer | Deferred:
+        """The answer to a complete rollout whose task is at hand, or the work that is left until there is one."""
         context = self._context
         try:
             digest = rollout.task_digest
@@ -56,8 +59,19 @@ class Answering:
         except Failure as failure:
             return self.fail(rollout, failure, receivers, sender)
         policy = context.spec.message.groups.truncated
-        result = score_rollout(rollout, task, context.spec.reward, policy, received, time.monotonic)
-        return self._answer(rollout, result, receivers, sender)
+        scoring = score_rollout(rollout, task, context.spec.reward, policy, received, context.lanes)
+        if isinstance(scoring, rollout_pb2.SampleResult):
+            return self._answer(rollout, scoring, receivers, sender)
+        return self._answer_later(rollout, scoring, receivers, sender)
+
+    async def _answer_later(
+        self,
+        rollout: rollout_pb2.Rollout,
+        scoring: Coroutine[None, None, rollout_pb2.SampleResult],
+        receivers: tuple[str, ...],
+        sender: Sender | None,
+    ) -> Answer:
+        return self._answer(rollout, await scoring, receivers, sender)
 
     def fail(
         self, rollout: rollout_pb2.Rollout, failure: Failure, receivers: tuple[str, ...], sender: Sender | None

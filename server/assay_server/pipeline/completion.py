@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
 from assay_server.estimators import Scope
-from assay_server.pipeline.answering import Answer
+from assay_server.pipeline.answering import Answer, Deferred
 from assay_server.pipeline.batches import BatchDesk
 from assay_server.pipeline.consumers import Consumers
 from assay_server.pipeline.context import RunContext
@@ -41,12 +41,31 @@ class Completion:
         self._due: deque[GroupRecord] = deque()
         self._advance = False
         self._wake = asyncio.Event()
+        self._deferred: set[asyncio.Task[None]] = set()
         self._answers_in = 0
         self._answers_out = 0
         self._marks: deque[tuple[int, asyncio.Future[None]]] = deque()
 
-    def answered(self, answer: Answer) -> None:
-        """Queue an answer."""
+    def take(self, answer: Answer | Deferred) -> None:
+        """Queue an answer, now or when it is there."""
+        if isinstance(answer, Answer):
+            self._answered(answer)
+            return
+        task = asyncio.create_task(self._when_done(answer), name="answer")
+        self._deferred.add(task)
+        task.add_done_callback(self._deferred.discard)
+
+    async def _when_done(self, answer: Deferred) -> None:
+        self._answered(await answer)
+
+    async def stop(self) -> None:
+        """Give up the answers that other lanes still work on; their rollouts are in the store."""
+        deferred = list(self._deferred)
+        for task in deferred:
+            task.cancel()
+        await asyncio.gather(*deferred, return_exceptions=True)
+
+    def _answered(self, answer: Answer) -> None:
         self._answers.append(answer)
         self._answers_in += 1
         self._wake.set()
@@ -65,6 +84,11 @@ class Completion:
     def pending(self) -> bool:
         """Whether something is queued."""
         return bool(self._answers or self._due or self._advance)
+
+    @property
+    def waits_for_lanes(self) -> bool:
+        """Whether answers are on their way from other lanes."""
+        return bool(self._deferred)
 
     async def run(self) -> None:
         """Work until cancelled."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import structlog
 
+from assay_server.execution.lanes import Lanes
 from assay_server.metrics import Metrics
 from assay_server.pipeline.scoring import Tasks
 from assay_server.pipeline.specs import CompiledSpec
@@ -45,6 +46,7 @@ class RunContext:
     store: Store
     tasks: Tasks
     metrics: Metrics
+    lanes: Lanes
     load: Workload = field(default_factory=Workload)
 
     async def persist(self, operation: Callable[[], Awaitable[T]]) -> T:

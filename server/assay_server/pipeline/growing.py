@@ -81,7 +81,7 @@ class Growing:
         for work, stored, rollout in grown:
             self.forget(stored.rollout_id)
             context.load.unanswered += 1
-            self._completion.answered(self._answering.score(rollout, stored.consumers, None, work.received))
+            self._completion.take(self._answering.score(rollout, stored.consumers, None, work.received))
 
 
 def _refusal(append: wire.AppendSteps, outcome: AppendOutcome) -> Failure:

@@ -12,7 +12,7 @@ import structlog
 
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
-from assay_server.pipeline.answering import Answer, Answering
+from assay_server.pipeline.answering import Answer, Answering, Deferred
 from assay_server.pipeline.assembly import assemble, split_for_growth
 from assay_server.pipeline.batches import BatchDesk
 from assay_server.pipeline.completion import Completion
@@ -127,7 +127,7 @@ class Intake:
         now = time.monotonic()
         self._context.load.unanswered += len(rollouts)  # all at once: nothing is idle before the last is answered
         for position, (stored, rollout) in enumerate(zip(unanswered, rollouts, strict=True)):
-            self._completion.answered(self._answering.score(rollout, stored.consumers, None, now))
+            self._completion.take(self._answering.score(rollout, stored.consumers, None, now))
             if position % _SCORING_SLICE == 0:
                 await asyncio.sleep(0)
 
@@ -144,6 +144,8 @@ class Intake:
         finally:
             outcome = await asyncio.gather(accepting, return_exceptions=True)
         if isinstance(outcome[0], BaseException):
+            for answer in answers:
+                _drop(answer)
             self._not_taken(admitted, outcome[0])
             return
         self._context.metrics.queue_seconds.observe(time.monotonic() - admitted[0].received)
@@ -190,10 +192,10 @@ class Intake:
             steps=steps,
         )
 
-    async def _score(self, works: Sequence[RolloutWork], items: Sequence[AcceptItem]) -> list[Answer | None]:
+    async def _score(self, works: Sequence[RolloutWork], items: Sequence[AcceptItem]) -> list[Answer | Deferred | None]:
         await self._answering.load_tasks([work.rollout for work in works])
         started = time.monotonic()
-        answers: list[Answer | None] = []
+        answers: list[Answer | Deferred | None] = []
         for position, (work, item) in enumerate(zip(works, items, strict=True)):
             answers.append(
                 self._answering.score(work.rollout, item.consumers, work.sender, work.received) if item.final else None
@@ -203,7 +205,11 @@ class Intake:
         self._context.metrics.run_seconds.observe((time.monotonic() - started) / len(works))
         return answers
 
-    def _taken(self, work: RolloutWork, item: AcceptItem, outcome: AcceptOutcome, answer: Answer | None) -> None:
+    def _taken(
+        self, work: RolloutWork, item: AcceptItem, outcome: AcceptOutcome, answer: Answer | Deferred | None
+    ) -> None:
+        if outcome.code is not AcceptCode.ACCEPTED:
+            _drop(answer)
         if outcome.code not in (AcceptCode.ACCEPTED, AcceptCode.DUPLICATE):
             self._refuse(work, _refusal(outcome, item))
             return
@@ -222,7 +228,7 @@ class Intake:
             self._consumers.free_slots(work.sender, 1)
         else:
             self._context.load.unanswered += 1
-            self._completion.answered(answer)
+            self._completion.take(answer)
 
     # ------------------------------------------------------------ appends
 
@@ -301,7 +307,13 @@ class Intake:
                 continue
             self._growing.forget(stored.rollout_id)
             self._context.load.unanswered += 1
-            self._completion.answered(self._answering.fail(assemble(stored), failure, stored.consumers, None))
+            self._completion.take(self._answering.fail(assemble(stored), failure, stored.consumers, None))
+
+
+def _drop(answer: Answer | Deferred | None) -> None:
+    """Work that was not begun need not be: the rollout was not taken over."""
+    if answer is not None and not isinstance(answer, Answer):
+        answer.close()
 
 
 def _flush(senders: Iterable[Sender]) -> None:

@@ -40,6 +40,7 @@ class LiveRun:
         self._loops: list[asyncio.Task[None]] = []
         self._supervisor: asyncio.Task[None] | None = None
         self.failed = False
+        self.closed_to_requests = False
 
     async def start(self) -> None:
         """Take up what an earlier process left, then work."""
@@ -65,7 +66,7 @@ class LiveRun:
         tasks = [*self._loops, *([self._supervisor] if self._supervisor else [])]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, self._completion.stop(), return_exceptions=True)
 
     async def _supervise(self) -> None:
         """If a loop breaks, end the streams with a status; the run is started afresh from the store when it is next
@@ -81,6 +82,10 @@ class LiveRun:
         await sender.settle()
         await self._completion.caught_up()
 
+    def take_no_more(self) -> None:
+        """Requests that are read from now on stay their senders'."""
+        self.closed_to_requests = True
+
     async def settle(self) -> None:
         """Wait until nothing that came in is unfinished here."""
         while self._working:
@@ -94,7 +99,8 @@ class LiveRun:
 
     @property
     def _working(self) -> bool:
-        return bool(self._intake.pending or self._completion.pending or self._context.load.busy)
+        waiting = self._intake.pending or self._completion.pending or self._completion.waits_for_lanes
+        return bool(waiting or self._context.load.busy)
 
     def _note_quiet(self) -> None:
         if not self._working:

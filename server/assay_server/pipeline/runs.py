@@ -6,6 +6,7 @@ import asyncio
 import uuid
 
 from assay.v1 import reward_service_pb2, run_service_pb2
+from assay_server.execution.lanes import Lanes
 from assay_server.metrics import Metrics
 from assay_server.pipeline.context import RunContext
 from assay_server.pipeline.delivery import stale_stream
@@ -23,13 +24,15 @@ _LIVE_RUNS = 64
 class Runs:
     """The runs that this process serves."""
 
-    def __init__(self, store: Store, catalogue: Catalogue, metrics: Metrics) -> None:
+    def __init__(self, store: Store, catalogue: Catalogue, metrics: Metrics, lanes: Lanes) -> None:
         self.store = store
+        self.lanes = lanes
         self.catalogue = catalogue
         self.tasks = Tasks(store)
         self._metrics = metrics
         self._live: dict[tuple[str, str], LiveRun] = {}
         self._lock = asyncio.Lock()
+        self._draining = False
 
     async def recover(self) -> None:
         """Take up the runs that an earlier process left unfinished."""
@@ -44,10 +47,17 @@ class Runs:
             await run.stop()
 
     async def drain(self) -> None:
-        """Finish what came in, then end the streams with a resume point."""
-        for run in list(self._live.values()):
-            await run.settle()
-            run.consumers.close_streams(reward_service_pb2.CLOSING_REASON_DRAINING)
+        """Take nothing more in, finish what came in, then end the streams with a resume point (also when cancelled)."""
+        self._draining = True
+        runs = list(self._live.values())
+        for run in runs:
+            run.take_no_more()
+        try:
+            for run in runs:
+                await run.settle()
+        finally:
+            for run in runs:
+                run.consumers.close_streams(reward_service_pb2.CLOSING_REASON_DRAINING)
 
     # ------------------------------------------------------------ calls
 
@@ -73,8 +83,11 @@ class Runs:
         """The run at work, in its present generation.
 
         Raises:
-            Failure: ``generation`` (unless 0) is not the present one, or a pinned reward is gone. UnknownRun.
+            Failure: ``generation`` (unless 0) is not the present one, a pinned reward is gone, or the server is about
+                to stop. UnknownRun.
         """
+        if self._draining:
+            raise Failure(Code.UNAVAILABLE, "DRAINING", "the server is about to stop; connect again", retry_after=1.0)
         async with self._lock:
             run = self._live.get((tenant, run_id))
             if run is not None and run.failed:
@@ -131,7 +144,7 @@ class Runs:
             message = f"the run was created with {', '.join(gone)}, which this server does not have"
             raise Failure(Code.FAILED_PRECONDITION, "PIN_GONE", message)
         await self._make_room()
-        run = LiveRun(record, RunContext(record.key, compiled, self.store, self.tasks, self._metrics))
+        run = LiveRun(record, RunContext(record.key, compiled, self.store, self.tasks, self._metrics, self.lanes))
         await run.start()
         self._live[record.tenant, record.run_id] = run
         return run

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Coroutine, Mapping, Sequence
 
 import structlog
 
-from assay.sdk import Json, Unscorable
+from assay.sdk import Json, Sample
 from assay.v1 import rollout_pb2, run_service_pb2
-from assay_server.pipeline.failures import Code, Failure, internal, of_unscorable
+from assay_server.execution.lanes import Lanes
+from assay_server.pipeline.failures import Code, Failure, failure_of, internal
 from assay_server.pipeline.intake import sample_of
 from assay_server.pipeline.json_fields import parse_object
 from assay_server.pipeline.results import failed_result, scored_result
+from assay_server.rewards.nodes import LeafNode, Plan
 from assay_server.rewards.tree import CompiledReward
 from assay_server.store.protocol import Store
 
@@ -97,9 +100,7 @@ def score_rollout(
                 return _scored_in_lanes(rollout, reward, sample, plan, leaves, received, lanes)
             assessment = reward.evaluate(sample, plan.known)
         waited = max(0.0, started - received)
-        return scored_result(
-            rollout.rollout_id, rollout.group_id, assessment, waited, time.monotonic() - started
-        )
+        return scored_result(rollout.rollout_id, rollout.group_id, assessment, waited, time.monotonic() - started)
     except Exception as error:  # noqa: BLE001 - whatever breaks is the answer to this rollout alone
         return _not_scored(rollout, error)
 

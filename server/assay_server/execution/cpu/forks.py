@@ -56,6 +56,11 @@ class ForkedWorker:
         self._pidfd = -1
         self._writer.close()
 
+    async def closed(self) -> None:
+        """Wait until the connection is closed."""
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
+
 
 class TemplateProcess:
     """The process that forks workers."""
@@ -104,11 +109,15 @@ class TemplateProcess:
         ours, theirs = socket.socketpair()
         answer: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
         self._forks.append(answer)
-        send_with_fd(self._control, b"f", theirs.fileno())
-        theirs.close()
-        ours.setblocking(False)
-        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_READ_LIMIT)
-        pid, pidfd = await answer
+        with theirs:
+            send_with_fd(self._control, b"f", theirs.fileno())
+        try:
+            pid, pidfd = await answer
+            ours.setblocking(False)
+            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_READ_LIMIT)
+        except BaseException:
+            ours.close()  # the worker sees the end of its connection and ends
+            raise
         return ForkedWorker(pid, pidfd, reader, writer)
 
     def _on_control(self) -> None:
@@ -123,7 +132,11 @@ class TemplateProcess:
             case [b"ready"] if self._ready is not None:
                 self._ready.set_result(None)
             case [b"forked", pid] if fd is not None:
-                self._forks.popleft().set_result((int(pid), fd))
+                answer = self._forks.popleft()
+                if answer.cancelled():
+                    os.close(fd)
+                else:
+                    answer.set_result((int(pid), fd))
             case [b"dead", pid, status]:
                 self._on_dead(int(pid), int(status))
             case _:

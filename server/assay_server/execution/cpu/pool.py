@@ -41,22 +41,31 @@ _WATCH_MARGIN_SECONDS = 0.001
 _OBITUARY_SECONDS = 0.1
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A score, with the seconds that its item waited and ran."""
+
+    score: Score
+    queue_seconds: float
+    run_seconds: float
+
+
 @dataclass(slots=True, eq=False)
 class Job:
     """An item in the lane."""
 
     task: Task
     timeout: float
-    answer: asyncio.Future[Score]
+    answer: asyncio.Future[Ran]
     queued: float
     slow: bool = False
     attempts: int = 0
     started: float = 0.0
     start_seconds: float = 0.0
 
-    def succeed(self, score: Score) -> None:
+    def succeed(self, score: Score, now: float) -> None:
         if not self.answer.done():
-            self.answer.set_result(score)
+            self.answer.set_result(Ran(score, self.started - self.queued, now - self.started))
 
     def fail(self, reason: str, message: str, *, retryable: bool = False) -> None:
         if not self.answer.done():
@@ -126,10 +135,15 @@ class CpuPool:
         self._stopping = True
         for task in self._filling:
             task.cancel()
-        for worker in list(self._workers.values()):
+        await asyncio.gather(*self._filling, return_exceptions=True)
+        workers = list(self._workers.values())
+        readers = [worker.reader for worker in workers if worker.reader is not None]
+        for worker in workers:
             self._bury(worker)
         for spare in self._spares:
             spare.kill()
+        await asyncio.gather(*readers, return_exceptions=True)
+        await asyncio.gather(*(forked.closed() for forked in (*(w.forked for w in workers), *self._spares)))
         await self._template.stop()
         for job in (*self._fast, *self._slow):
             job.fail("LANE_STOPPED", "the server is going away", retryable=True)
@@ -143,7 +157,7 @@ class CpuPool:
 
     async def run(
         self, reward: str, component: str, params: Mapping[str, object], sample: Sample, timeout: float | None
-    ) -> Score:
+    ) -> Ran:
         """What the reward says of the sample.
 
         Raises:
@@ -251,7 +265,7 @@ class CpuPool:
     def _finish(self, job: Job, report: Report) -> None:
         self.figures.finished += 1
         if isinstance(report.outcome, Score):
-            job.succeed(report.outcome)
+            job.succeed(report.outcome, asyncio.get_running_loop().time())
         elif report.outcome is not None and not job.answer.done():
             job.answer.set_exception(report.outcome)
 

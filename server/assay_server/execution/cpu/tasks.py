@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Sequence
 
 from assay.sdk import Unscorable
 from assay_server.execution.cpu.channel import Outcome, Task
-from assay_server.execution.plugin_files import load_plugin_file
+from assay_server.execution.plugin_files import catalogue_with_plugins
 from assay_server.execution.worker_ports import WorkerPorts
 from assay_server.rewards.catalogue import builtin_catalogue
 from assay_server.rewards.nodes import LeafNode
@@ -22,11 +22,7 @@ class TaskRunner:
     """Runs rewards by id; imports everything when it is made, before workers are forked."""
 
     def __init__(self, plugins: Sequence[str]) -> None:
-        catalogue = builtin_catalogue()
-        for plugin in plugins:
-            for definition, names in load_plugin_file(plugin):
-                catalogue = catalogue.with_definition(definition, *names)
-        self._catalogue = catalogue
+        self._catalogue = catalogue_with_plugins(builtin_catalogue(), plugins)
         self._ports = WorkerPorts()
         self._leaves: dict[tuple[str, str, str], LeafNode] = {}
 

@@ -89,7 +89,8 @@ class Template:
         signal.set_wakeup_fd(waker)
         signal.signal(signal.SIGCHLD, _only_wake)
         own_descendants()
-        self._control.send(b"ready")
+        with contextlib.suppress(ConnectionError):  # the server may be gone already; the loop sees it
+            self._control.send(b"ready")
         while True:
             readable, _, _ = select.select([self._control, wake], [], [])
             if wake in readable:

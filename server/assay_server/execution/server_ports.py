@@ -1,0 +1,51 @@
+"""The ports of rewards that run on the server's loop."""
+
+from __future__ import annotations
+
+from assay.sdk import Blobs, Judge, PortUnavailable, Sandbox, SqlRunner, Symbolic, Unscorable
+from assay_server.store.protocol import Store
+
+_DEFAULT_TENANT = "local"
+
+
+class StoredBlobs:
+    """Blobs that the trainer sent."""
+
+    def __init__(self, store: Store, tenant: str) -> None:
+        self._store = store
+        self._tenant = tenant
+
+    async def get(self, sha256: str) -> bytes:
+        """The bytes. Raises Unscorable (UNKNOWN_BLOB)."""
+        (data,) = await self._store.get_objects(self._tenant, "blob", [sha256])
+        if data is None:
+            message = f"blob {sha256[:80]!r} is not known; send it with PutBlobs first"
+            raise Unscorable("UNKNOWN_BLOB", message, retryable=True)
+        return data
+
+
+class ServerPorts:
+    """Ports on the loop; what this version does not have says so."""
+
+    def __init__(self, store: Store) -> None:
+        self._blobs = StoredBlobs(store, _DEFAULT_TENANT)
+
+    @property
+    def symbolic(self) -> Symbolic:
+        raise PortUnavailable("symbolic", "it computes; declare the reward with lane=Lane.CPU")
+
+    @property
+    def judge(self) -> Judge:
+        raise PortUnavailable("judge", "no endpoint is configured")
+
+    @property
+    def sql(self) -> SqlRunner:
+        raise PortUnavailable("sql", "this version has no SQL runner")
+
+    @property
+    def sandbox(self) -> Sandbox:
+        raise PortUnavailable("sandbox", "this version has no sandbox")
+
+    @property
+    def blobs(self) -> Blobs:
+        return self._blobs
