@@ -1,6 +1,6 @@
 """How fast the store takes rollouts over, stores their results, emits their groups and forgets what was acknowledged.
 
-    python benchmarks/store.py [--backend sqlite|memory] [--seconds 4] [--streams 8]
+    python benchmarks/store.py [--backend sqlite|memory] [--seconds 4] [--streams 16]
 
 Each stream repeats: accept 256 rollouts of 4 KB, complete them with results of 300 bytes (32 groups of 8 become READY),
 emit the 32 groups (2 KB each), acknowledge everything. Measured alone and while another thread of the process computes
@@ -135,7 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backend", choices=("sqlite", "memory"), default="sqlite")
     parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--streams", type=int, default=8)
+    parser.add_argument("--streams", type=int, default=16)
     parser.add_argument("--read", action="store_true", help="read the outboxes, too")
     parser.add_argument("--folder", type=Path, help="where the file is written; default: the temporary folder")
     arguments = parser.parse_args()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from .checkpoints import beginning, checkpoint_record
 from .growth import judge_append
 from .membership import Membership
 from .memory_outbox import MemoryOutbox
+from .memory_rows import MemoryBarrier, MemoryCheckpoint, MemoryGroup, MemoryRollout
 from .protocol import (
     AcceptCode,
     AcceptItem,
@@ -33,80 +34,6 @@ from .protocol import (
 )
 
 
-@dataclass(slots=True)
-class _Rollout:
-    item: AcceptItem
-    position: int
-    created: int
-    late: bool
-    steps: list[bytes]
-    step_ticks: list[int]
-    tail: bytes | None = None
-    final_tick: int | None = None  # when the content froze; None while in progress
-    result: bytes | None = None
-    result_tick: int = 0
-
-    def stored(self) -> StoredRollout:
-        item = self.item
-        steps = (*self.steps, self.tail) if self.tail is not None else tuple(self.steps)
-        return StoredRollout(
-            rollout_id=item.rollout_id,
-            group_id=item.group_id,
-            position=self.position,
-            payload=item.payload,
-            final=self.final_tick is not None,
-            consumers=item.consumers,
-            late=self.late,
-            steps=steps,
-            result=self.result,
-        )
-
-
-@dataclass(slots=True)
-class _Group:
-    counts: Membership
-    created: int
-    members: dict[str, _Rollout] = field(default_factory=dict[str, _Rollout])
-    emit_position: int = 0
-    barrier_id: str = ""
-    result: bytes | None = None
-
-    def record(self) -> GroupRecord:
-        return self.counts.record(emit_position=self.emit_position, barrier_id=self.barrier_id, result=self.result)
-
-    def counting(self) -> list[_Rollout]:
-        return [member for member in self.members.values() if not member.late]
-
-    def recount(self) -> None:
-        counting = self.counting()
-        self.counts.arrived = len(counting)
-        self.counts.answered = sum(member.result is not None for member in counting)
-        self.counts.late = len(self.members) - len(counting)
-
-
-@dataclass(slots=True)
-class _Barrier:
-    barrier_id: str
-    payload: bytes
-    created: int
-    arrived: list[str] = field(default_factory=list[str])
-    finish_tick: int | None = None
-
-    def record(self) -> BarrierRecord:
-        return BarrierRecord(self.barrier_id, self.payload, tuple(self.arrived), self.finish_tick is not None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Checkpoint:
-    record: CheckpointRecord
-    tick: int = 0
-    held: frozenset[tuple[OutboxKind, str]] = frozenset()  # what some consumer had not acknowledged
-    groups: Mapping[str, tuple[Membership, frozenset[str]]] = field(  # those not settled, with their late members
-        default_factory=dict[str, tuple[Membership, frozenset[str]]]
-    )
-    arrivals: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-
-
 class MemoryRun:
     """The state of one run. Every change takes the next tick, so that a restore knows what came after a checkpoint."""
 
@@ -115,11 +42,11 @@ class MemoryRun:
         self._tick = 0
         self._positions = 0
         self._emitted = 0
-        self._rollouts: dict[str, _Rollout] = {}
-        self._groups: dict[str, _Group] = {}
-        self._barriers: dict[str, _Barrier] = {}
+        self._rollouts: dict[str, MemoryRollout] = {}
+        self._groups: dict[str, MemoryGroup] = {}
+        self._barriers: dict[str, MemoryBarrier] = {}
         self._outboxes: dict[str, MemoryOutbox] = {}
-        self._checkpoints: dict[str, _Checkpoint] = {}
+        self._checkpoints: dict[str, MemoryCheckpoint] = {}
         self._restored: tuple[CheckpointRecord, int] | None = None
 
     # ------------------------------------------------------------ rollouts
@@ -137,7 +64,7 @@ class MemoryRun:
             return outcome
         self._positions += 1
         tick = self._next_tick()
-        rollout = _Rollout(item, self._positions, tick, outcome.late, list(item.steps), [tick] * len(item.steps))
+        rollout = MemoryRollout(item, self._positions, tick, outcome.late, list(item.steps), [tick] * len(item.steps))
         rollout.final_tick = tick if item.final else None
         self._rollouts[item.rollout_id] = group.members[item.rollout_id] = rollout
         for consumer in item.consumers:
@@ -289,7 +216,7 @@ class MemoryRun:
             return known.record
         acknowledged = {consumer: outbox.acked for consumer, outbox in self._outboxes.items()}
         held = frozenset(ref for outbox in self._outboxes.values() for ref in outbox.references())
-        self._checkpoints[name] = _Checkpoint(
+        self._checkpoints[name] = MemoryCheckpoint(
             checkpoint_record(name, self._positions, acknowledged, state),
             self._next_tick(),
             held,
@@ -336,10 +263,10 @@ class MemoryRun:
             unbatched=tuple(sorted(emitted, key=lambda record: record.emit_position)),
         )
 
-    def _find_checkpoint(self, name: str) -> _Checkpoint | None:
-        return self._checkpoints.get(name) if name else _Checkpoint(beginning())
+    def _find_checkpoint(self, name: str) -> MemoryCheckpoint | None:
+        return self._checkpoints.get(name) if name else MemoryCheckpoint(beginning())
 
-    def _restore_rollouts(self, checkpoint: _Checkpoint) -> None:
+    def _restore_rollouts(self, checkpoint: MemoryCheckpoint) -> None:
         created = {i: rollout for i, rollout in self._rollouts.items() if rollout.created <= checkpoint.tick}
         self._rollouts = created
         for rollout_id, rollout in created.items():
@@ -350,7 +277,7 @@ class MemoryRun:
             if rollout.final_tick is not None and rollout.final_tick > checkpoint.tick:
                 rollout.final_tick = rollout.tail = None
 
-    def _restore_barriers(self, checkpoint: _Checkpoint) -> None:
+    def _restore_barriers(self, checkpoint: MemoryCheckpoint) -> None:
         self._barriers = {i: barrier for i, barrier in self._barriers.items() if barrier.created <= checkpoint.tick}
         for barrier_id, barrier in self._barriers.items():
             finished = barrier.finish_tick is not None and barrier.finish_tick <= checkpoint.tick
@@ -358,7 +285,7 @@ class MemoryRun:
                 barrier.finish_tick = None
                 barrier.arrived = list(checkpoint.arrivals[barrier_id])
 
-    def _restore_groups(self, checkpoint: _Checkpoint) -> None:
+    def _restore_groups(self, checkpoint: MemoryCheckpoint) -> None:
         self._groups = {i: group for i, group in self._groups.items() if group.created <= checkpoint.tick}
         for group_id, group in self._groups.items():
             group.members = {i: member for i, member in group.members.items() if i in self._rollouts}
@@ -370,7 +297,7 @@ class MemoryRun:
             group.recount()
             group.counts.settle()
 
-    def _reopen(self, group: _Group, counts: Membership, late: frozenset[str]) -> None:
+    def _reopen(self, group: MemoryGroup, counts: Membership, late: frozenset[str]) -> None:
         group.counts = replace(counts)
         group.emit_position, group.result, group.barrier_id = 0, None, ""
         aborted = counts.state is GroupState.ABORTED
@@ -384,16 +311,16 @@ class MemoryRun:
         self._tick += 1
         return self._tick
 
-    def _group(self, group_id: str, now: float) -> _Group:
+    def _group(self, group_id: str, now: float) -> MemoryGroup:
         group = self._groups.get(group_id)
         if group is None:
-            group = self._groups[group_id] = _Group(Membership(group_id, now), self._next_tick())
+            group = self._groups[group_id] = MemoryGroup(Membership(group_id, now), self._next_tick())
         return group
 
-    def _barrier(self, barrier_id: str, payload: bytes) -> _Barrier:
+    def _barrier(self, barrier_id: str, payload: bytes) -> MemoryBarrier:
         barrier = self._barriers.get(barrier_id)
         if barrier is None:
-            barrier = self._barriers[barrier_id] = _Barrier(barrier_id, payload, self._next_tick())
+            barrier = self._barriers[barrier_id] = MemoryBarrier(barrier_id, payload, self._next_tick())
         return barrier
 
     def _hold(

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from assay_server.store.opening import open_store
-from assay_server.store.protocol import GroupState, RunKey, StoreUnavailable
+from assay_server.store.protocol import GroupState, RunKey, StaleGeneration, StoreUnavailable
 from assay_server.store.sqlite import SqliteStore
+from assay_server.store.sqlite.log import LogMover
+from assay_server.store.sqlite.schema import connect, prepare
 
 from .backends import answer, everything, partial, rollout
 
@@ -157,10 +159,12 @@ async def test_text_that_cannot_be_stored_fails_alone(tmp_path: Path) -> None:
     outcomes = await asyncio.gather(
         store.accept_rollouts(key, [rollout("r1", size=2)], 1.0),
         store.accept_rollouts(key, [rollout("lone \ud800 surrogate", size=2)], 1.0),
+        store.accept_rollouts(key._replace(generation=9), [rollout("r3", size=2)], 1.0),
         store.accept_rollouts(key, [rollout("r2", size=2)], 1.0),
         return_exceptions=True,
     )
     assert isinstance(outcomes[1], UnicodeEncodeError)
+    assert isinstance(outcomes[2], StaleGeneration)
     assert [found.rollout_id async for found in store.scan_rollouts(key)] == ["r1", "r2"]
     assert (await answer(store, key, "r1", "r2")).ready == ("g",)
     await store.close()
@@ -183,6 +187,26 @@ async def test_full_synchronisation_is_an_option(tmp_path: Path) -> None:
     await store.accept_rollouts(key, [rollout("r")], 1.0)
     assert [found.rollout_id async for found in store.scan_rollouts(key)] == ["r"]
     await store.close()
+
+
+def test_a_log_that_is_written_all_the_time_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with closing(connect(path)) as writing:
+        prepare(writing)
+        mover = LogMover(connect(path), interval_seconds=0.001, long_log_pages=8)
+        log = tmp_path / "store.db-wal"
+        try:
+            begun = log.read_bytes()[12:16]  # how often the log was begun
+            for row in range(50_000):
+                writing.execute("INSERT INTO texts VALUES (?, zeroblob(9000))", (row,))
+                mover.after_commit(writing)
+                with log.open("rb") as file:
+                    if file.read(16)[12:] != begun:
+                        break
+            else:
+                pytest.fail(f"the log only grew, to {log.stat().st_size} bytes")
+        finally:
+            mover.stop()
 
 
 @pytest.mark.parametrize("url", ["", "memory:x", "sqlite:", "redis://localhost"])

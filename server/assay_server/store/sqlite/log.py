@@ -6,8 +6,7 @@ import logging
 import sqlite3
 import threading
 
-_INTERVAL_SECONDS = 1.0
-_LONG_LOG_PAGES = (256 << 20) // 4096
+from .schema import PAGE_BYTES
 
 _PASSES = 3
 
@@ -20,11 +19,24 @@ class LogMover:
     A passive move does not hold up commits. But what is committed meanwhile stays in the log, and a log that is never
     empty is never begun anew: so when it has become long, the writer moves the small rest between two transactions.
 
+    Args:
+        connection: of the thread's own.
+        interval_seconds: between two moves.
+        long_log_pages: from when on a log is long.
+
     Attributes:
         moves: how often the log was moved; each takes two fsyncs.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        interval_seconds: float = 1.0,
+        long_log_pages: int = (256 << 20) // PAGE_BYTES,
+    ) -> None:
+        self._interval_seconds = interval_seconds
+        self._long_log_pages = long_log_pages
         self.moves = 0
         self._connection = connection
         self._written = threading.Event()
@@ -47,10 +59,10 @@ class LogMover:
         self._connection.close()
 
     def _work(self) -> None:
-        while not self._ending.wait(_INTERVAL_SECONDS):
+        while not self._ending.wait(self._interval_seconds):
             if self._written.is_set():
                 self._written.clear()
-                if self._move(self._connection) > _LONG_LOG_PAGES:
+                if self._move(self._connection) > self._long_log_pages:
                     for _ in range(_PASSES):  # each leaves what was committed meanwhile: less and less
                         self._move(self._connection)
                     self._rest_is_due.set()

@@ -38,6 +38,7 @@ _HELD = (  # what a consumer holds after a sequence
 
 _SCAN_ROLLOUTS = 256
 _SCAN_BYTES = 32 << 20
+_MOST_BYTES = 256 << 20  # far below the largest blob SQLite makes
 
 
 class Reader:
@@ -94,7 +95,11 @@ class Reader:
             (found,) = self._connection.execute(
                 f"SELECT group_concat(length(payload)) FROM ({_HELD})", (*held, max(max_entries, 1))
             ).fetchone()
-            sizes = _fitting([int(size) for size in str(found).split(",")], max_bytes) if found is not None else []
+            sizes = (
+                _fitting([int(size) for size in str(found).split(",")], min(max_bytes, _MOST_BYTES))
+                if found is not None
+                else []
+            )
             if not sizes:
                 return []
             first, kinds, content = self._connection.execute(

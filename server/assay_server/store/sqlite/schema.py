@@ -17,6 +17,9 @@ Synchronous = Literal["NORMAL", "FULL"]
 
 VERSION = 1
 KEY_BITS = 40
+PAGE_BYTES = 4096  # larger pages pack 4 KB texts no better, and an index over random ids writes a page per id
+
+_OLDEST_SQLITE = (3, 38)  # JSON built in, UPDATE FROM
 
 _TABLES = """
 CREATE TABLE runs (
@@ -115,6 +118,8 @@ CREATE TABLE objects (
 
 def connect(path: Path, synchronous: Synchronous = "NORMAL", *, cache_bytes: int = 32 << 20) -> sqlite3.Connection:
     """A connection that leaves transactions and checkpoints of the log to its owner; any one thread may use it."""
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise StoreUnavailable(f"SQLite {sqlite3.sqlite_version} is too old: {_OLDEST_SQLITE} is needed")
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
     try:
         connection.execute(f"PRAGMA synchronous = {synchronous}")
@@ -135,7 +140,7 @@ def prepare(connection: sqlite3.Connection) -> None:
             f"the store has schema version {version}, this server knows up to {VERSION}: start a newer server"
         )
     if version < VERSION:
-        connection.execute("PRAGMA page_size = 4096")
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
 

@@ -104,8 +104,11 @@ class Writer:
         failure = self._try(operations)
         if failure is None:
             return
+        if len(operations) == 1:
+            operations[0].error = failure
+            return
         for operation in operations:
-            operation.error = failure if len(operations) == 1 else self._try([operation])
+            self._write([operation])
 
     def _try(self, operations: Sequence[Operation[object]]) -> Exception | None:
         try:
