@@ -4,28 +4,56 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from assay.client import Client
 from assay.sdk import Json
+from assay.sdk.spec import Leaf
 from assay_server.cli.refusals import Usage
+
+_FILE = ".py:"
+
+
+def named_reward(reward: str, params: Mapping[str, Json]) -> Leaf:
+    """The reward that ``--reward`` and ``--params`` name; a file is found from where the command runs."""
+    path, in_file, function = reward.rpartition(_FILE)
+    found = f"{Path(path).absolute()}{_FILE}{function}" if in_file else reward
+    return Leaf(found, params, name=reward)
 
 
 @contextmanager
-def connected(server: str | None, token: str | None, *, store: str | None = None) -> Generator[Client]:
-    """A client of ``server``, or of an embedded one that ends with the command."""
+def connected(
+    server: str | None, token: str | None, *, store: str | None = None, reward: Leaf | None = None
+) -> Generator[Client]:
+    """A client of ``server``, or of an embedded one that ends with the command.
+
+    The embedded one also knows ``reward`` where that is a function in a file. A server opens no path that a request
+    names.
+
+    Raises:
+        Usage: an option that is for the embedded server only, or a file that cannot be used.
+    """
+    file = reward.id if reward is not None and _FILE in reward.id else ""
     if server is not None:
         if store is not None:
             raise Usage("--store is for the embedded server; a named server has its own")
+        if file:
+            raise Usage(f"--reward {file}: a file can be named without --server only")
         with Client(server, token=token) as client:
             yield client
         return
     from assay_server.config import Settings
     from assay_server.embedded import Engine
+    from assay_server.execution.plugin_files import BrokenPlugin
 
     log_errors_only()
-    with Engine(None if store is None else Settings(store=store)) as engine:
+    try:
+        engine = Engine(Settings(store=store or "memory:", plugins=(file,) if file else ()))
+    except BrokenPlugin as error:
+        raise Usage(f"--reward {error}") from error
+    with engine:
         yield engine
 
 
@@ -49,16 +77,3 @@ def read_params(text: str) -> dict[str, Json]:
         return read_object(Line(1, data, len(data)))
     except BadLine as problem:
         raise Usage(f"--params: {problem.message}") from problem
-
-
-def check_reward(reward: str, server: str | None) -> None:
-    """Refuse a reward that is named as a function in a file.
-
-    A server opens no path that a request names; and the embedded one, which may, has no sandbox to run it in yet.
-    """
-    path, _, function = reward.rpartition(":")
-    if not path.endswith(".py") or not function:
-        return
-    if server is not None:
-        raise Usage(f"--reward {reward}: a file can be named without --server only")
-    raise Usage(f"--reward {reward}: not available yet: code from files runs in a sandbox, which this version lacks")

@@ -8,7 +8,7 @@ from assay.json_mapping import sample_result_to_json
 from assay.results import SampleResult
 from assay.sdk import Json
 from assay_server.cli.answers import Answer, Kind, Tally
-from assay_server.cli.connection import check_reward, connected, read_params
+from assay_server.cli.connection import connected, named_reward, read_params
 from assay_server.cli.json_text import write_line
 
 
@@ -21,11 +21,10 @@ def rescore_run(
         Usage: parameters that are not an object, a file named to a remote server, or a store beside a server.
         assay.errors.AssayError: no such run, an unknown reward, or no server.
     """
-    check_reward(reward, server)
-    given = read_params(params)
+    named = named_reward(reward, read_params(params))
     tally = Tally()
-    with connected(server, token, store=store) as client:
-        for before, after in client.rescore(run, reward, given):
+    with connected(server, token, store=store, reward=named) as client:
+        for before, after in client.rescore(run, named):
             answer = _answer(before, after)
             sys.stdout.buffer.write(write_line(answer.value))
             sys.stdout.buffer.flush()

@@ -7,10 +7,10 @@ import sys
 from assay.client import Client
 from assay.errors import Failure, Misuse, ResourceExhausted, Violation
 from assay.json_mapping import JsonMappingError, rollout_from_json, sample_result_to_json
-from assay.sdk import Json
+from assay.sdk.spec import Leaf
 from assay.v1 import rollout_pb2 as v1
 from assay_server.cli.answers import Answer, Tally, bad_item, bad_line, item_error, result
-from assay_server.cli.connection import check_reward, connected, read_params
+from assay_server.cli.connection import connected, named_reward, read_params
 from assay_server.cli.json_text import BadLine, read_object
 from assay_server.cli.line_source import Line, LineSource
 from assay_server.cli.ordered import answer_in_order
@@ -30,10 +30,9 @@ def score_lines(
         Usage: parameters that are not an object, or a file named to a remote server.
         assay.errors.AssayError: the reward is not known, or the server cannot be reached.
     """
-    check_reward(reward, server)
-    given = read_params(params)
-    with connected(server, token) as client:
-        scorer = Scorer(client, reward, given, execution_timeout)
+    named = named_reward(reward, read_params(params))
+    with connected(server, token, reward=named) as client:
+        scorer = Scorer(client, named, execution_timeout)
         scorer.check()
         descriptor = sys.stdin.fileno()
         with progress("scoring", descriptor) as wrote:
@@ -44,10 +43,9 @@ def score_lines(
 class Scorer:
     """Scores lines with one reward. May be used by several threads."""
 
-    def __init__(self, client: Client, reward: str, params: dict[str, Json], execution_timeout: float | None) -> None:
+    def __init__(self, client: Client, reward: Leaf, execution_timeout: float | None) -> None:
         self._client = client
         self._reward = reward
-        self._params = params
         self._execution_timeout = execution_timeout
 
     def check(self) -> None:
@@ -86,7 +84,6 @@ class Scorer:
         results = self._client.score(
             rollouts,
             reward=self._reward,
-            params=self._params,
             execution_timeout=self._execution_timeout,
             timeout=_CALL_SECONDS,
         )

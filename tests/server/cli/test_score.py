@@ -5,6 +5,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -14,6 +15,13 @@ from assay_server.config import Settings
 from assay_server.embedded import Engine
 
 from .command import ASSAY, assay, metadata_of, reason_of
+
+VERL_FUNCTION = """
+def compute_score(data_source, solution_str, ground_truth, extra_info):
+    while "hang" in solution_str:
+        pass
+    return {"score": float(ground_truth in solution_str), "length": len(solution_str)}
+"""
 
 
 def rollout(id: str, text: str, answer: str = "18") -> dict[str, Json]:
@@ -121,7 +129,8 @@ def test_what_could_not_be_scored_is_an_answer_and_never_a_zero(flags: list[str]
         (["--reward", "math", "--params", "{"], "--params"),
         (["--reward", "math", "--params", "[1]"], "--params"),
         (["--reward", "math", "--execution-timeout-ms", "-5"], "execution-timeout-ms"),
-        (["--reward", "reward.py:compute_score"], "not available yet"),
+        (["--reward", "nowhere.py:compute_score"], "there is no such file"),
+        (["--reward", f"{json.__file__}:no_such_function"], "no_such_function"),
         (["--reward", "reward.py:compute_score", "--server", "localhost:1"], "--server"),
         ([], "--reward"),
     ],
@@ -130,6 +139,18 @@ def test_a_call_that_cannot_succeed_says_so(arguments: list[str], said: str):
     done = assay("score", *arguments, stdin=lines(rollout("r", "A: 18")))
     assert (done.code, done.lines) == (2, [])
     assert said in done.stderr
+
+
+def test_a_verl_function_in_a_file_is_a_reward_and_one_that_hangs_costs_only_its_own_rollout(tmp_path: Path):
+    file = tmp_path / "my_reward.py"
+    file.write_text(VERL_FUNCTION)
+    given = [rollout(f"r{i}", text) for i, text in enumerate(("it is 18", "hang", "it is 17"))]
+    reward = f"{file}:compute_score"
+    done = assay("score", "--reward", reward, "--execution-timeout-ms", "1500", stdin=lines(*given))
+    assert done.code == 0
+    assert [score_of(done.lines[i])["value"] for i in (0, 2)] == [1.0, 0.0]
+    assert score_of(done.lines[0])["components"] == {reward: 1.0, f"{reward}/length": 8.0}
+    assert reason_of(done.lines[1]) == "DEADLINE_EXCEEDED"
 
 
 def test_an_unknown_reward_is_told_before_any_line_is_read():
