@@ -22,7 +22,7 @@ from assay_server.cli.exit_codes import ExitCode
 from assay_server.cli.versions import installed
 from assay_server.config import Settings
 
-_OLDEST_PYTHON = (3, 10)
+_OLDEST_PYTHON = (3, 11)
 _LITTLE_SPACE = 1 << 30
 _LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 
@@ -93,7 +93,7 @@ def _print_table(findings: Sequence[Finding]) -> None:
 def _python() -> Finding:
     found = ".".join(str(part) for part in sys.version_info[:3])
     if sys.version_info < _OLDEST_PYTHON:
-        return Finding("python", Status.FAIL, found, "Assay needs Python 3.10 or newer")
+        return Finding("python", Status.FAIL, found, "Assay needs Python 3.11 or newer")
     return Finding("python", Status.OK, found)
 
 
