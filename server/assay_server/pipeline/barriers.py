@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from assay.v1 import reward_service_pb2 as wire
+from assay_server.store.protocol import MAX_UNBATCHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,10 @@ class OpenBarrier:
 
 
 class Batches:
-    """Open barriers in the order they were first sent, and the finished groups that no batch has taken."""
+    """Open barriers in the order they were first sent, and the newest finished groups that no batch has taken."""
 
     def __init__(self) -> None:
-        self._groups: deque[FinishedGroup] = deque()
+        self._groups: deque[FinishedGroup] = deque(maxlen=MAX_UNBATCHED)
         self._barriers: dict[str, OpenBarrier] = {}
 
     def add_group(self, group: FinishedGroup) -> None:

@@ -14,7 +14,7 @@ from assay_server.pipeline.failures import Failure, invalid_field
 from assay_server.pipeline.groups import FinishedResult, GroupDesk, finished_group
 from assay_server.pipeline.intake import check_id
 from assay_server.pipeline.results import fill_group_result
-from assay_server.store.protocol import OutboxKind, Recovery
+from assay_server.store.protocol import MAX_UNBATCHED, OutboxKind, Recovery
 
 _PART_BYTES = 2 * 1024 * 1024
 
@@ -52,7 +52,7 @@ class BatchDesk:
     def add(self, finished: FinishedResult) -> None:
         """A group's result was stored."""
         self._batches.add_group(finished.finished)
-        if self._estimator is not None and finished.message.kept:
+        if self._estimator is not None and finished.message.kept and len(self._groups) < MAX_UNBATCHED:
             self._groups[finished.message.group_id] = finished.group
 
     async def arrive(self, barrier: wire.Barrier, consumer: str) -> None:

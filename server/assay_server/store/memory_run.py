@@ -12,6 +12,7 @@ from .membership import Membership
 from .memory_outbox import MemoryOutbox
 from .memory_rows import MemoryBarrier, MemoryCheckpoint, MemoryGroup, MemoryRollout
 from .protocol import (
+    MAX_UNBATCHED,
     AcceptCode,
     AcceptItem,
     AcceptOutcome,
@@ -31,6 +32,7 @@ from .protocol import (
     StaleGeneration,
     StoredRollout,
     UnknownCheckpoint,
+    is_due,
 )
 
 
@@ -257,10 +259,10 @@ class MemoryRun:
                 for rollout in self._rollouts.values()
                 if rollout.result is None and rollout.final_tick is not None
             ),
-            ready=tuple(record for record in records if record.state is GroupState.READY),
+            ready=tuple(record for record in records if is_due(record)),
             open=tuple(record for record in records if record.state is GroupState.OPEN),
             barriers=tuple(barrier.record() for barrier in self._barriers.values() if barrier.finish_tick is None),
-            unbatched=tuple(sorted(emitted, key=lambda record: record.emit_position)),
+            unbatched=tuple(sorted(emitted, key=lambda record: record.emit_position)[-MAX_UNBATCHED:]),
         )
 
     def _find_checkpoint(self, name: str) -> MemoryCheckpoint | None:

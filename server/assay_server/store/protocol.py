@@ -18,6 +18,9 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import NamedTuple, Protocol
 
+MAX_UNBATCHED = 65_536
+"""Emitted groups that can wait for a barrier; a run without barriers would collect them for ever."""
+
 
 class RunKey(NamedTuple):
     """A run in one of its generations. Every key starts with the tenant."""
@@ -206,6 +209,12 @@ class GroupRecord:
     result: bytes | None = None
 
 
+def is_due(record: GroupRecord) -> bool:
+    """Whether a group's result is still to be emitted: all its answers are there, or it was given up."""
+    given_up = record.state is GroupState.ABORTED and not record.emit_position
+    return record.state is GroupState.READY or given_up
+
+
 @dataclass(frozen=True, slots=True)
 class CompleteOutcome:
     """What :meth:`Store.complete_rollouts` did.
@@ -261,10 +270,10 @@ class Recovery:
 
     Attributes:
         unanswered: final rollouts without a result, in order of position.
-        ready: groups in state READY.
+        ready: groups whose result is due: READY, or ABORTED and not emitted.
         open: groups in state OPEN (their deadlines run on).
         barriers: unfinished barriers in the order they were first sent.
-        unbatched: emitted groups that no barrier took, by emit_position.
+        unbatched: emitted groups that no barrier took, by emit_position; the newest MAX_UNBATCHED of them.
     """
 
     unanswered: tuple[StoredRollout, ...] = ()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assay_server.store import memory_run
 from assay_server.store.protocol import (
     AcceptCode,
     AcceptOutcome,
@@ -23,6 +24,7 @@ from assay_server.store.protocol import (
     Store,
     UnknownRun,
 )
+from assay_server.store.sqlite import reads
 
 from .backends import answer, everything, partial, rollout
 
@@ -301,6 +303,26 @@ async def test_rollouts_in_progress_are_not_waited_for_by_recovery(store: Store,
     await store.append_steps(key, "r1", 0, [b"0"], final=True, tail=b"end")
     unanswered = (await store.recover(key)).unanswered
     assert [(found.rollout_id, found.steps) for found in unanswered] == [("r1", (b"0", b"end")), ("r2", ())]
+
+
+async def test_recovery_names_groups_that_were_given_up_and_not_emitted(store: Store, key: RunKey) -> None:
+    await store.accept_rollouts(key, [rollout("r1", size=2)], 1.0)
+    await store.abort_group(key, "g", 2.0)
+    assert [(group.group_id, group.state) for group in (await store.recover(key)).ready] == [("g", GroupState.ABORTED)]
+    await store.emit_groups(key, [("g", b"given up", ("c",))])
+    assert (await store.recover(key)).ready == ()
+
+
+async def test_only_the_newest_groups_wait_for_a_barrier(
+    store: Store, key: RunKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (memory_run, reads):
+        monkeypatch.setattr(module, "MAX_UNBATCHED", 2)
+    for number in range(4):
+        await store.accept_rollouts(key, [rollout(f"r{number}", f"g{number}", 1)], 1.0)
+        await answer(store, key, f"r{number}")
+        await store.emit_groups(key, [(f"g{number}", b"result", ("c",))])
+    assert [group.group_id for group in (await store.recover(key)).unbatched] == ["g2", "g3"]
 
 
 # ---------------------------------------------------------------- groups

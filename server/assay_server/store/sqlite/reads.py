@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from itertools import accumulate, count
 
 from assay_server.store.protocol import (
+    MAX_UNBATCHED,
     BarrierRecord,
     GroupRecord,
     GroupState,
@@ -22,6 +23,7 @@ from assay_server.store.protocol import (
     StaleGeneration,
     StoredRollout,
     UnknownRun,
+    is_due,
 )
 
 from .bulk import chunks
@@ -128,16 +130,22 @@ class Reader:
             unanswered = self._rollouts(
                 "id > ? AND id <= ? AND result IS NULL AND frozen IS NOT NULL", (first_key(run), last_key(run))
             )
-            unfinished = self._group_records(read_groups(self._connection, "run = ? AND state = 0", (run,)))
+            unfinished = self._group_records(
+                read_groups(self._connection, "run = ? AND state <> 2 AND emit_position = 0", (run,))
+            )
             barriers = self._connection.execute(
                 "SELECT barrier_id, payload, arrived FROM barriers WHERE run = ? AND finish IS NULL ORDER BY id", (run,)
             ).fetchall()
             emitted = self._group_records(
-                read_groups(self._connection, "run = ? AND state = 2 AND barrier IS NULL", (run,))
+                read_groups(
+                    self._connection,
+                    "run = ? AND state = 2 AND barrier IS NULL ORDER BY emit_position DESC LIMIT ?",
+                    (run, MAX_UNBATCHED),
+                )
             )
         return Recovery(
             unanswered=tuple(unanswered),
-            ready=tuple(record for record in unfinished if record.state is GroupState.READY),
+            ready=tuple(record for record in unfinished if is_due(record)),
             open=tuple(record for record in unfinished if record.state is GroupState.OPEN),
             barriers=tuple(
                 BarrierRecord(name, payload, tuple(json.loads(sent)), False) for name, payload, sent in barriers
