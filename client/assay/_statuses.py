@@ -21,7 +21,7 @@ def failure_of(status: v1.Status) -> Failure:
                 reason, metadata = info.reason, dict(info.metadata)
             elif name == "RetryInfo":
                 delay = v1.RetryInfo.FromString(detail.value).retry_delay
-                retry_after = delay.seconds + delay.nanos / 1e9
+                retry_after = round(delay.seconds + delay.nanos / 1e9, 9)
             elif name == "BadRequest":
                 request = v1.BadRequest.FromString(detail.value)
                 violations = tuple(Violation(v.field, v.description, v.reason) for v in request.field_violations)

@@ -58,7 +58,7 @@ def seconds_of(duration: Duration, field: str) -> float:
     """Seconds of a duration; SpecError where it is negative or out of range."""
     if duration.seconds < 0 or not 0 <= duration.nanos < 1_000_000_000:
         raise SpecError(field, "expected a duration that is not negative")
-    return duration.seconds + duration.nanos / 1e9
+    return round(duration.seconds + duration.nanos / 1e9, 9)
 
 
 def _params_text(params: Mapping[str, Json], field: str) -> str:

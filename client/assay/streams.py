@@ -44,6 +44,10 @@ class RolloutStream:
 
     Iterating waits for the next result, and ends after ``close`` or, once all that is owed has come, after
     ``finish``.
+
+    A stream belongs to the process that opened it; in a forked child it raises :class:`assay.StreamClosed`. Fork
+    before streams are opened where you can: with gRPC before 1.80 a child that was forked beside a live stream
+    may not be able to use gRPC at all.
     """
 
     def __init__(

@@ -146,7 +146,7 @@ async def test_every_request_of_the_asyncio_stream_too(service: Service):
     assert kinds == ["open", "rollouts", "append_steps", "group_control", "group_control", "barrier", "cancel"]
 
 
-MISUSES: list[Callable[[RolloutStream], object]] = [
+MISUSES: list[Callable[[RolloutStream], None]] = [
     lambda stream: stream.send(Rollout("", response="x")),
     lambda stream: stream.send(Rollout("a", response="x" * (17 * 1024 * 1024))),
     lambda stream: stream.append("", 0, []),
@@ -162,7 +162,7 @@ MISUSES: list[Callable[[RolloutStream], object]] = [
 
 @pytest.mark.parametrize("misuse", MISUSES)
 def test_what_cannot_be_sent_is_refused_and_the_stream_goes_on(
-    service: Service, misuse: Callable[[RolloutStream], object]
+    service: Service, misuse: Callable[[RolloutStream], None]
 ):
     recorder = Recorder()
     service.script(recorder)
@@ -581,9 +581,10 @@ with assay.Client(sys.argv[1]).stream("run") as stream:
                 assert "parent" in str(error)
             else:
                 os._exit(1)
-        with assay.Client(sys.argv[1]).stream("run", "child") as own:
-            own.send(assay.Rollout("c", response="x"))
-            own.receive()
+        if sys.argv[2] == "own":
+            with assay.Client(sys.argv[1]).stream("run", "child") as own:
+                own.send(assay.Rollout("c", response="x"))
+                own.receive()
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     stream.send(assay.Rollout("d", response="x"))
@@ -591,10 +592,15 @@ with assay.Client(sys.argv[1]).stream("run") as stream:
 """
 
 
+# Older gRPC cannot always be used in a process that was forked while another thread was inside it.
+GRPC_SURVIVES_FORKS = tuple(map(int, grpc.__version__.split(".")[:2])) >= (1, 80)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_stream_stays_with_the_process_that_opened_it(service: Service):
     parent, child = Recorder(), Recorder()
-    service.script(parent, child)
-    subprocess.run([sys.executable, "-c", FORKING, service.target], check=True, timeout=60)
+    service.script(parent, *([child] if GRPC_SURVIVES_FORKS else []))
+    then = "own" if GRPC_SURVIVES_FORKS else "end"
+    subprocess.run([sys.executable, "-c", FORKING, service.target, then], check=True, timeout=60)
     assert parent.sent_ids() == ["a", "d"]
-    assert child.sent_ids() == ["c"]
+    assert child.sent_ids() == (["c"] if GRPC_SURVIVES_FORKS else [])
