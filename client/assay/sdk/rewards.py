@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from assay.sdk.parameters import Parameter, parameters_of
 from assay.sdk.samples import Score
@@ -52,7 +52,7 @@ class RewardDefinition:
     """
 
     id: str
-    function: SampleReward
+    function: Callable[..., Score]
     quick: QuickReward | None
     wants_ports: bool
     parameters: tuple[Parameter, ...]
@@ -106,7 +106,7 @@ def reward(
         text = f"{id}|{bounds}|{binary}|{lane.name}|{source_text}"
         return RewardDefinition(
             id=id,
-            function=function,
+            function=cast("Callable[..., Score]", function),  # a coroutine function is awaited where it runs
             quick=quick,
             wants_ports=_wants_ports(function),
             parameters=parameters,
