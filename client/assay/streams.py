@@ -96,7 +96,8 @@ class RolloutStream:
         """
         with self._lock:
             self._wait(lambda: self._state.opened is not None or self._ended, timeout, "the stream was not opened")
-            self._check()
+            if self._state.opened is None:
+                self._check()
 
     @property
     def run_id(self) -> str:
