@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -69,3 +69,15 @@ class Settings(BaseSettings):
     """How long in-flight work may take to finish after SIGTERM."""
 
     log_level: str = "info"
+
+    @field_validator("plugins")
+    @classmethod
+    def _absolute(cls, plugins: tuple[str, ...]) -> tuple[str, ...]:
+        """Workers run in a directory of their own."""
+        return tuple(os.path.abspath(plugin) for plugin in plugins)
+
+    @field_validator("token_file", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        """An environment variable cannot say None."""
+        return None if value == "" else value

@@ -12,6 +12,7 @@ from typing import Self
 
 from assay import Client
 from assay_server.config import Settings
+from assay_server.logs import log_errors_only
 from assay_server.process import ServerProcess
 from assay_server.rewards.catalogue import Catalogue
 
@@ -31,6 +32,7 @@ class Engine(Client):
         Raises:
             StoreUnavailable: the settings' store cannot be opened.
         """
+        log_errors_only()
         self._directory = tempfile.TemporaryDirectory(prefix="assay-")
         target = f"unix:{Path(self._directory.name) / 'engine.sock'}"
         wanted = settings if settings is not None else Settings(store="memory:")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,23 +46,12 @@ def connected(
     from assay_server.embedded import Engine
     from assay_server.execution.plugin_files import BrokenPlugin
 
-    log_errors_only()
     try:
         engine = Engine(Settings(store=store or "memory:", plugins=(file,) if file else ()))
     except BrokenPlugin as error:
         raise Usage(f"--reward {error}") from error
     with engine:
         yield engine
-
-
-def log_errors_only() -> None:
-    """Keep an embedded server from talking into the answers: errors alone are logged, to stderr."""
-    import structlog
-
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def read_params(text: str) -> dict[str, Json]:

@@ -17,7 +17,6 @@ from assay.rollouts import Rollout
 from assay.runs import RunConfig
 from assay.sdk.spec import Leaf, Route
 from assay.v1 import rollout_pb2 as v1
-from assay_server.cli.connection import log_errors_only
 from assay_server.config import Settings
 from assay_server.demo import tables
 from assay_server.demo.episodes import Episode, play_group
@@ -49,7 +48,6 @@ class Answers:
 def main() -> None:
     """Run the demo."""
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
-    log_errors_only()
     with tempfile.TemporaryDirectory(prefix="assay-demo-") as directory:
         settings = Settings(store=f"sqlite:{Path(directory) / 'assay.db'}")
         with Engine(settings) as engine:
