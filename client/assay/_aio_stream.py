@@ -202,8 +202,14 @@ class RolloutStream:
         """Take rollouts back that are not scored yet; they are answered CANCELLED."""
         self._control(outgoing.cancel_request(rollout_ids, reason))
 
-    async def flush(self, timeout: float | None = None) -> None:
-        """Return once everything sent so far is accepted (or refused, which is answered in a result)."""
+    async def flush(self) -> None:
+        """Hand everything sent so far to the connection now, without waiting for company."""
+        self._check()
+        self._state.flush()
+        self._work.set()
+
+    async def wait_accepted(self, timeout: float | None = None) -> None:
+        """Flush, and return once everything sent so far is accepted (or refused, which is answered in a result)."""
         self._check()
         serial = self._state.flush()
         self._work.set()
@@ -264,7 +270,7 @@ class RolloutStream:
         """Wait until everything sent is accepted, acknowledge what was handed out, and end. Harmless to repeat."""
         try:
             if not self._ended and not self._closing:
-                await self.flush()
+                await self.wait_accepted()
         finally:
             await self._close(CLOSE_SECONDS, acknowledge=self._auto_ack)
 

@@ -223,8 +223,15 @@ class RolloutStream:
         """Take rollouts back that are not scored yet; they are answered CANCELLED."""
         self._control(outgoing.cancel_request(rollout_ids, reason))
 
-    def flush(self, timeout: float | None = None) -> None:
-        """Return once everything sent so far is accepted (or refused, which is answered in a result).
+    def flush(self) -> None:
+        """Hand everything sent so far to the connection now, without waiting for company and without blocking."""
+        with self._lock:
+            self._check()
+            self._state.flush()
+            self._work.notify()
+
+    def wait_accepted(self, timeout: float | None = None) -> None:
+        """Flush, and return once everything sent so far is accepted (or refused, which is answered in a result).
 
         Raises:
             DeadlineExceeded: not within ``timeout`` seconds.
@@ -312,7 +319,7 @@ class RolloutStream:
         """
         try:
             if not self._ended and not self._closing:
-                self.flush()
+                self.wait_accepted()
         finally:
             self._close(CLOSE_SECONDS, acknowledge=self._auto_ack)
 

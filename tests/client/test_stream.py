@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -198,7 +199,7 @@ def test_what_was_not_accepted_is_sent_again(service: Service):
     service.script(drop_after_receiving, drop_after_receiving, recorder)
     with client_of(service).stream("run") as stream:
         stream.send_many(map(rollout, range(5)))
-        stream.flush(PATIENCE)
+        stream.wait_accepted(PATIENCE)
         assert take(stream, 5) == [f"r{number}" for number in range(5)]
     assert recorder.sent_ids() == [f"r{number}" for number in range(5)]
 
@@ -208,7 +209,7 @@ async def test_the_asyncio_stream_sends_again_too(service: Service):
     service.script(drop_after_receiving, drop_after_receiving, recorder)
     async with aio.Client(service.target, retries=QUICK).stream("run") as stream:
         await stream.send_many(map(rollout, range(5)))
-        await stream.flush(PATIENCE)
+        await stream.wait_accepted(PATIENCE)
         got = [sample(await stream.receive(PATIENCE)).rollout_id for _ in range(5)]
     assert got == recorder.sent_ids() == [f"r{number}" for number in range(5)]
 
@@ -443,7 +444,37 @@ def test_waiting_for_a_result_may_end(service: Service):
         stream.receive(0.01)
 
 
-def test_flushing_may_end(service: Service):
+def test_flushing_does_not_wait(service: Service):
+    arrived: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def accepts_nothing(requests: Requests, context: grpc.ServicerContext) -> Iterator[wire.StreamRolloutsResponse]:
+        del context
+        next(requests)
+        yield opened()
+        for request in requests:
+            for rollout_id in ids_of(request):
+                arrived.put(rollout_id)
+
+    service.script(accepts_nothing)
+    stream = client_of(service).stream("run")
+    for number in range(3):
+        stream.send(rollout(number))
+        stream.flush()
+        assert arrived.get(timeout=PATIENCE) == f"r{number}"
+    stream.abandon()
+    with pytest.raises(assay.StreamClosed):
+        stream.flush()
+
+
+async def test_flushing_the_asyncio_stream_does_not_wait(service: Service):
+    service.script(Recorder())
+    async with aio.Client(service.target).stream("run") as stream:
+        await stream.send(rollout(1))
+        await stream.flush()
+        assert sample(await stream.receive(PATIENCE)).rollout_id == "r1"
+
+
+def test_waiting_for_acceptance_may_end(service: Service):
     hold = threading.Event()
 
     def holds(requests: Requests, context: grpc.ServicerContext) -> Iterator[wire.StreamRolloutsResponse]:
@@ -456,7 +487,7 @@ def test_flushing_may_end(service: Service):
     stream = client_of(service).stream("run")
     stream.send(rollout(1))
     with pytest.raises(assay.DeadlineExceeded, match="not everything was accepted"):
-        stream.flush(0.01)
+        stream.wait_accepted(0.01)
     hold.set()
     stream.abandon()
 
