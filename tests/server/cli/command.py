@@ -32,7 +32,7 @@ class Done:
 def assay(*arguments: str, stdin: bytes = b"") -> Done:
     """Run a command in this process; :data:`ASSAY` is there for what only a process of its own can show."""
     stdout, stderr = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
-    logging_before = structlog.get_config()
+    structlog.reset_defaults()
     with tempfile.TemporaryFile("w+b") as given, pytest.MonkeyPatch.context() as patch:
         given.write(stdin)
         given.seek(0)
@@ -41,7 +41,7 @@ def assay(*arguments: str, stdin: bytes = b"") -> Done:
         patch.setattr(sys, "stderr", stderr)
         with pytest.raises(SystemExit) as ended:
             app(arguments, prog_name="assay")
-    structlog.configure(**logging_before)
+    structlog.reset_defaults()
     stdout.flush()
     written = stdout.buffer.getvalue()
     lines = [cast("dict[str, Json]", json.loads(line)) for line in written.splitlines()]
