@@ -43,6 +43,7 @@ class Lanes:
         setup = TemplateSetup(settings.plugins, settings.preload, settings.cpu_memory_bytes)
         self.cpu = CpuPool(settings.cpu_workers, setup, settings.execution_timeout)
         self._starting: asyncio.Task[None] | None = None
+        self._on_the_loop: set[asyncio.Task[object]] = set()
 
     def launch(self) -> None:
         """Start the cpu lane's template; before the process has threads, sockets or secrets."""
@@ -57,6 +58,8 @@ class Lanes:
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.gather(self._starting, return_exceptions=True)
+        for work in self._on_the_loop:
+            work.cancel()
         await self.cpu.stop()
 
     async def assess(
@@ -95,16 +98,38 @@ class Lanes:
         return await self.cpu.run(leaf.definition.id, leaf.component, leaf.bound, sample, leaf.execution_timeout)
 
     async def _on_loop(self, leaf: LeafNode, sample: Sample) -> object:
-        """The io and sandbox lanes: coroutines that wait for something outside."""
+        """The io and sandbox lanes: coroutines that wait for something outside.
+
+        A coroutine that does not end when it is cancelled is left behind; nobody waits for it.
+        """
         timeout = leaf.execution_timeout or self._settings.execution_timeout
         arguments = (sample, self._ports) if leaf.definition.wants_ports else (sample,)
+        work = asyncio.create_task(_attempt(leaf, arguments), name=leaf.component)
+        self._on_the_loop.add(work)
+        work.add_done_callback(self._on_the_loop.discard)
         try:
-            said = leaf.function(*arguments, **leaf.bound)
-            if not inspect.isawaitable(said):
-                return said
-            return await asyncio.wait_for(cast("Awaitable[object]", said), timeout)
-        except (TimeoutError, asyncio.TimeoutError):
+            done, _ = await asyncio.wait([work], timeout=timeout)
+        finally:
+            work.cancel()
+        if not done:
             message = f"{leaf.component}: not done within {timeout:g} s of execution"
-            raise Unscorable("DEADLINE_EXCEEDED", message, retryable=True) from None
-        except Exception as error:
-            raise leaf.failure(error) from error
+            raise Unscorable("DEADLINE_EXCEEDED", message)
+        said = work.result()
+        if isinstance(said, BaseException):
+            raise _failure(leaf, said) from said
+        return said
+
+
+async def _attempt(leaf: LeafNode, arguments: tuple[object, ...]) -> object:
+    """What the reward says, or what it raised, as a value: SystemExit and its like end the item, not the server."""
+    try:
+        said = leaf.function(*arguments, **leaf.bound)
+        return await cast("Awaitable[object]", said) if inspect.isawaitable(said) else said
+    except BaseException as error:  # noqa: BLE001 - as above
+        return error
+
+
+def _failure(leaf: LeafNode, error: BaseException) -> Unscorable:
+    if isinstance(error, Exception):
+        return leaf.failure(error)
+    return Unscorable("REWARD_FAILED", f"{leaf.component}: the reward raised {type(error).__name__[:80]}")

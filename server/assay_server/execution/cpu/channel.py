@@ -10,14 +10,17 @@ import json
 import pickle
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import cast
 
 from assay.sdk import Evidence, Json, Sample, Score, SpanReward, Unscorable, Verdict
 
 HEADER = struct.Struct("<I")
-MAX_FRAME = 64 * 1024 * 1024
 MAX_ANSWER = 4 * 1024 * 1024
+MEMORY_LIMIT = "MEMORY_LIMIT"
+_POSITIONS = 1 << 31
+_LONGEST_REASON = 100
+_LONGEST_MESSAGE = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,33 +94,68 @@ class BadReport(Exception):
 
 
 def encode_report(report: Report) -> bytes:
-    """A report, framed."""
+    """A report, framed; what its outcome cannot be written as becomes REWARD_FAILED."""
+    try:
+        payload = _payload(report)
+    except Exception as error:  # noqa: BLE001 - whatever a reward put into its score shows here at the latest
+        payload = _payload(replace(report, outcome=_unwritable(type(error).__name__)))
+    if len(payload) > MAX_ANSWER:
+        what = f"{len(payload)} bytes, where {MAX_ANSWER} are allowed"
+        payload = _payload(replace(report, outcome=_unwritable(what)))
+    return frame(payload)
+
+
+def _payload(report: Report) -> bytes:
     body: dict[str, Json] = {"s": report.started, "c": report.cpu_seconds, "x": report.retiring, "n": report.number}
     if isinstance(report.outcome, Score):
         body["o"] = _score_json(report.outcome)
     elif report.outcome is not None:
         error = report.outcome
-        body["u"] = [error.reason, error.message, error.field, error.retryable]
-    return frame(json.dumps(body).encode())
+        body["u"] = [error.reason[:_LONGEST_REASON], error.message[:_LONGEST_MESSAGE], error.field, error.retryable]
+    # Lone surrogates do not encode, numbers that are not finite are refused: neither has a place in an answer.
+    return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _unwritable(what: str) -> Unscorable:
+    return Unscorable("REWARD_FAILED", f"the reward returned a score that cannot be sent: {what[:200]}")
+
+
+def _not_finite(constant: str) -> Json:
+    raise ValueError(f"{constant} in a report")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_not_finite)
 
 
 def decode_report(payload: bytes) -> Report:
-    """A worker's report, checked in every field.
+    """A worker's report, checked in every field; an outcome that is none becomes REWARD_FAILED.
 
     Raises:
         BadReport: it is none.
     """
     try:
-        body = json.loads(payload)
-        outcome: Outcome | None = None
-        if "o" in body:
-            outcome = _score_of(body["o"])
-        elif "u" in body:
-            reason, message, field, retryable = body["u"]
-            outcome = Unscorable(_text(reason), _text(message), field=_text(field), retryable=bool(retryable))
-        return Report(_number(body["n"]), outcome, _number(body["s"]), float(body["c"]), bool(body["x"]))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        body = _DECODER.decode(payload.decode())
+        report = Report(_number(body["n"]), None, _number(body["s"]), float(body["c"]), bool(body["x"]))
+    except _DAMAGE as error:
         raise BadReport(str(error)) from error
+    if report.number is None:
+        return report
+    try:
+        if b"\\u" in payload:
+            json.dumps(body, ensure_ascii=False).encode()  # a lone surrogate came as an escape
+        return replace(report, outcome=_outcome_of(body))
+    except _DAMAGE as error:
+        return replace(report, outcome=_unwritable(type(error).__name__))
+
+
+_DAMAGE = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
+
+
+def _outcome_of(body: Mapping[str, Json]) -> Outcome:
+    if "o" in body:
+        return _score_of(cast("Mapping[str, Json]", body["o"]))
+    reason, message, field, retryable = cast("list[Json]", body["u"])
+    return Unscorable(_text(reason), _text(message), field=_text(field), retryable=bool(retryable))
 
 
 def _number(value: object) -> int | None:
@@ -126,10 +164,16 @@ def _number(value: object) -> int | None:
     raise TypeError("expected an item number")
 
 
+def _position(value: object) -> int:
+    number = _number(value)
+    if number is None or not 0 <= number < _POSITIONS:
+        raise ValueError("expected a position")
+    return number
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("expected a text")
-    value.encode()  # no lone surrogates
     return value
 
 
@@ -165,14 +209,16 @@ def _score_of(body: Mapping[str, Json]) -> Score:
         answer_key=_text(body["key"]),
         components={_text(name): float(value) for name, value in components.items()},
         constraints={_text(name): bool(kept) for name, kept in constraints.items()},
-        spans=tuple(SpanReward(int(s), int(a), int(b), _text(label), float(r)) for s, a, b, label, r in spans),
+        spans=tuple(
+            SpanReward(_position(s), _position(a), _position(b), _text(label), float(r)) for s, a, b, label, r in spans
+        ),
     )
 
 
 def _evidence_of(values: list[Json]) -> Evidence:
     named = dict(zip(_EVIDENCE, values, strict=True))
     texts = {name: _text(named[name]) for name in ("extracted", "method", "reason", "layer")}
-    numbers = {name: int(cast("int", named[name])) for name in ("start", "end", "step_index")}
+    numbers = {name: _position(named[name]) for name in ("start", "end", "step_index")}
     detail = named["detail"]
     if not isinstance(detail, dict):
         raise TypeError("expected an object")

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import uuid
 from collections import deque
 from collections.abc import Callable
 
@@ -16,6 +17,8 @@ from assay_server.execution.cpu.template import TemplateSetup, receive_with_fd, 
 
 _READ_LIMIT = 8 * 1024 * 1024
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ")
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_MARK = "ASSAY_CPU_LANE"
 _STOP_SECONDS = 5.0
 _LOW_PRIORITY = 19
 
@@ -41,6 +44,14 @@ class ForkedWorker:
         except (OSError, ValueError):
             return 0.0
 
+    def blocked(self) -> bool:
+        """Whether its main thread waits for something instead of computing."""
+        try:
+            with open(f"/proc/{self.pid}/stat", encoding="utf-8", errors="replace") as file:
+                return file.read().rpartition(") ")[2][:1] in ("S", "D", "T")
+        except OSError:
+            return False
+
     def yield_to_others(self) -> None:
         """Let the processor go to other workers first, for as long as it lives."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -62,6 +73,10 @@ class ForkedWorker:
             await self._writer.wait_closed()
 
 
+class TemplateEnded(Exception):
+    """The template is not there any more; its standard error says why."""
+
+
 class TemplateProcess:
     """The process that forks workers."""
 
@@ -73,11 +88,14 @@ class TemplateProcess:
         self._control: socket.socket | None = None
         self._forks: deque[asyncio.Future[tuple[int, int]]] = deque()
         self._ready: asyncio.Future[None] | None = None
+        self._mark = f"{_MARK}={uuid.uuid4().hex}"
 
     def launch(self) -> None:
         """Start it with an environment of its own and no descriptor but its control connection."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        name, _, value = self._mark.partition("=")
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+        environment |= {**_ONE_THREAD, name: value}
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter, this package
             [sys.executable, "-I", "-m", "assay_server.execution.cpu.template", str(theirs.fileno())],
             env=environment,
@@ -95,22 +113,33 @@ class TemplateProcess:
         """Wait until it has imported everything.
 
         Raises:
-            RuntimeError: it ended instead.
+            TemplateEnded: it ended instead.
         """
         loop = asyncio.get_running_loop()
-        assert self._control is not None
+        if self._control is None:
+            raise TemplateEnded
         self._ready = loop.create_future()
         loop.add_reader(self._control, self._on_control)
         await self._ready
 
     async def fork(self) -> ForkedWorker:
-        """A new worker."""
-        assert self._control is not None
+        """A new worker.
+
+        Raises:
+            TemplateEnded: nothing forks any more.
+        """
+        if self._control is None:
+            raise TemplateEnded
         ours, theirs = socket.socketpair()
         answer: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
         self._forks.append(answer)
         with theirs:
-            send_with_fd(self._control, b"f", theirs.fileno())
+            try:
+                send_with_fd(self._control, b"f", theirs.fileno())
+            except ConnectionError:  # its end is noticed where its answers are read
+                ours.close()
+                self._forks.pop()
+                raise TemplateEnded from None
         try:
             pid, pidfd = await answer
             ours.setblocking(False)
@@ -129,7 +158,7 @@ class TemplateProcess:
         except ConnectionError:
             data, fd = b"", None
         match data.split():
-            case [b"ready"] if self._ready is not None:
+            case [b"ready"] if self._ready is not None and not self._ready.done():
                 self._ready.set_result(None)
             case [b"forked", pid] if fd is not None:
                 answer = self._forks.popleft()
@@ -150,12 +179,28 @@ class TemplateProcess:
         self._control = None
         self._process.kill()
         self._process.wait()
-        error = RuntimeError("the cpu lane's template ended; its standard error says why")
         for waiting in (*self._forks, *([self._ready] if self._ready is not None else [])):
             if not waiting.done():
-                waiting.set_exception(error)
+                waiting.set_exception(TemplateEnded())
         self._forks.clear()
         self._on_end()
+
+    def sweep(self) -> None:
+        """Kill what a template that was killed could not: processes that its workers' items left behind.
+
+        They have what no other process has: the mark in the environment that they started with.
+        """
+        while marked := [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if self._has_mark(pid)]:
+            for pid in marked:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _has_mark(self, pid: int) -> bool:
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                return self._mark.encode() in file.read().split(b"\0")
+        except OSError:
+            return False
 
     async def stop(self) -> None:
         """End it; its workers end with it."""

@@ -9,10 +9,11 @@ given are given to another.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import signal
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import structlog
 
@@ -20,6 +21,7 @@ from assay.sdk import Sample, Score, Unscorable
 from assay_server.execution.cpu.channel import (
     HEADER,
     MAX_ANSWER,
+    MEMORY_LIMIT,
     BadReport,
     Discard,
     Report,
@@ -27,7 +29,8 @@ from assay_server.execution.cpu.channel import (
     decode_report,
     encode_order,
 )
-from assay_server.execution.cpu.forks import ForkedWorker, TemplateProcess
+from assay_server.execution.cpu.forks import ForkedWorker, TemplateEnded, TemplateProcess
+from assay_server.execution.cpu.jobs import Job, PoolFigures, Ran, Worker
 from assay_server.execution.cpu.template import TemplateSetup
 
 _log = structlog.get_logger(__name__)
@@ -38,64 +41,12 @@ _MAX_ATTEMPTS = 3
 _QUARANTINE_KILLS = 3
 _QUARANTINE_SHARE = 0.2
 _WATCH_MARGIN_SECONDS = 0.001
+_SECOND_LOOK_SECONDS = 0.005
 _OBITUARY_SECONDS = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """A score, with the seconds that its item waited and ran."""
-
-    score: Score
-    queue_seconds: float
-    run_seconds: float
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """An item in the lane."""
-
-    task: Task
-    timeout: float
-    answer: asyncio.Future[Ran]
-    queued: float
-    slow: bool = False
-    attempts: int = 0
-    started: float = 0.0
-    start_seconds: float = 0.0
-
-    def succeed(self, score: Score, now: float) -> None:
-        if not self.answer.done():
-            self.answer.set_result(Ran(score, self.started - self.queued, now - self.started))
-
-    def fail(self, reason: str, message: str, *, retryable: bool = False) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(Unscorable(reason, message, retryable=retryable))
-
-
-@dataclass(slots=True, eq=False)
-class Worker:
-    """A forked worker and what it was given, in order."""
-
-    forked: ForkedWorker
-    jobs: dict[int, Job] = field(default_factory=dict[int, Job])
-    current: Job | None = None
-    slow: bool = False
-    retiring: bool = False
-    watch: asyncio.TimerHandle | None = None
-    reader: asyncio.Task[None] | None = None
-
-    @property
-    def idle(self) -> bool:
-        return not self.jobs and not self.retiring
-
-
-@dataclass(slots=True)
-class PoolFigures:
-    """What the pool has done since it started."""
-
-    kills: Counter[str] = field(default_factory=Counter[str])
-    finished: int = 0
-    moved: int = 0
+_SPARES = 2
+_FAILED_STARTS = 3
+_RESTART_SECONDS = 0.1
+_MAX_RESTART_SECONDS = 5.0
 
 
 class CpuPool:
@@ -103,7 +54,7 @@ class CpuPool:
 
     def __init__(self, size: int, setup: TemplateSetup, default_timeout: float) -> None:
         self.figures = PoolFigures()
-        self._size = size
+        self.size = size
         self._slow_limit = max(1, size // 2)
         self._default_timeout = default_timeout
         self._template = TemplateProcess(setup, self._on_dead, self._on_template_death)
@@ -115,7 +66,9 @@ class CpuPool:
         self._kills_of: Counter[str] = Counter()
         self._runs_of: Counter[str] = Counter()
         self._stopping = False
-        self._filling: set[asyncio.Task[None]] = set()
+        self._down = False
+        self._filler: asyncio.Task[None] | None = None
+        self._reviver: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------ life
 
@@ -124,18 +77,26 @@ class CpuPool:
         self._template.launch()
 
     async def start(self) -> None:
-        """Fork the workers and one spare."""
+        """Fork the workers and the spares. Where the template cannot start, it is tried again, items waiting."""
+        with contextlib.suppress(TemplateEnded):
+            await self._bring_up()
+
+    async def _bring_up(self) -> None:
         await self._template.ready()
-        for _ in range(self._size):
-            self._enlist(await self._template.fork())
-        self._spares.append(await self._template.fork())
+        self._refill()
+        while self._filler is not None and not self._filler.done():
+            await asyncio.wait([self._filler])
+        if not self._workers:
+            raise TemplateEnded
+        self._down = False
 
     async def stop(self) -> None:
         """End all workers and the template; items that wait are failed as retryable."""
         self._stopping = True
-        for task in self._filling:
-            task.cancel()
-        await asyncio.gather(*self._filling, return_exceptions=True)
+        for task in (self._filler, self._reviver):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         workers = list(self._workers.values())
         readers = [worker.reader for worker in workers if worker.reader is not None]
         for worker in workers:
@@ -145,8 +106,13 @@ class CpuPool:
         await asyncio.gather(*readers, return_exceptions=True)
         await asyncio.gather(*(forked.closed() for forked in (*(w.forked for w in workers), *self._spares)))
         await self._template.stop()
+        self._fail_waiting("LANE_STOPPED", "the server is going away")
+
+    def _fail_waiting(self, reason: str, message: str) -> None:
         for job in (*self._fast, *self._slow):
-            job.fail("LANE_STOPPED", "the server is going away", retryable=True)
+            job.fail(reason, message, retryable=True)
+        self._fast.clear()
+        self._slow.clear()
 
     @property
     def strength(self) -> int:
@@ -161,8 +127,11 @@ class CpuPool:
         """What the reward says of the sample.
 
         Raises:
-            Unscorable: what the reward raised; DEADLINE_EXCEEDED, MEMORY_LIMIT, REWARD_EXITED, REWARD_CRASHED.
+            Unscorable: what the reward raised; DEADLINE_EXCEEDED, MEMORY_LIMIT, REWARD_EXITED, REWARD_CRASHED,
+                LANE_UNAVAILABLE, LANE_STOPPED.
         """
+        if self._down or self._stopping:
+            raise Unscorable("LANE_UNAVAILABLE", f"{component}: the cpu lane is not running", retryable=True)
         loop = asyncio.get_running_loop()
         self._numbers += 1
         self._runs_of[reward] += 1
@@ -198,20 +167,23 @@ class CpuPool:
             if not worker.idle:
                 continue
             if self._slow and self._slow_workers() < self._slow_limit:
-                worker.slow = True
-                worker.forked.yield_to_others()
+                self._make_slow(worker)
                 self._give(worker, [self._slow.popleft()])
             elif self._fast:
                 share = -(-len(self._fast) // max(1, len(self._workers)))
                 count = min(_MAX_BATCH, share, len(self._fast))
                 self._give(worker, [self._fast.popleft() for _ in range(count)])
 
+    def _make_slow(self, worker: Worker) -> None:
+        worker.slow = True
+        worker.forked.yield_to_others()
+        self.figures.most_slow = max(self.figures.most_slow, self._slow_workers())
+
     def _slow_workers(self) -> int:
         return sum(worker.slow for worker in self._workers.values())
 
     def _give(self, worker: Worker, jobs: list[Job]) -> None:
         for job in jobs:
-            job.attempts += 1
             worker.jobs[job.task.number] = job
         worker.forked.send(b"".join([encode_order(job.task) for job in jobs]))
 
@@ -231,10 +203,8 @@ class CpuPool:
                     raise BadReport(f"a report of {length} bytes")
                 self._on_report(worker, decode_report(await reader.readexactly(length)))
         except (asyncio.IncompleteReadError, ConnectionError):
-            await asyncio.sleep(
-                _OBITUARY_SECONDS
-            )  # the template knows how it ended; only a closed socket tells nothing
-            self._on_dead(worker.forked.pid, 1)
+            worker.retiring = worker.at_end = True
+            self._settle_soon(worker)
         except BadReport as error:
             _log.warning("a worker's report is damaged", error=str(error))
             self._blame(worker, "REWARD_CRASHED", "the reward damaged its worker")
@@ -243,16 +213,9 @@ class CpuPool:
     def _on_report(self, worker: Worker, report: Report) -> None:
         now = asyncio.get_running_loop().time()
         if report.number is not None:
-            job = worker.jobs.pop(report.number, None)
-            worker.current = None
-            if job is not None:
-                self._finish(job, report)
+            self._finish(self._ended_job(worker, report.number), report)
         if report.started is not None:
-            job = worker.jobs.get(report.started)
-            if job is not None:
-                worker.current = job
-                job.started, job.start_seconds = now, report.cpu_seconds
-                self._watch(worker, job)
+            self._started(worker, report.started, now, report.cpu_seconds)
         if report.retiring:
             worker.retiring = True
             self._kill(worker, "retired")
@@ -262,12 +225,32 @@ class CpuPool:
                 self._kill(worker, "slow done")
             self._dispatch()
 
+    def _ended_job(self, worker: Worker, number: int) -> Job:
+        """The item that a worker says it has ended: the one that it was running, and no other."""
+        job = worker.current
+        if job is None or job.task.number != number:
+            raise BadReport("an outcome of an item that did not run")
+        worker.jobs.pop(number)
+        worker.current = None
+        return job
+
+    def _started(self, worker: Worker, number: int, now: float, cpu_seconds: float) -> None:
+        job = worker.jobs.get(number)
+        if job is not None and worker.current is None:
+            worker.current = job
+            job.started, job.start_seconds = now, cpu_seconds
+            self._watch(worker, job)
+        elif not worker.slow:  # what a slow worker was told to forget may have started before it heard of it
+            raise BadReport("the start of an item that was not given")
+
     def _finish(self, job: Job, report: Report) -> None:
         self.figures.finished += 1
         if isinstance(report.outcome, Score):
             job.succeed(report.outcome, asyncio.get_running_loop().time())
-        elif report.outcome is not None and not job.answer.done():
-            job.answer.set_exception(report.outcome)
+        elif report.outcome is not None:
+            if report.outcome.reason == MEMORY_LIMIT:
+                self._count_kill(job)
+            job.fail_with(report.outcome)
 
     # ------------------------------------------------------------ clocks
 
@@ -289,20 +272,29 @@ class CpuPool:
             self._kill(worker, "timeout")
             return
         if not worker.slow:
-            unused = SLICE_SECONDS - (worker.forked.cpu_seconds() - job.start_seconds)
-            if unused > _WATCH_MARGIN_SECONDS:
-                worker.watch = loop.call_later(min(unused, left), self._look, worker, job)
+            wait = self._slice_left(worker, job)
+            if wait > _WATCH_MARGIN_SECONDS:
+                worker.watch = loop.call_later(min(wait, left), self._look, worker, job)
                 return
             self._move_to_slow_lane(worker, job)
             if worker.current is not job:
                 return
         worker.watch = loop.call_later(left, self._look, worker, job)
 
+    def _slice_left(self, worker: Worker, job: Job) -> float:
+        """Seconds until an item is looked at again; none where it has used its slice, or waits instead of computing."""
+        unused = SLICE_SECONDS - (worker.forked.cpu_seconds() - job.start_seconds)
+        if unused <= _WATCH_MARGIN_SECONDS or not worker.forked.blocked():
+            return unused
+        if job.seen_blocked:
+            return 0.0
+        job.seen_blocked = True  # or its answer is on its way: then it is gone at the next look
+        return _SECOND_LOOK_SECONDS
+
     def _move_to_slow_lane(self, worker: Worker, job: Job) -> None:
         self.figures.moved += 1
         if self._slow_workers() < self._slow_limit:
-            worker.slow = True
-            worker.forked.yield_to_others()
+            self._make_slow(worker)
             others = [other for other in worker.jobs.values() if other is not job]
             worker.jobs = {job.task.number: job}
             if others:
@@ -311,7 +303,6 @@ class CpuPool:
                 self._dispatch()
             return
         job.slow = True
-        job.attempts -= 1
         worker.jobs.pop(job.task.number)
         worker.current = None
         self._slow.append(job)
@@ -330,6 +321,16 @@ class CpuPool:
             worker.current = None
             job.fail(reason, f"{job.task.component}: {message}")
 
+    def _suspect(self, worker: Worker) -> None:
+        """Count a death against the item that may be to blame for it."""
+        job = worker.suspect
+        if job is None:
+            return
+        job.attempts += 1
+        if job.attempts >= _MAX_ATTEMPTS:
+            self._count_kill(job)
+            job.fail("REWARD_CRASHED", f"{job.task.component}: its worker was lost {job.attempts} times")
+
     def _kill(self, worker: Worker, why: str) -> None:
         self.figures.kills[why] += 1
         self._bury(worker)
@@ -343,13 +344,10 @@ class CpuPool:
             worker.watch.cancel()
         if worker.reader is not None and worker.reader is not asyncio.current_task():
             worker.reader.cancel()
-        waiting = [job for job in worker.jobs.values() if not job.answer.done()]
-        for job in reversed(waiting):
-            if job.attempts >= _MAX_ATTEMPTS:
-                job.fail("WORKER_LOST", f"{job.task.component}: its worker died {job.attempts} times", retryable=True)
-            else:
-                (self._slow if job.slow else self._fast).appendleft(job)
+        for job in reversed([job for job in worker.jobs.values() if not job.answer.done()]):
+            (self._slow if job.slow else self._fast).appendleft(job)
         worker.jobs.clear()
+        worker.current = None
 
     def _replace(self) -> None:
         if self._stopping:
@@ -357,26 +355,55 @@ class CpuPool:
         if self._spares:
             self._enlist(self._spares.pop())
             self._dispatch()
-        task = asyncio.create_task(self._fill(), name="cpu worker fork")
-        self._filling.add(task)
-        task.add_done_callback(self._filling.discard)
+        self._refill()
+
+    def _refill(self) -> None:
+        if self._filler is None or self._filler.done():
+            self._filler = asyncio.create_task(self._fill(), name="cpu worker forks")
 
     async def _fill(self) -> None:
-        forked = await self._template.fork()
-        if len(self._workers) < self._size:
-            self._enlist(forked)
-            self._dispatch()
-        else:
-            self._spares.append(forked)
+        """Fork until the workers and the spares are complete."""
+        with contextlib.suppress(TemplateEnded):  # what happens then begins where its end is noticed
+            while len(self._workers) < self.size or len(self._spares) < _SPARES:
+                forked = await self._template.fork()
+                if len(self._workers) < self.size:
+                    self._enlist(forked)
+                    self._dispatch()
+                else:
+                    self._spares.append(forked)
 
     def _on_dead(self, pid: int, exit_code: int) -> None:
         """The template tells that a worker has ended."""
-        self._spares = [spare for spare in self._spares if spare.pid != pid]
+        for spare in [spare for spare in self._spares if spare.pid == pid]:
+            self._spares.remove(spare)
+            spare.kill()
+            self._refill()
         worker = self._workers.get(pid)
-        if worker is None:
+        if worker is not None:
+            worker.retiring, worker.exit_code = True, exit_code
+            self._settle_soon(worker)
+
+    def _settle_soon(self, worker: Worker) -> None:
+        """A worker has ended, or closed its connection: settle it when all that it said has been read.
+
+        The end of the one is waited for after the other; something that it left may hold the connection open, and what
+        closed the connection may be alive, so neither is waited for long.
+        """
+        if worker.at_end and worker.exit_code is not None:
+            self._settle(worker)
+        else:
+            asyncio.get_running_loop().call_later(_OBITUARY_SECONDS, self._settle, worker)
+
+    def _settle(self, worker: Worker) -> None:
+        if self._workers.get(worker.forked.pid) is not worker:
             return
-        if exit_code == -signal.SIGKILL:
-            self._blame(worker, "MEMORY_LIMIT", "its worker was killed, most likely for the memory it used")
+        exit_code = worker.exit_code
+        if worker.current is None:
+            self._suspect(worker)
+        elif exit_code == -signal.SIGKILL:
+            self._blame(worker, MEMORY_LIMIT, "its worker was killed, most likely for the memory it used")
+        elif exit_code is None:
+            self._blame(worker, "REWARD_CRASHED", "the reward closed its worker's connection")
         elif exit_code < 0:
             self._blame(worker, "REWARD_CRASHED", f"the reward crashed its worker (signal {-exit_code})")
         else:
@@ -389,13 +416,27 @@ class CpuPool:
             return
         _log.error("the cpu lane's template died; starting over")
         for worker in list(self._workers.values()):
+            self._suspect(worker)
             self._bury(worker)
+        for spare in self._spares:
+            spare.kill()
         self._spares.clear()
-        task = asyncio.create_task(self._start_over(), name="cpu lane restart")
-        self._filling.add(task)
-        task.add_done_callback(self._filling.discard)
+        if self._reviver is None or self._reviver.done():
+            self._reviver = asyncio.create_task(self._revive(), name="cpu lane restart")
 
-    async def _start_over(self) -> None:
-        self._template.launch()
-        await self.start()
-        self._dispatch()
+    async def _revive(self) -> None:
+        """Start templates until one stays; items wait, unless that takes too many."""
+        for failures in itertools.count():
+            await asyncio.to_thread(self._template.sweep)
+            self._template.launch()
+            self.figures.restarts += 1
+            try:
+                await self._bring_up()
+            except TemplateEnded:
+                if failures >= _FAILED_STARTS:
+                    self._down = True
+                    self._fail_waiting("LANE_UNAVAILABLE", "the cpu lane does not start; the server's log says why")
+                await asyncio.sleep(min(_RESTART_SECONDS * 2 ** min(failures, 10), _MAX_RESTART_SECONDS))
+            else:
+                self._dispatch()
+                return

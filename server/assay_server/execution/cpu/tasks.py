@@ -8,14 +8,12 @@ import json
 from collections.abc import Awaitable, Sequence
 
 from assay.sdk import Unscorable
-from assay_server.execution.cpu.channel import Outcome, Task
+from assay_server.execution.cpu.channel import MEMORY_LIMIT, Outcome, Task
 from assay_server.execution.plugin_files import catalogue_with_plugins
 from assay_server.execution.worker_ports import WorkerPorts
 from assay_server.rewards.catalogue import builtin_catalogue
 from assay_server.rewards.nodes import LeafNode
 from assay_server.rewards.tree import bind_leaf
-
-MEMORY_LIMIT = "MEMORY_LIMIT"
 
 
 class TaskRunner:

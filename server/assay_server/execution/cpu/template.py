@@ -19,7 +19,7 @@ import socket
 import sys
 from dataclasses import dataclass
 
-from assay_server.execution.cpu.worker import confine, kill_children, own_descendants, serve
+from assay_server.execution.cpu.worker import bury_all_children, confine, kill_children, own_descendants, serve
 
 MAX_CONTROL_BYTES = 1 << 20
 
@@ -153,7 +153,10 @@ class Template:
 def main() -> None:
     """Be a template until the server goes away."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    Template(control, TemplateSetup.decode(control.recv(MAX_CONTROL_BYTES))).run()
+    try:
+        Template(control, TemplateSetup.decode(control.recv(MAX_CONTROL_BYTES))).run()
+    finally:
+        bury_all_children()
 
 
 if __name__ == "__main__":

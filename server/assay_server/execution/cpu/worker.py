@@ -9,7 +9,6 @@ import resource
 import select
 import signal
 import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from collections.abc import Callable
 from assay.sdk import Unscorable
 from assay_server.execution.cpu.channel import (
     HEADER,
+    MEMORY_LIMIT,
     Discard,
     Outcome,
     Report,
@@ -28,6 +28,7 @@ from assay_server.execution.cpu.channel import (
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _OPEN_FILES = 64
+_LINKS_WITH_ONE_THREAD = 3
 _libc = ctypes.CDLL(None, use_errno=True)
 
 RunTask = Callable[[Task], Outcome]
@@ -63,7 +64,7 @@ def serve(connection: socket.socket, run: RunTask) -> None:
         connection.sendall(encode_report(report))
         while task is not None:
             outcome = run(task)
-            retiring = isinstance(outcome, Unscorable) and outcome.reason == "MEMORY_LIMIT"
+            retiring = isinstance(outcome, Unscorable) and outcome.reason == MEMORY_LIMIT
             retiring |= _left_something()
             following = None if retiring else orders.waiting()
             started = None if following is None else following.number
@@ -119,8 +120,10 @@ class _Orders:
 
 
 def _left_something() -> bool:
-    """Whether the last item left a thread or a process; processes are killed here."""
-    left = threading.active_count() > 1
+    """Whether the last item left a thread or a process; processes are killed here, timers are disarmed."""
+    for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+        signal.setitimer(timer, 0)
+    left = os.stat("/proc/self/task").st_nlink > _LINKS_WITH_ONE_THREAD
     while True:
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
@@ -139,3 +142,13 @@ def kill_children(parent: int, spared: tuple[int, ...] | frozenset[int]) -> None
                 if pid not in spared:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
+
+
+def bury_all_children() -> None:
+    """Kill and reap until this process has no children, those it adopts meanwhile included."""
+    while True:
+        kill_children(os.getpid(), ())
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
