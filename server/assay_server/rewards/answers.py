@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
 
 from assay_server.rewards.latex import plain_text
+from assay_server.rewards.mathematics.normal_form import OverBudget, form_of
+from assay_server.rewards.mathematics.parsing import MAX_DIGITS
+from assay_server.rewards.mathematics.reading import Reading, read
+from assay_server.rewards.mathematics.scanning import MOST_CHARACTERS
+from assay_server.rewards.mathematics.structures import Structures, prepared
+from assay_server.rewards.mathematics.tree import SCALARS, Node
 from assay_server.rewards.numbers import Number, canonical, parse_number, sole_number
+from assay_server.rewards.ports import Strictness
+from assay_server.rewards.written_forms import same_form, written_forms
 
 _ASIDE = re.compile(r",? (?:because|since)\b.*", re.IGNORECASE | re.DOTALL)
 _ARTICLE = re.compile(r"(?:the|an?) ")
 _ONE_IN_BRACES = re.compile(r"\{(\w)\}")
 _LOOSE_SPACES = re.compile(r"(?<!\w)\s+|\s+(?!\w)")
 _SEPARATOR = re.compile(r"\s*(?:,|;|\band\b)\s*(?:and\b\s*)?", re.IGNORECASE)
+_OPTION = re.compile(r"(?:(?:option|choice|answer) )?[(\[]?([a-z])(?:[)\]]|[.:])?", re.IGNORECASE)
+_PLAIN_FRACTION = re.compile(r"(-?[0-9]+)\s*/\s*([0-9]+)|-?\s*\\[dt]?frac\{(-?[0-9]+)\}\{([0-9]+)\}")
+_MARKUP = re.compile(r"\\[a-zA-Z]{2,}|[=^_<>+*/|√∫∑≤≥∈]|\\[{\\]")
+_GROUPED = re.compile(r"[0-9],[0-9]{3}")
+_LENIENT_WORDS = {"true": "yes", "false": "no"}
 _LONGEST_KEY = 200
 _LONGEST_REMEMBERED = 64
 _MOST_ITEMS = 100
@@ -29,11 +44,42 @@ class Answer:
     number: Number | None
 
     def key(self) -> str:
-        """Name of the answer's equivalence class, at most 217 characters: ``18``, ``1/2``, normalised text."""
+        """Name of the answer's equivalence class, at most 217 characters: ``18``, ``1/2``, ``{1, 2}``, normalised text.
+
+        Equal keys mean equal answers; equal answers have equal keys where their forms are canonical.
+        """
         if self.number is not None:
             return short_key(canonical(self.number.readings()[0]))
+        node = read(self.text).node
+        if node is not None:
+            named = _node_key(prepared(node))
+            if named is not None:
+                return short_key(named)
+        forms = written_forms(self.text)
+        if forms:
+            return short_key(f"{forms[0].kind} {':'.join(map(str, forms[0].value))}{forms[0].half}")
         items = list_items(self.text)
         return short_key(normal_text(self.text) if items is None else ", ".join(items))
+
+
+def _node_key(node: Node) -> str | None:
+    """None for what has no canonical text here, such as equations and regions."""
+    if node.op in SCALARS:
+        try:
+            return form_of(node).key()
+        except OverBudget:
+            return None
+    if node.op not in ("list", "set", "group"):
+        return None
+    keys: list[str] = []
+    for item in node.args:
+        key = _node_key(item)
+        if key is None:
+            return None
+        keys.append(key)
+    if node.op == "group":
+        return f"{node.name[0]}{', '.join(keys)}{node.name[1]}"
+    return ", ".join(sorted(set(keys) if node.op == "set" else keys))
 
 
 def read_answer(text: str) -> Answer:
@@ -42,7 +88,26 @@ def read_answer(text: str) -> Answer:
 
 
 def _read(text: str) -> Answer:
-    return Answer(text, parse_number(text) or sole_number(text))
+    number = parse_number(text)
+    if number is None and "=" not in text:
+        number = sole_number(text)
+    elif number is None:
+        number = _value_of_equation(text)
+    return Answer(text, number)
+
+
+def _value_of_equation(text: str) -> Number | None:
+    """What an equation comes down to; nothing for a contradiction such as ``10 = 7``."""
+    if len(text) > MOST_CHARACTERS:
+        return None
+    node = read(text.partition("≈")[0].partition("\\approx")[0]).node
+    if node is None:
+        return sole_number(text)
+    if node.op == "num":
+        return Number(node.number)
+    if node.op != "rel" or Structures().value(node) is None:
+        return None
+    return sole_number(text)
 
 
 @lru_cache(maxsize=8192)
@@ -86,39 +151,240 @@ def short_key(key: str) -> str:
     return f"{key[:_LONGEST_KEY]}#{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
-Comparison = Callable[[Answer, Answer], "bool | None"]
-"""``(answer, reference) -> equal``; None where this comparison cannot tell and the next one is asked."""
+class Outcome(Enum):
+    """What one comparison says; after PASS the next one is asked."""
+
+    EQUAL = 1
+    DIFFERENT = 2
+    UNDECIDED = 3
+    PASS = 4
 
 
-def _numbers(answer: Answer, reference: Answer) -> bool | None:
-    if answer.number is None or reference.number is None:
-        return None
-    return answer.number.equals(reference.number)
+_OUTCOMES = {True: Outcome.EQUAL, False: Outcome.DIFFERENT, None: Outcome.UNDECIDED}
+Comparison = Callable[[Answer, Answer, Structures], Outcome]
+"""``(answer, reference, structures) -> outcome``."""
 
 
-def _lists(answer: Answer, reference: Answer) -> bool | None:
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether two answers are the same (None: undecided), and the layer that decided or was asked last."""
+
+    equal: bool | None
+    layer: str
+
+
+def _citations(answer: Answer, reference: Answer, _structures: Structures) -> Outcome:
+    """A number in quotation marks is somebody else's."""
+    text, gold = answer.text.strip(), reference.text.strip()
+    quoted = len(text) > 1 and text[0] in '"“' and text[-1] in '"”'
+    mathematical = reference.number is not None or read(gold).node is not None
+    return Outcome.DIFFERENT if quoted and mathematical and text != gold else Outcome.PASS
+
+
+def _numbers(answer: Answer, reference: Answer, structures: Structures) -> Outcome:
+    if answer.number is None or reference.number is None or ("=" in answer.text and "=" in reference.text):
+        return Outcome.PASS
+    mine, gold = answer.number, reference.number
+    equal = mine.equals(gold) if structures.strictness != "lenient" else _leniently(mine, gold)
+    if structures.strictness == "strict":
+        equal = equal and _as_asked(answer, reference)
+    elif not equal and structures.strictness == "lenient":
+        return Outcome.PASS
+    return _OUTCOMES[equal]
+
+
+def _leniently(mine: Number, gold: Number) -> bool:
+    return Number(mine.value, mine.percent).equals(Number(gold.value, gold.percent))
+
+
+def _as_asked(answer: Answer, reference: Answer) -> bool:
+    """Strict: the same value and unit, a reduced fraction, no name in front, no sign added or left out."""
+    mine, gold = answer.number, reference.number
+    assert mine is not None
+    assert gold is not None
+    if mine.unit != gold.unit or mine.readings()[0] != gold.readings()[0]:
+        return False
+    if ("=" in answer.text) != ("=" in reference.text) or _degrees(answer.text) != _degrees(reference.text):
+        return False
+    return _is_reduced(answer.text) or not _is_reduced(reference.text)
+
+
+def _degrees(text: str) -> bool:
+    return "°" in text or "\\circ" in text or "degree" in text
+
+
+def _is_reduced(text: str) -> bool:
+    match = _PLAIN_FRACTION.search(text)
+    if match is None:
+        return True
+    above, below = (int(part[:MAX_DIGITS]) for part in (match[1] or match[3], match[2] or match[4]))
+    return math.gcd(above, below) == 1 and below != 1
+
+
+def _forms(answer: Answer, reference: Answer, structures: Structures) -> Outcome:
+    if reference.number is not None and answer.number is not None:
+        return Outcome.PASS
+    left, right = written_forms(answer.text), written_forms(reference.text)
+    equal = same_form(left, right, lenient=structures.strictness == "lenient")
+    if equal is not None:
+        return _OUTCOMES[equal]
+    bases = [form for form in (*left, *right) if form.kind == "base"]
+    if not bases:
+        ratio = next((form for form in (*left, *right) if form.kind == "ratio" and len(form.value) == 2), None)
+        number = answer.number or reference.number
+        if (
+            ratio is not None
+            and number is not None
+            and structures.strictness != "strict"
+            and "/" in answer.text + reference.text
+        ):
+            return _OUTCOMES[number.value * ratio.value[1] == ratio.value[0]]
+        return Outcome.PASS
+    number = answer.number or reference.number
+    wanted = structures.strictness == "lenient" or bases[0].value[1] == 10
+    return _OUTCOMES[wanted and number is not None and number.value == bases[0].value[0]]
+
+
+def _structures(answer: Answer, reference: Answer, structures: Structures) -> Outcome:
+    mine, gold = _read_whole(answer), _read_whole(reference)
+    if mine.node is None or gold.node is None:
+        return Outcome.PASS
+    if mine.unit and gold.unit and structures.strictness != "lenient" and not _share_a_word(mine.unit, gold.unit):
+        return Outcome.DIFFERENT
+    if structures.strictness == "strict" and mine.unit != gold.unit:
+        return Outcome.DIFFERENT
+    verdict = structures.same(mine.node, gold.node)
+    if verdict is False and _has_grouped_comma(answer, reference):
+        other = [read(text, commas_group=False).node for text in (answer.text, reference.text)]
+        if other[0] is not None and other[1] is not None:
+            verdict = structures.same(other[0], other[1])
+    return _OUTCOMES[verdict]
+
+
+def _has_grouped_comma(answer: Answer, reference: Answer) -> bool:
+    grouped = any(_GROUPED.search(text) for text in (answer.text, reference.text))
+    return grouped and (answer.number is None or reference.number is None)
+
+
+def _share_a_word(first: str, second: str) -> bool:
+    return bool(set(first.split()) & set(second.split()))
+
+
+def _read_whole(answer: Answer) -> Reading:
+    """The tree of an answer; where words surround its only number, that number."""
+    reading = read(answer.text)
+    if reading.node is None and answer.number is not None:
+        return Reading(Node("num", number=answer.number.value), answer.number.unit)
+    return reading
+
+
+def _lists(answer: Answer, reference: Answer, structures: Structures) -> Outcome:
     expected = list_items(reference.text)
-    if expected is None or reference.number is not None:
-        return None
-    return list_items(answer.text) == expected or None
+    if expected is None or reference.number is not None or structures.strictness == "strict":
+        return Outcome.PASS
+    return Outcome.EQUAL if list_items(answer.text) == expected else Outcome.PASS
 
 
-def _texts(answer: Answer, reference: Answer) -> bool | None:
-    return normal_text(answer.text) == normal_text(reference.text)
+def _texts(answer: Answer, reference: Answer, structures: Structures) -> Outcome:
+    mine, gold = _word(answer.text), _word(reference.text)
+    if structures.strictness == "lenient":
+        mine, gold = _LENIENT_WORDS.get(mine, mine), _LENIENT_WORDS.get(gold, gold)
+    return _OUTCOMES[mine == gold]
+
+
+def _word(text: str) -> str:
+    normal = normal_text(text)
+    option = _OPTION.fullmatch(normal)
+    if option is not None:
+        return option[1]
+    return normal
 
 
 LAYERS: tuple[tuple[str, Comparison], ...] = (
+    ("citation", _citations),
     ("exact_number", _numbers),
+    ("written_form", _forms),
+    ("structure", _structures),
     ("unordered_list", _lists),
     ("normalised_text", _texts),
 )
 """Asked in this order; the first that can tell decides."""
 
 
-def compare(answer: Answer, reference: Answer) -> tuple[bool, str]:
-    """Whether both are the same answer, and the layer that decided."""
+def decide(answer: Answer, reference: Answer, structures: Structures) -> Decision:
+    """Ask the layers in their order."""
     for name, comparison in LAYERS:
-        equal = comparison(answer, reference)
-        if equal is not None:
-            return equal, name
-    return False, "none"
+        outcome = comparison(answer, reference, structures)
+        if outcome is not Outcome.PASS:
+            equal = None if outcome is Outcome.UNDECIDED else outcome is Outcome.EQUAL
+            return Decision(equal, name)
+    return Decision(False, "none")
+
+
+_BY_STRICTNESS: dict[Strictness, Structures] = {name: Structures(name) for name in ("strict", "default", "lenient")}
+
+
+def compare(answer: Answer, reference: Answer, strictness: Strictness = "default") -> Decision:
+    """Whether both are the same answer, as far as exact comparison can tell."""
+    return decide(answer, reference, _BY_STRICTNESS[strictness])
+
+
+def is_formal(text: str) -> bool:
+    """Whether ``text`` has the marks of mathematics rather than of words."""
+    return _MARKUP.search(text) is not None
+
+
+def equivalence_classes(
+    answers: Iterable[str],
+    *,
+    strictness: Strictness = "default",
+    decider: Callable[[str, str], bool | None] | None = None,
+) -> list[int]:
+    """For each answer the number of its class, counted from 0 by first occurrence.
+
+    Args:
+        answers: as extracted.
+        strictness: as for :func:`compare`.
+        decider: asked where exact comparison is undecided, e.g. the symbolic layer; undecided answers are kept apart.
+    """
+    classes: list[int] = []
+    by_text: dict[str, int] = {}
+    by_key: dict[str, int] = {}
+    members: list[Answer] = []
+    for text in answers:
+        number = by_text.get(text)
+        if number is None:
+            answer = read_answer(text)
+            key = answer.key()
+            number = by_key.get(key) if strictness == "default" and not _ambiguous(answer) else None
+            if number is None:
+                number = _class_of(answer, members, strictness, decider)
+            if number is None:
+                number = len(members)
+                members.append(answer)
+            by_text[text] = number
+            if not _ambiguous(answer):
+                by_key.setdefault(key, number)
+        classes.append(number)
+    return classes
+
+
+def _ambiguous(answer: Answer) -> bool:
+    """Whether the key leaves something out that comparison looks at: a unit or a percent sign."""
+    return answer.number is not None and (answer.number.percent or bool(answer.number.unit))
+
+
+def _class_of(
+    answer: Answer,
+    members: list[Answer],
+    strictness: Strictness,
+    decider: Callable[[str, str], bool | None] | None,
+) -> int | None:
+    for number, member in enumerate(members):
+        decision = compare(answer, member, strictness)
+        equal = decision.equal
+        if equal is None and decider is not None:
+            equal = decider(answer.text, member.text)
+        if equal:
+            return number
+    return None

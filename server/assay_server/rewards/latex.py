@@ -36,7 +36,7 @@ def plain_text(text: str) -> str:
     other scripts stay as they are: read as ASCII they would change the value.
     """
     if not text.isascii():
-        text = _ascii_look_alikes(text)
+        text = ascii_look_alikes(text)
     if "\\" in text:
         text = _without_commands(text)
     elif "{,}" in text or "~" in text:
@@ -51,7 +51,8 @@ def _trimmed(text: str) -> str:
     return text.lstrip(_LEFT_EDGE).rstrip(_RIGHT_EDGE)
 
 
-def _ascii_look_alikes(text: str) -> str:
+def ascii_look_alikes(text: str) -> str:
+    """``text`` with full-width ASCII, dashes, blanks and mathematical letters as ASCII, ``½`` as `` 1/2``."""
     text = _VULGAR.sub(lambda match: " " + unicodedata.normalize("NFKC", match[0]), text.translate(_LOOK_ALIKE))
     if text.isascii():
         return text

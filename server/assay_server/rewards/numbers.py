@@ -12,13 +12,17 @@ from fractions import Fraction
 from itertools import islice
 
 from assay_server.rewards.latex import plain_text
-from assay_server.rewards.units import is_unit_text, unit_of
+from assay_server.rewards.units import conversion, is_unit_text, unit_of
 
 MAX_DIGITS = 4000
 """Digits of a number; also the largest absolute exponent, and the two together."""
 
 _SMALL = re.compile(r"-?[0-9]{1,15}")
-_UNSIGNED = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?:\ [0-9]{3})+|[0-9]+)(?![0-9])(?:\.[0-9]*)?|\.[0-9]+"
+_UNSIGNED = (
+    r"(?:[0-9]{1,3}(?:'[0-9]{3})+"
+    r"|[0-9]{1,3}(?:\.[0-9]{3}){2,}|[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?:\ [0-9]{3})+|[0-9]+)"
+    r"(?![0-9])(?:\.[0-9]*)?|\.[0-9]+"
+)
 _LATEX_FRACTION = r"\\frac\ *(?:\{\ *([+-]?[0-9]+)\ *\}|([0-9]))\ *(?:\{\ *([+-]?[0-9]+)\ *\}|([0-9]))"
 _NUMBER = re.compile(
     rf"""
@@ -77,7 +81,8 @@ class Number:
     def equals(self, other: Number) -> bool:
         """Whether both are the same quantity; a missing or added unit, percent or degree sign is no difference."""
         if self.unit and other.unit and not set(self.unit.split()) & set(other.unit.split()):
-            return False
+            factor = conversion(self.unit, other.unit)
+            return factor is not None and self.value * factor == other.value
         if self.percent == other.percent:
             return self.value == other.value
         return any(mine == theirs for mine in self.readings() for theirs in other.readings())
@@ -159,7 +164,8 @@ def _value_of(match: re.Match[str]) -> Fraction | None:
 def _decimal(digits: str, exponent: str) -> Fraction | None:
     if len(exponent) > 6 or abs(int(exponent)) > MAX_DIGITS - len(digits) > 0:
         return None
-    whole, _, decimals = digits.replace(",", "").replace(" ", "").partition(".")
+    digits = digits.replace(",", "").replace(" ", "").replace("'", "")
+    whole, _, decimals = (digits.replace(".", "") if digits.count(".") > 1 else digits).partition(".")
     shift = int(exponent) - len(decimals)
     mantissa = int(f"{whole}{decimals}")
     return Fraction(mantissa * 10**shift) if shift >= 0 else Fraction(mantissa, 10**-shift)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 MAX_WORDS = 12
 """Words after a number; with more it is a sentence."""
@@ -17,8 +18,15 @@ _NOT_A_UNIT = frozenset(
         *("minus", "plus", "times", "over", "divided", "more", "less", "fewer", "squared", "cubed", "factorial"),
         *("negative", "than", "least", "most", "twice", "double", "triple", "under", "above", "below"),
         *("choose", "mod", "modulo", "pi", "sqrt", "log", "sin", "cos", "tan"),
+        *("grader", "grade", "mark", "marked", "accept", "accepted", "correct", "wrong", "score", "reward", "please"),
+        *("ignore", "instruction", "instructions", "reference", "answer", "answers", "verdict", "judge", "credit"),
+        *("award", "evaluate", "evaluator", "system", "prompt", "anything", "whatever", "base", "clock"),
         *("hundred", "hundreds", "dozen", "dozens", "half", "halves", "third", "thirds", "quarter", "quarters"),
     )
+)
+_LONGEST_VARIABLES = 3
+_FUNCTIONS = frozenset(
+    ("arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "infinity", "theta", "alpha", "beta", "union")
 )
 _ONE_LETTER = frozenset("mgshlLAVWJNKCF")
 _FILLER = frozenset(
@@ -78,6 +86,42 @@ def unit_of(rest: str) -> str | None:
     if _hedged(rest[position:]):
         return None
     return " ".join(sorted(words - _FILLER - {""}))
+
+
+_MEASURES = frozenset(
+    (
+        *("unit", "units", "square", "cubic", "sq", "cu", "mph", "kph", "rad", "radian", "radians", "mol", "joules"),
+        *("newtons", "watts", "volts", "day", "days", "week", "weeks", "month", "months", "year", "years", "acres"),
+        *("point", "points", "way", "ways", "coins", "students", "times", "pages", "steps", "gallons", "miles"),
+    )
+)
+
+
+def is_measure(words: str) -> bool:
+    """Whether plain words behind an expression are a unit: known ones, or words too long to be variables."""
+    found = [word.lower() for word in re.findall(r"[A-Za-z]+", words)]
+    return bool(found) and all(
+        word in _SAME or word in _MEASURES or word in _FILLER or len(word) > _LONGEST_VARIABLES for word in found
+    ) and not any(word in _NOT_A_UNIT or word in _FUNCTIONS for word in found) and len(found[0]) > 1  # fmt: skip
+
+
+_SIZES: dict[str, tuple[str, Fraction]] = {
+    **{name: ("length", Fraction(size)) for name, size in (("millimeter", 1), ("centimeter", 10), ("meter", 1000))},
+    **{name: ("length", Fraction(size)) for name, size in (("kilometer", 10**6), ("inch", Fraction(127, 5)))},
+    **{name: ("length", Fraction(size)) for name, size in (("foot", Fraction(1524, 5)), ("yard", Fraction(4572, 5)))},
+    **{name: ("mass", Fraction(size)) for name, size in (("gram", 1), ("kilogram", 1000))},
+    **{
+        name: ("time", Fraction(size)) for name, size in (("second", 1), ("minute", 60), ("hour", 3600), ("day", 86400))
+    },
+    **{name: ("volume", Fraction(size)) for name, size in (("milliliter", 1), ("liter", 1000))},
+    **{name: ("money", Fraction(size)) for name, size in (("cent", 1), ("dollar", 100))},
+}
+
+
+def conversion(unit: str, other: str) -> Fraction | None:
+    """How many of ``other`` one ``unit`` is; None where they do not measure the same."""
+    mine, theirs = _SIZES.get(unit), _SIZES.get(other)
+    return None if mine is None or theirs is None or mine[0] != theirs[0] else mine[1] / theirs[1]
 
 
 def is_unit_text(words: str) -> bool:

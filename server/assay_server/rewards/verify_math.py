@@ -1,18 +1,59 @@
-"""``verify/math``: is the final answer the reference's?"""
+"""``verify/math``: is the final answer the reference's?
+
+Two pure stages. :func:`math_quick` is inline: extraction, normal forms and exact comparison, linear in the text. Where
+it cannot tell, :func:`math_score` asks the symbolic layer, which may take long and runs where it can be killed.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
 
-from assay.sdk import Evidence, Sample, Score, Verdict, reward
-from assay_server.rewards.answers import Answer, compare, read_answer
+from assay.sdk import Evidence, Sample, Score, Unscorable, Verdict, reward
+from assay_server.rewards.answers import Answer, Decision, compare, is_formal, read_answer
 from assay_server.rewards.boxes import boxed_answers
 from assay_server.rewards.extraction import Extraction, extract_answer
+from assay_server.rewards.mathematics.reading import read
+from assay_server.rewards.ports import Strictness, Symbolic
 from assay_server.rewards.references import reference_answer
 from assay_server.rewards.regions import answer_region
+from assay_server.rewards.written_forms import written_forms
 
 _LONGEST_WHOLE = 100
 _LONGEST_SHOWN = 1000
+_MOST_BOXES = 64
+
+BoxPolicy: TypeAlias = Literal["last", "all_agree", "reject"]
+"""Several boxes: the last counts; all must be right; boxes with different answers are no answer, without a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class MathParameters:
+    """How answers are judged.
+
+    Attributes:
+        strictness: of forms; the table in the documentation says what it changes.
+        boxes: what several different boxes mean.
+        last_characters: look only at the end of the response.
+    """
+
+    strictness: Strictness = "default"
+    boxes: BoxPolicy = "last"
+    last_characters: int | None = None
+
+
+DEFAULTS = MathParameters()
+
+
+class _Judged(NamedTuple):
+    """What is compared, or the score where there is nothing to compare."""
+
+    found: Extraction | None
+    answer: Answer
+    reference: Answer
+    reference_key: str
+    skipped: int
+    response: str
 
 
 @reward(
@@ -23,38 +64,122 @@ _LONGEST_SHOWN = 1000
     reference_keys=("answer",),
     source="verify/math (GSM8K, MATH and most of the field)",
 )
-def math(sample: Sample, *, last_characters: int | None = None, boxes: Literal["last", "agree"] = "last") -> Score:
+def math(
+    sample: Sample,
+    *,
+    last_characters: int | None = None,
+    boxes: BoxPolicy = "last",
+    strictness: Strictness = "default",
+) -> Score:
     """1 where the final answer equals the reference, else 0; no answer at all is 0 too.
 
     The answer is the last ``\\boxed{}`` or ``<answer>``, else the last "the answer is" / ``####`` / ``A:``, else the
-    last number. It is compared as an exact number, then as an unordered list, then as normalised text.
-    ``last_characters`` looks only at the end of the response; ``boxes="agree"`` refuses boxes that differ.
+    last number. It is compared as a number, a written form, a mathematical structure and a text.
+    ``last_characters`` looks only at the end of the response; ``boxes`` says what several different boxes mean;
+    ``strictness`` how forms are judged.
     """
+    params = MathParameters(strictness, boxes, last_characters)
+    judged = _judged(sample, params)
+    decision = _decided(judged, params, sample)
+    return _score(judged, Decision(bool(decision.equal), decision.layer), params)
+
+
+def math_quick(sample: Sample, *, params: MathParameters = DEFAULTS) -> Score | None:
+    """The inline stage; None where only the symbolic layer can tell.
+
+    Raises:
+        Unscorable: ``REFERENCE_MISSING`` or ``REFERENCE_UNPARSEABLE``.
+    """
+    judged = _judged(sample, params)
+    decision = _decided(judged, params, sample)
+    if decision.equal is None or (decision.equal is False and _unread(judged) is not None):
+        return None
+    return _score(judged, decision, params)
+
+
+def math_score(sample: Sample, symbolic: Symbolic, *, params: MathParameters = DEFAULTS) -> Score:
+    """The whole verdict.
+
+    Raises:
+        Unscorable: ``REFERENCE_MISSING``; ``REFERENCE_UNPARSEABLE`` or ``PREDICTION_UNPARSEABLE`` where one of them is
+            notation that is not read and the texts differ; ``UNDECIDED`` where no layer can tell.
+    """
+    judged = _judged(sample, params)
+    decision = _decided(judged, params, sample)
+    if decision.equal is False:
+        reason = _unread(judged)
+        if reason is not None:
+            raise Unscorable(reason, f"{judged.answer.text[:80]!r} against {judged.reference.text[:80]!r}: not read")
+    if decision.equal is None:
+        verdict = symbolic.compare(judged.answer.text, judged.reference.text, params.strictness)
+        if verdict.equal is None:
+            raise Unscorable("UNDECIDED", f"no layer could tell: {verdict.reason}")
+        agreed = not verdict.equal or _boxes_agree(judged.response, sample.prompt, judged.reference, params, symbolic)
+        decision = Decision(verdict.equal and agreed, verdict.layer if agreed else "boxes")
+    return _score(judged, decision, params)
+
+
+def _judged(sample: Sample, params: MathParameters) -> _Judged:
     reference, reference_key = reference_answer(sample.reference)
-    skipped = 0 if last_characters is None else max(0, len(sample.response) - max(0, last_characters))
+    length = params.last_characters
+    skipped = 0 if length is None else max(0, len(sample.response) - max(0, length))
     response = sample.response[skipped:] if skipped else sample.response
     found = extract_answer(response, prompt=sample.prompt, truncated=sample.truncated)
     if reference.number is None and (found is None or found.method == "last_number"):
         found = _whole_text(response, sample) or found
+    answer = _NO_ANSWER if found is None else read_answer(found.text)
+    return _Judged(found, answer, reference, reference_key, skipped, response)
+
+
+_NO_ANSWER = Answer("", None)
+
+
+def _decided(judged: _Judged, params: MathParameters, sample: Sample) -> Decision:
+    if judged.found is None:
+        return Decision(False, "")
+    decision = compare(judged.answer, judged.reference, params.strictness)
+    if decision.equal and params.boxes != "last" and not _boxes_agree(
+        judged.response, sample.prompt, judged.reference, params, None
+    ):  # fmt: skip
+        return Decision(False, "boxes")
+    return decision
+
+
+def _score(judged: _Judged, decision: Decision, params: MathParameters) -> Score:
+    found, layer = judged.found, decision.layer
     if found is None:
         return Score(0.0, Verdict.INCORRECT, Evidence(reason="no answer found"))
-    answer = read_answer(found.text)
-    equal, layer = compare(answer, reference)
-    reason = "equals the reference" if equal else "differs from the reference"
-    if equal and boxes == "agree" and not _boxes_agree(response, sample.prompt, reference):
-        equal, layer, reason = False, "boxes", "boxes with different answers"
+    reason = "equals the reference" if decision.equal else "differs from the reference"
     evidence = Evidence(
         extracted=found.text[:_LONGEST_SHOWN],
         method=found.method,
-        start=found.start + skipped,
-        end=found.end + skipped,
-        reason=reason,
+        start=found.start + judged.skipped,
+        end=found.end + judged.skipped,
+        reason="boxes with different answers" if layer == "boxes" else reason,
         layer=layer,
     )
-    if equal:
-        return Score(1.0, Verdict.CORRECT, evidence, reference_key)
-    key = answer.key()
-    return Score(0.0, Verdict.INCORRECT, evidence, f"{key} {layer}" if key == reference_key else key)
+    if decision.equal:
+        return Score(1.0, Verdict.CORRECT, evidence, judged.reference_key)
+    if layer == "boxes" and params.boxes == "reject":
+        return Score(0.0, Verdict.INCORRECT, evidence)
+    key = judged.answer.key()
+    return Score(0.0, Verdict.INCORRECT, evidence, f"{key} {layer}" if key == judged.reference_key else key)
+
+
+def _unread(judged: _Judged) -> str | None:
+    """Which of two different texts is mathematics that nothing here reads: a wrong verdict would be a guess.
+
+    Words against mathematics are simply wrong, and so is a broken formula.
+    """
+    if judged.found is None or (judged.answer.number is not None and judged.reference.number is not None):
+        return None
+    reference = judged.reference
+    if reference.number is None and read(reference.text).node is None and not written_forms(reference.text):
+        formal = is_formal(reference.text) and is_formal(judged.answer.text)
+        return "REFERENCE_UNPARSEABLE" if formal and read(reference.text).unsupported else None
+    if judged.answer.number is None and read(judged.answer.text).unsupported:
+        return "PREDICTION_UNPARSEABLE"
+    return None
 
 
 def _whole_text(response: str, sample: Sample) -> Extraction | None:
@@ -67,6 +192,17 @@ def _whole_text(response: str, sample: Sample) -> Extraction | None:
     return Extraction(text, "whole_text", start, start + len(text))
 
 
-def _boxes_agree(response: str, prompt: str, reference: Answer) -> bool:
+def _boxes_agree(
+    response: str, prompt: str, reference: Answer, params: MathParameters, symbolic: Symbolic | None
+) -> bool:
+    """Whether the policy lets a right last box stand."""
+    if params.boxes == "last":
+        return True
     region = answer_region(response, prompt) or ""
-    return all(compare(read_answer(box[0]), reference)[0] for box in boxed_answers(region, prompt))
+    for number, box in enumerate(boxed_answers(region, prompt)):
+        equal = compare(read_answer(box[0]), reference, params.strictness).equal
+        if equal is None and symbolic is not None:
+            equal = symbolic.compare(box[0], reference.text, params.strictness).equal
+        if not equal or number > _MOST_BOXES:
+            return False
+    return True

@@ -136,8 +136,8 @@ def test_math_can_look_at_the_end_only_and_ask_boxes_to_agree() -> None:
     assert (late.value, late.evidence.start, late.evidence.end) == (1.0, 507, 509)
     two = sample("\\boxed{7} no, \\boxed{18}", "18")
     assert math.function(two).value == 1.0
-    assert math.function(two, boxes="agree").value == 0.0
-    assert math.function(sample("\\boxed{18.0} that is \\boxed{18}", "18"), boxes="agree").value == 1.0
+    assert math.function(two, boxes="all_agree").value == 0.0
+    assert math.function(sample("\\boxed{18.0} that is \\boxed{18}", "18"), boxes="all_agree").value == 1.0
 
 
 def test_long_wrong_answers_have_short_keys_and_evidence() -> None:
