@@ -401,7 +401,7 @@ class RolloutStream:
     async def _take_in(self, response: service.StreamRolloutsResponse) -> bool:
         state = self._state
         state.receive(response)
-        self._reconnects.progressed()
+        self._reconnects.received(response, time.monotonic())
         self._news.set()
         self._work.set()
         while state.is_full and not (self._blocked or self._closing):

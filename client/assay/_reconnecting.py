@@ -13,6 +13,7 @@ _SUSPICIOUS = frozenset({1, 2, 4, 13})
 """Of these, codes that may be our own fault: given up after a few times without progress."""
 
 _MAX_SUSPICIOUS = 5
+_STEADY_SECONDS = 5.0
 _UNAVAILABLE = 14
 
 _MESSAGES = {
@@ -35,10 +36,17 @@ class Reconnects:
         self._failures = 0
         self._suspicious = 0
         self._since: float | None = None
+        self._opened_at: float | None = None
         self.target = connection.target
 
-    def progressed(self) -> None:
-        """A connection was opened, or brought something."""
+    def received(self, response: service.StreamRolloutsResponse, now: float) -> None:
+        """A connection brought something. To be opened alone is no progress: it may break at once, again and again."""
+        if response.HasField("opened"):
+            self._opened_at = now
+        elif self._failures:
+            self._start_afresh()
+
+    def _start_afresh(self) -> None:
         self._failures = 0
         self._suspicious = 0
         self._since = None
@@ -49,6 +57,9 @@ class Reconnects:
         Raises:
             AssayError: there is none: the failure would come again, or it has lasted for too long.
         """
+        if self._opened_at is not None and now - self._opened_at >= _STEADY_SECONDS:
+            self._start_afresh()
+        self._opened_at = None
         self._failures += 1
         self._since = now if self._since is None else self._since
         self._suspicious += failure.code in _SUSPICIOUS

@@ -474,7 +474,7 @@ class RolloutStream:
         with self._lock:
             state = self._state
             state.receive(response)
-            self._reconnects.progressed()
+            self._reconnects.received(response, time.monotonic())
             self._news.notify_all()
             self._work.notify()
             while state.is_full and not (self._blocked or self._closing):

@@ -9,6 +9,9 @@ import pytest
 
 import assay
 from assay import aio
+from assay._reconnecting import Reconnects
+from assay.connection import Connection
+from assay.errors import Failure
 from assay.v1 import reward_service_pb2 as wire
 
 from .service import Recorder, Requests, Service, accepted, closing, opened, refuse, results, status
@@ -181,3 +184,25 @@ def test_missing_results_are_data_loss(service: Service):
     with pytest.raises(assay.DataLoss):
         stream.receive(PATIENCE)
     stream.close()
+
+
+def test_to_be_opened_alone_is_no_progress():
+    reconnects = Reconnects(Connection("localhost:1", None, None, 10.0, QUICK), give_up_after=60.0)
+    broken = Failure(14, "gone")
+    for second in range(60):
+        reconnects.received(opened(), float(second))
+        reconnects.delay_after(broken, second + 0.5, 0.5)
+    with pytest.raises(assay.Unavailable):
+        reconnects.delay_after(broken, 61.0, 0.5)
+
+
+def test_a_connection_that_brought_something_or_lasted_starts_patience_afresh():
+    reconnects = Reconnects(Connection("localhost:1", None, None, 10.0, QUICK), give_up_after=60.0)
+    broken = Failure(14, "gone")
+    for hour in range(5):
+        reconnects.received(opened(), hour * 3600.0)
+        reconnects.delay_after(broken, hour * 3600.0 + 30.0, 0.5)
+    for minute in range(5):
+        reconnects.received(opened(), 20_000.0 + 60.0 * minute)
+        reconnects.received(results(1, "r0"), 20_000.1 + 60.0 * minute)
+        reconnects.delay_after(broken, 20_000.2 + 60.0 * minute, 0.5)
