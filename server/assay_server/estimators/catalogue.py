@@ -9,31 +9,57 @@ import numpy as np
 
 from assay.sdk.samples import Json
 from assay.sdk.spec import EstimatorChoice, Grouping
+from assay_server.estimators.answers import ANSWER_ESTIMATORS
+from assay_server.estimators.calibrated import CALIBRATED_ESTIMATORS
 from assay_server.estimators.columns import Columns, columns_of, member_field
+from assay_server.estimators.components import component_estimator, find_in
 from assay_server.estimators.definition import EstimatorDefinition, Method, Parts, Scope, bind
 from assay_server.estimators.episode import EPISODE_ESTIMATORS
-from assay_server.estimators.errors import InputError, UnknownEstimator
+from assay_server.estimators.errors import InputError
 from assay_server.estimators.gigpo import STEP_ESTIMATORS
 from assay_server.estimators.groups import Group, GroupAdvantages, Role
+from assay_server.estimators.prefixes import TOKEN_ESTIMATORS
 from assay_server.estimators.results import results_of
 from assay_server.estimators.shaped import SHAPED_ESTIMATORS
+from assay_server.estimators.strata import STRATUM_ESTIMATORS
 
-_NAMESPACE = "advantage/"
 _DEFAULT_GROUPING = Grouping()
 _DEFAULT_ROLES = frozenset({Role.POLICY})
 
+_SIMPLE: Mapping[str, EstimatorDefinition] = {
+    definition.id: definition
+    for definition in (
+        *EPISODE_ESTIMATORS,
+        *SHAPED_ESTIMATORS,
+        *CALIBRATED_ESTIMATORS,
+        *STRATUM_ESTIMATORS,
+        *ANSWER_ESTIMATORS,
+        *TOKEN_ESTIMATORS,
+    )
+}
+
 ESTIMATORS: Mapping[str, EstimatorDefinition] = {
-    definition.id: definition for definition in (*EPISODE_ESTIMATORS, *SHAPED_ESTIMATORS, *STEP_ESTIMATORS)
+    **_SIMPLE,
+    **{definition.id: definition for definition in (component_estimator(_SIMPLE), *STEP_ESTIMATORS)},
 }
 """Every estimator by its versioned id."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchAdvantages:
-    """What one call gives: a result per group in request order, and what else the method reports."""
+    """What one call gives: a result per group in request order, and what else the method reports.
+
+    Attributes:
+        outputs: of the whole call.
+        member_outputs: per member, groups one after another and members by ``rollout_id``; None for those that do not
+            count.
+        group_outputs: per group.
+    """
 
     groups: Sequence[GroupAdvantages]
     outputs: Mapping[str, Json]
+    member_outputs: Mapping[str, Sequence[Json]]
+    group_outputs: Mapping[str, Sequence[Json]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +106,12 @@ class Estimator:
         with np.errstate(over="ignore", invalid="ignore"):
             parts = self.method(columns)
             _require_finite(columns, parts)
-            return BatchAdvantages(results_of(columns, parts), parts.outputs)
+            return BatchAdvantages(
+                groups=results_of(columns, parts),
+                outputs=parts.outputs,
+                member_outputs={name: _spread(columns, values) for name, values in parts.member_outputs.items()},
+                group_outputs=parts.group_outputs,
+            )
 
     def _require_signals(self, columns: Columns) -> None:
         for name in self.required_signals:
@@ -96,13 +127,7 @@ def find_estimator(id: str) -> EstimatorDefinition:
     Raises:
         UnknownEstimator: no such id; carries the nearest ones.
     """
-    full = id if "/" in id else _NAMESPACE + id
-    if full in ESTIMATORS:
-        return ESTIMATORS[full]
-    versions = [known for known in ESTIMATORS if known.rpartition("-v")[0] == full]
-    if not versions:
-        raise UnknownEstimator(id, ESTIMATORS)
-    return ESTIMATORS[max(versions, key=lambda known: int(known.rpartition("-v")[2]))]
+    return find_in(ESTIMATORS, id)
 
 
 def compile_estimator(
@@ -119,6 +144,13 @@ def compile_estimator(
     definition = find_estimator(choice.id)
     method = definition.build(grouping, bind(definition.parameters, choice.params))
     return Estimator(definition, method, counted_roles)
+
+
+def _spread(columns: Columns, values: Sequence[Json]) -> list[Json]:
+    full: list[Json] = [None] * len(columns.members)
+    for position, value in zip(columns.counted.tolist(), values, strict=True):
+        full[position] = value
+    return full
 
 
 def _require_finite(columns: Columns, parts: Parts) -> None:

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import cast
 
 import numpy as np
@@ -33,7 +34,9 @@ from assay_server.estimators.catalogue import ESTIMATORS, BatchAdvantages, Estim
 from assay_server.estimators.definition import EstimatorDefinition
 from assay_server.estimators.errors import InputError
 from assay_server.estimators.groups import AnchorState, Floats, Group, GroupAdvantages, Member, Role, StepRecord
+from assay_server.estimators.member_columns import MemberColumns
 from assay_server.estimators.metrics import expected_gradient, has_variance, pass_at_k, step_group_metrics
+from assay_server.estimators.rows import group_name
 
 _ROLES = {role.name.lower(): role for role in Role}
 _PLACE = re.compile(r"groups\[(\d+)\]\.rollouts\[(\d+)\]")
@@ -45,6 +48,7 @@ class _Case:
 
     groups: list[Group]
     places: list[list[int]]
+    names: list[str]
 
     def computed(self, estimator: Estimator, named: str) -> BatchAdvantages:
         """Advantages; paths in refusals name the flat list."""
@@ -64,17 +68,27 @@ class _Case:
                 flat[place] = value
         return flat
 
+    def spread(self, values: Sequence[Json]) -> list[Json]:
+        """The same for values of one group after another."""
+        cuts = pairwise([0, *accumulate(map(len, self.places))])
+        return self.in_order([values[start:end] for start, end in cuts])
+
 
 def _episode_computation(definition: EstimatorDefinition) -> Computation:
     def compute(params: Mapping[str, Json], inputs: Mapping[str, Json]) -> dict[str, Json]:
         estimator = compile_estimator(EstimatorChoice(definition.id, params))
-        case = _case(
-            [_group_key(item, f"rollouts[{place}]") for place, item in enumerate(listed(inputs, "rollouts"))],
-            [_rollout(item, place) for place, item in enumerate(listed(inputs, "rollouts"))],
-        )
+        rollouts = list(enumerate(listed(inputs, "rollouts")))
+        names = [given(mapping(item, f"rollouts[{place}]"), "group", f"rollouts[{place}].") for place, item in rollouts]
+        columns = MemberColumns(definition.reads)
+        case = _case(names, [_rollout(item, place, columns) for place, item in rollouts])
         result = case.computed(estimator, "rollouts")
         advantages: list[list[Json]] = [_nullable(group.advantages.tolist()) for group in result.groups]
-        return {"advantages": case.in_order(advantages), **result.outputs}
+        return {
+            "advantages": case.in_order(advantages),
+            **result.outputs,
+            **_nested_by_name({name: case.spread(values) for name, values in result.member_outputs.items()}),
+            **{name: dict(zip(case.names, values, strict=True)) for name, values in result.group_outputs.items()},
+        }
 
     return compute
 
@@ -97,6 +111,18 @@ def _step_computation(definition: EstimatorDefinition) -> Computation:
     return compute
 
 
+def _nested_by_name(outputs: Mapping[str, list[Json]]) -> dict[str, Json]:
+    """``{"a": .., "b.c": .., "b.d": ..}`` as ``{"a": .., "b": {"c": .., "d": ..}}``."""
+    found: dict[str, Json] = {}
+    for name, values in outputs.items():
+        outer, dot, inner = name.partition(".")
+        if dot:
+            cast("dict[str, Json]", found.setdefault(outer, {}))[inner] = values
+        else:
+            found[name] = values
+    return found
+
+
 def _nested(group: GroupAdvantages, values: Floats) -> list[Json]:
     """Step values as one list per member."""
     return [part.tolist() for part in np.split(values, np.cumsum(group.step_counts)[:-1])]
@@ -116,17 +142,17 @@ def _step_groups(groups: Sequence[GroupAdvantages], places: Sequence[Sequence[in
 
 
 def _trajectories(inputs: Mapping[str, Json], *, as_texts: bool, with_rewards: bool) -> _Case:
-    keys: list[bytes] = []
+    names: list[Json] = []
     members: list[Member] = []
     for place, item in enumerate(listed(inputs, "trajectories")):
         path = f"trajectories[{place}]"
-        keys.append(_group_key(item, path))
+        names.append(given(mapping(item, path), "group", f"{path}."))
         steps = tuple(
             _step(step, f"{path}.steps[{index}]", as_texts, with_rewards)
             for index, step in enumerate(listed(mapping(item, path), "steps", f"{path}."))
         )
         members.append(Member(f"{place:012d}", sum(step.reward for step in steps), steps=steps))
-    return _case(keys, members)
+    return _case(names, members)
 
 
 def _step(value: Json, path: str, as_texts: bool, with_rewards: bool) -> StepRecord:
@@ -137,28 +163,27 @@ def _step(value: Json, path: str, as_texts: bool, with_rewards: bool) -> StepRec
     return StepRecord(anchor, reward, boolean(step.get("valid", True), f"{path}.valid"))
 
 
-def _rollout(value: Json, place: int) -> Member:
+def _rollout(value: Json, place: int, columns: MemberColumns) -> Member:
     path = f"rollouts[{place}]"
     rollout = mapping(value, path)
     role = text(rollout.get("role", "policy"), f"{path}.role")
     if role not in _ROLES:
         raise InputError(f"{path}.role", f"expected one of {', '.join(_ROLES)}")
-    return Member(f"{place:012d}", number(given(rollout, "reward", f"{path}."), f"{path}.reward"), _ROLES[role])
+    reward = 0.0
+    if columns.needs_reward or "reward" in rollout:
+        reward = number(given(rollout, "reward", f"{path}."), f"{path}.reward")
+    return columns.read(Member(f"{place:012d}", reward, _ROLES[role]), rollout, path)
 
 
-def _group_key(value: Json, path: str) -> bytes:
-    return canonical_key(given(mapping(value, path), "group", f"{path}."))
-
-
-def _case(keys: Sequence[bytes], members: Sequence[Member]) -> _Case:
+def _case(names: Sequence[Json], members: Sequence[Member]) -> _Case:
     places: dict[bytes, list[int]] = {}
-    for place, key in enumerate(keys):
-        places.setdefault(key, []).append(place)
+    for place, name in enumerate(names):
+        places.setdefault(canonical_key(name), []).append(place)
     groups = [
         Group(key.decode("utf-8", "surrogatepass"), tuple(members[place] for place in own))
         for key, own in places.items()
     ]
-    return _Case(groups, list(places.values()))
+    return _Case(groups, list(places.values()), [group_name(names[own[0]]) for own in places.values()])
 
 
 def _nullable(values: Sequence[float]) -> list[Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
@@ -24,10 +24,15 @@ Ddof: TypeAlias = Literal[0, 1]
 Singleton: TypeAlias = Literal["zero", "raw"]
 
 _NO_OUTPUTS: Mapping[str, Json] = MappingProxyType({})
+_NO_COLUMNS: Mapping[str, Sequence[Json]] = MappingProxyType({})
 
 
 def _no_outputs() -> Mapping[str, Json]:
     return _NO_OUTPUTS
+
+
+def _no_columns() -> Mapping[str, Sequence[Json]]:
+    return _NO_COLUMNS
 
 
 class Scope(str, Enum):
@@ -62,11 +67,19 @@ class StepParts:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a method computes: one advantage per counted member, steps where it reads them, named extras."""
+    """What a method computes: one advantage per counted member, steps where it reads them, named extras.
+
+    Attributes:
+        outputs: of the whole call.
+        member_outputs: one value per counted member.
+        group_outputs: one value per group.
+    """
 
     advantages: Floats
     steps: StepParts | None = None
     outputs: Mapping[str, Json] = field(default_factory=_no_outputs)
+    member_outputs: Mapping[str, Sequence[Json]] = field(default_factory=_no_columns)
+    group_outputs: Mapping[str, Sequence[Json]] = field(default_factory=_no_columns)
 
 
 Method: TypeAlias = Callable[[Columns], Parts]
@@ -81,6 +94,8 @@ class EstimatorDefinition:
         id: ``advantage/name-vN``.
         build: ``(grouping, bound parameters) -> Method``.
         reference_roles: roles it reads without giving them an advantage.
+        reads: columns of a rollout beside its reward that a worked case must give.
+        verify: what of the definition has not been confirmed with the paper; empty where all has.
         source: where the method comes from.
         digest: sha256 over the definition.
     """
@@ -97,6 +112,8 @@ class EstimatorDefinition:
     required_signals: tuple[str, ...]
     reference_roles: frozenset[Role]
     digest: str
+    reads: tuple[str, ...] = ()
+    verify: str = ""
 
 
 def estimator(
@@ -108,6 +125,8 @@ def estimator(
     scope: Scope = Scope.GROUP,
     required_signals: tuple[str, ...] = (),
     reference_roles: frozenset[Role] = frozenset(),
+    reads: tuple[str, ...] = (),
+    verify: str = "",
 ) -> Callable[[Callable[..., Method]], EstimatorDefinition]:
     """Declare ``(*, typed parameters) -> Method`` as an estimator of whole episodes."""
 
@@ -125,13 +144,15 @@ def estimator(
             required_signals=required_signals,
             reference_roles=reference_roles,
             digest=_digest(id, scope, formula, function),
+            reads=reads,
+            verify=verify,
         )
 
     return declare
 
 
 def step_estimator(
-    id: str, *, formula: str, edges: str, source: str
+    id: str, *, formula: str, edges: str, source: str, verify: str = ""
 ) -> Callable[[Callable[..., Method]], EstimatorDefinition]:
     """Declare ``(grouping, *, typed parameters) -> Method`` as an estimator that reads steps and their anchors."""
 
@@ -149,6 +170,7 @@ def step_estimator(
             required_signals=(),
             reference_roles=frozenset(),
             digest=_digest(id, Scope.GROUP, formula, function),
+            verify=verify,
         )
 
     return declare

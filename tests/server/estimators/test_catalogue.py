@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from assay.sdk.samples import Json
 from assay.sdk.spec import EstimatorChoice
 from assay_server.estimators import (
     ESTIMATORS,
@@ -53,9 +54,20 @@ def test_other_unknown_ids_are_refused_shortly(id: str) -> None:
 def test_every_row_says_what_it_is_and_works_with_its_defaults(id: str) -> None:
     definition = ESTIMATORS[id]
     greedy = (Member("z", 0.5, Role.GREEDY),) if definition.reference_roles else ()
-    members = tuple(Member(f"r{n}", n / 4, steps=(StepRecord(reward=n / 4),)) for n in range(4))
+    required: dict[str, Json] = {"alpha": 0.5} if id == "advantage/stratified-v1" else {}
+    members = tuple(
+        Member(
+            f"r{n}",
+            n / 4,
+            steps=(StepRecord(reward=n / 4),),
+            signals={"token_ids": np.array([n]), "budget": 512.0},
+            components={"math": n / 4},
+            num_tool_calls=n // 2,
+        )
+        for n in range(4)
+    )
 
-    (result,) = compile_estimator(EstimatorChoice(id)).advantages([Group("g", (*members, *greedy))])
+    (result,) = compile_estimator(EstimatorChoice(id, required)).advantages([Group("g", (*members, *greedy))])
 
     assert definition.summary.endswith(".")
     assert definition.formula
@@ -72,7 +84,15 @@ def test_definitions_have_different_digests() -> None:
 def test_scopes() -> None:
     batch = {name for name, definition in ESTIMATORS.items() if definition.scope is Scope.BATCH}
 
-    assert batch == {"advantage/group_mean_batch_std-v1", "advantage/reinforce_batch-v1", "advantage/centre_scale-v1"}
+    assert batch == {
+        "advantage/asymmetric_grae-v1",
+        "advantage/beta_normalised-v1",
+        "advantage/centre_scale-v1",
+        "advantage/consistency_blend-v1",
+        "advantage/group_mean_batch_std-v1",
+        "advantage/per_component-v1",
+        "advantage/reinforce_batch-v1",
+    }
 
 
 def test_a_result_lists_members_by_id_with_outcomes_and_statistics() -> None:

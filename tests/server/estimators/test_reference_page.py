@@ -1,33 +1,33 @@
-"""docs/estimators.md says of every estimator and filter what the table in the code says."""
+"""docs/estimators.md says of every estimator and computed method what the code declares."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from assay.sdk.parameters import Parameter
 from assay_server.compute import COMPUTATIONS
-from assay_server.estimators import ESTIMATORS, EstimatorDefinition
+from assay_server.estimators import ESTIMATORS
+from assay_server.estimators.declared import DeclaredMethod
+from assay_server.estimators.reference_page import estimator_row, method_row
 
 PAGE = Path(__file__).parents[3] / "docs" / "estimators.md"
-
-
-def row(definition: EstimatorDefinition) -> str:
-    """A line of the page's table."""
-    parameters = ", ".join(map(shown, definition.parameters)) or "none"
-    cells = (f"`{definition.id}`", definition.formula, definition.scope.value, parameters, definition.edges)
-    return f"| {' | '.join(cells)} | {definition.source} |"
-
-
-def shown(parameter: Parameter) -> str:
-    return f"`{parameter.name}` {json.dumps(parameter.default)}"
+METHODS = {name: found for name, found in COMPUTATIONS.items() if isinstance(found, DeclaredMethod)}
 
 
 @pytest.mark.parametrize("name", sorted(ESTIMATORS))
 def test_every_estimator_has_its_row(name: str) -> None:
-    assert row(ESTIMATORS[name]) in PAGE.read_text().splitlines()
+    assert estimator_row(ESTIMATORS[name]) in PAGE.read_text().splitlines()
+
+
+def test_every_method_has_its_row() -> None:
+    lines = set(PAGE.read_text().splitlines())
+
+    assert [name for name, found in METHODS.items() if method_row(found) not in lines] == []
+
+
+def test_every_method_says_what_it_does() -> None:
+    assert [name for name, found in METHODS.items() if not (found.summary and found.formula and found.source)] == []
 
 
 def test_every_computation_of_groups_is_named() -> None:
