@@ -6,12 +6,14 @@ import re
 from fractions import Fraction
 
 from assay_server.rewards.mathematics.scanning import Token, scan
-from assay_server.rewards.mathematics.tree import SCALARS, Node, Unreadable, call, inverse, negative, num, sym
+from assay_server.rewards.mathematics.tree import SCALARS, Node, Unreadable, call, contains, inverse, negative, num, sym
 
 DEEPEST = 48
 """Nesting of brackets and exponents; deeper text is not read."""
 
 MAX_DIGITS = 4000
+_LONGEST_CHAIN = 60
+_MOST_POSTFIXES = 6
 
 _RELATIONS = frozenset(("=", "<", ">", "<=", ">=", "!=", "in", "to"))
 _SETS = {"cup": "union", "cap": "meet", "without": "without"}
@@ -113,9 +115,13 @@ class _Parser:
 
     def union(self) -> Node:
         left = self.sum()
+        count = 0
         while self.at(*_SETS):
             operation = _SETS[self.expect(*_SETS)]
             left = Node(operation, (left, self.sum()))
+            count += 1
+            if count > _LONGEST_CHAIN:
+                raise Unreadable("too long a union")
         return left
 
     # scalars
@@ -127,6 +133,8 @@ class _Parser:
             operator = self.expect("+", "-", "pm", "mp")
             right = self.product()
             if operator in ("pm", "mp"):
+                if contains(Node("add", tuple(terms)), "pm"):
+                    raise Unreadable("plus-minus more than once")
                 left = terms[0] if len(terms) == 1 else Node("add", tuple(terms))
                 terms = [Node("pm", (left, right))]
             else:
@@ -164,6 +172,8 @@ class _Parser:
         if token.kind == "num":
             following = self.tokens[self.position + 1 : self.position + 3]
             ratio = len(following) == 2 and following[0].text == "/" and following[1].kind == "num"
+            if self.tokens[self.position - 1].text == "!":
+                return [*factors, self.power()]
             if not (integer and ratio and token.spaced):
                 raise Unreadable("two numbers side by side")
             self.position += 1
@@ -227,7 +237,7 @@ class _Parser:
         return inner
 
     def postfix(self, node: Node) -> Node:
-        while True:
+        for _ in range(_MOST_POSTFIXES):
             if self.at("!") and node.op in SCALARS:
                 self.position += 1
                 name = "factorial"
@@ -243,6 +253,7 @@ class _Parser:
                 node = call("degrees", node)
             else:
                 return node
+        raise Unreadable("too many signs behind a value")
 
     def primary(self) -> Node:
         self.deeper()
@@ -265,7 +276,7 @@ class _Parser:
 
     def number(self, token: Token) -> Node:
         if self.at("_"):
-            raise Unreadable("a numeral with a base inside an expression", unsupported=True)
+            raise Unreadable("a numeral with a base inside an expression")
         return num(_value(token.text))
 
     def symbol(self, token: Token) -> Node:
@@ -354,6 +365,8 @@ class _Parser:
             if (opening, closing) not in (("(", ")"), ("[", "]")):
                 raise Unreadable("a half-open bracket around one item")
             return items[0] if opening == "(" or items[0].op != "group" else Node("group", tuple(items), "[]")
+        if len(items) > 2 and (opening, closing) not in (("(", ")"), ("[", "]")):
+            raise Unreadable("an interval of more than two ends")
         left = "(" if opening in "(]" else "["
         right = "]" if (closing == "]" and opening != "]") or (opening == "]" and closing == "]") else ")"
         return Node("group", tuple(items), left + right)

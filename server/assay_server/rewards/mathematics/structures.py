@@ -26,6 +26,9 @@ from assay_server.rewards.ports import Strictness
 
 Ratio = Callable[[Node, Node, frozenset[str]], "bool | None"]
 Scalars = Callable[[Node, Node], "bool | None"]
+_COORDINATES = frozenset(("x", "y", "z"))
+"""``m + n = 18`` tells a value; ``x + y = 18`` is a line."""
+
 MOST_ITEMS = 200
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
 _REGIONS = frozenset(("union", "meet", "without", "where"))
@@ -159,7 +162,7 @@ class Structures:
         if first.op == "sym" or len(constant) == len(sides) or first.op not in SCALARS:
             return last
         names = variables(first)
-        if len(names) == 1 and not variables(last):
+        if (len(names) == 1 or names & _COORDINATES) and not variables(last):
             return None
         if names and names == variables(last) and self.scalars(first, last) is False:
             return None
