@@ -7,11 +7,12 @@ the code it ran, come JSON texts of known shape.
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import cast
+from typing import NoReturn, cast
 
 from assay.sdk import Evidence, Json, Sample, Score, SpanReward, Unscorable, Verdict
 
@@ -120,11 +121,16 @@ def _unwritable(what: str) -> Unscorable:
     return Unscorable("REWARD_FAILED", f"the reward returned a score that cannot be sent: {what[:200]}")
 
 
-def _not_finite(constant: str) -> Json:
+def _not_finite(constant: str) -> NoReturn:
     raise ValueError(f"{constant} in a report")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_not_finite)
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _not_finite(text[:20])
+
+
+_DECODER = json.JSONDecoder(parse_constant=_not_finite, parse_float=_finite)
 
 
 def decode_report(payload: bytes) -> Report:

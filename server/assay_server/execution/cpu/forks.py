@@ -53,9 +53,15 @@ class ForkedWorker:
             return False
 
     def yield_to_others(self) -> None:
-        """Let the processor go to other workers first, for as long as it lives."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+        """Let the processor go to others first, for as long as it lives.
+
+        Every worker is a session of its own. Where the kernel groups processes by session, a nice value counts inside
+        the group only, and the group has one too.
+        """
+        with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, self.pid, _LOW_PRIORITY)
+        with contextlib.suppress(OSError), open(f"/proc/{self.pid}/autogroup", "w", encoding="ascii") as file:
+            file.write(str(_LOW_PRIORITY))
 
     def kill(self) -> None:
         """End it and close what the server holds of it; the template buries it."""
@@ -78,7 +84,11 @@ class TemplateEnded(Exception):
 
 
 class TemplateProcess:
-    """The process that forks workers."""
+    """The process that forks workers.
+
+    Attributes:
+        mark: ``NAME=value`` in the environment of this template and of all that descends from it, and nowhere else.
+    """
 
     def __init__(self, setup: TemplateSetup, on_dead: Callable[[int, int], None], on_end: Callable[[], None]) -> None:
         self._setup = setup
@@ -88,12 +98,17 @@ class TemplateProcess:
         self._control: socket.socket | None = None
         self._forks: deque[asyncio.Future[tuple[int, int]]] = deque()
         self._ready: asyncio.Future[None] | None = None
-        self._mark = f"{_MARK}={uuid.uuid4().hex}"
+        self.mark = f"{_MARK}={uuid.uuid4().hex}"
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, where there is one."""
+        return None if self._process is None else self._process.pid
 
     def launch(self) -> None:
         """Start it with an environment of its own and no descriptor but its control connection."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        name, _, value = self._mark.partition("=")
+        name, _, value = self.mark.partition("=")
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environment |= {**_ONE_THREAD, name: value}
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter, this package
@@ -198,7 +213,7 @@ class TemplateProcess:
     def _has_mark(self, pid: int) -> bool:
         try:
             with open(f"/proc/{pid}/environ", "rb") as file:
-                return self._mark.encode() in file.read().split(b"\0")
+                return self.mark.encode() in file.read().split(b"\0")
         except OSError:
             return False
 

@@ -91,6 +91,7 @@ class PoolFigures:
         moved: items that used up their slice and went to the slow lane.
         most_slow: most workers that the slow lane ever had.
         restarts: templates that were started again.
+        latest_kill: most seconds that an item ran beyond its timeout.
     """
 
     kills: Counter[str] = field(default_factory=Counter[str])
@@ -98,3 +99,4 @@ class PoolFigures:
     moved: int = 0
     most_slow: int = 0
     restarts: int = 0
+    latest_kill: float = 0.0

@@ -55,6 +55,7 @@ class CpuPool:
     def __init__(self, size: int, setup: TemplateSetup, default_timeout: float) -> None:
         self.figures = PoolFigures()
         self.size = size
+        self.spares = _SPARES
         self._slow_limit = max(1, size // 2)
         self._default_timeout = default_timeout
         self._template = TemplateProcess(setup, self._on_dead, self._on_template_death)
@@ -117,7 +118,27 @@ class CpuPool:
     @property
     def strength(self) -> int:
         """Workers that can take items."""
-        return len(self._workers)
+        return sum(not worker.retiring for worker in self._workers.values())
+
+    @property
+    def complete(self) -> bool:
+        """Whether all workers and spares are there."""
+        return self.strength == self.size and len(self._spares) == self.spares
+
+    @property
+    def running(self) -> int:
+        """Items that a worker has started."""
+        return sum(worker.current is not None for worker in self._workers.values())
+
+    @property
+    def template(self) -> TemplateProcess:
+        """The process that forks."""
+        return self._template
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """Processes of workers and spares."""
+        return [*self._workers, *(spare.pid for spare in self._spares)]
 
     # ------------------------------------------------------------ items
 
@@ -267,6 +288,7 @@ class CpuPool:
         loop = asyncio.get_running_loop()
         left = job.timeout - (loop.time() - job.started)
         if left <= _WATCH_MARGIN_SECONDS:
+            self.figures.latest_kill = max(self.figures.latest_kill, -left)
             job.fail("DEADLINE_EXCEEDED", f"{job.task.component}: not done within {job.timeout:g} s of execution")
             self._count_kill(job)
             self._kill(worker, "timeout")
@@ -364,7 +386,7 @@ class CpuPool:
     async def _fill(self) -> None:
         """Fork until the workers and the spares are complete."""
         with contextlib.suppress(TemplateEnded):  # what happens then begins where its end is noticed
-            while len(self._workers) < self.size or len(self._spares) < _SPARES:
+            while len(self._workers) < self.size or len(self._spares) < self.spares:
                 forked = await self._template.fork()
                 if len(self._workers) < self.size:
                     self._enlist(forked)
