@@ -1,0 +1,1 @@
+"""The fake trainer at a small scale."""
