@@ -18,9 +18,11 @@ from assay_server.estimators.episode import EPISODE_ESTIMATORS
 from assay_server.estimators.errors import InputError
 from assay_server.estimators.gigpo import STEP_ESTIMATORS
 from assay_server.estimators.groups import Group, GroupAdvantages, Role
+from assay_server.estimators.history_levels import HISTORY_ESTIMATORS
 from assay_server.estimators.prefixes import TOKEN_ESTIMATORS
 from assay_server.estimators.results import results_of
 from assay_server.estimators.shaped import SHAPED_ESTIMATORS
+from assay_server.estimators.step_index import step_index_group
 from assay_server.estimators.strata import STRATUM_ESTIMATORS
 
 _DEFAULT_GROUPING = Grouping()
@@ -40,7 +42,10 @@ _SIMPLE: Mapping[str, EstimatorDefinition] = {
 
 ESTIMATORS: Mapping[str, EstimatorDefinition] = {
     **_SIMPLE,
-    **{definition.id: definition for definition in (component_estimator(_SIMPLE), *STEP_ESTIMATORS)},
+    **{
+        definition.id: definition
+        for definition in (component_estimator(_SIMPLE), *STEP_ESTIMATORS, *HISTORY_ESTIMATORS, step_index_group)
+    },
 }
 """Every estimator by its versioned id."""
 

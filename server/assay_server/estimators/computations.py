@@ -17,6 +17,8 @@ import numpy as np
 
 from assay.sdk.samples import Json
 from assay.sdk.spec import EstimatorChoice
+from assay_server.estimators.advantage_shapes import SHAPE_METHODS
+from assay_server.estimators.budget_grid import BUDGET_METHODS
 from assay_server.estimators.canonical import canonical_key
 from assay_server.estimators.case_values import (
     Computation,
@@ -31,12 +33,18 @@ from assay_server.estimators.case_values import (
     text,
 )
 from assay_server.estimators.catalogue import ESTIMATORS, BatchAdvantages, Estimator, compile_estimator
+from assay_server.estimators.critics import CRITIC_METHODS
 from assay_server.estimators.definition import EstimatorDefinition
 from assay_server.estimators.errors import InputError
 from assay_server.estimators.groups import AnchorState, Floats, Group, GroupAdvantages, Member, Role, StepRecord
 from assay_server.estimators.member_columns import MemberColumns
 from assay_server.estimators.metrics import expected_gradient, has_variance, pass_at_k, step_group_metrics
+from assay_server.estimators.risk import RISK_METHODS
 from assay_server.estimators.rows import group_name
+from assay_server.estimators.step_index import STEP_INDEX_METHODS
+from assay_server.estimators.token_weights import TOKEN_METHODS
+from assay_server.estimators.trackers import TRACKER_METHODS
+from assay_server.estimators.trees import TREE_METHODS
 
 _ROLES = {role.name.lower(): role for role in Role}
 _PLACE = re.compile(r"groups\[(\d+)\]\.rollouts\[(\d+)\]")
@@ -239,6 +247,14 @@ COMPUTATIONS: Mapping[str, Computation] = {
         name: (_step_computation if definition.reads_steps else _episode_computation)(definition)
         for name, definition in ESTIMATORS.items()
     },
+    **STEP_INDEX_METHODS,
+    **TRACKER_METHODS,
+    **RISK_METHODS,
+    **CRITIC_METHODS,
+    **BUDGET_METHODS,
+    **TREE_METHODS,
+    **SHAPE_METHODS,
+    **TOKEN_METHODS,
     "metric/step_groups-v1": computation(_step_group_metric),
     "metric/pass_at_k-v1": computation(_pass_at_k),
     "metric/effective_gradient-v1": computation(_effective_gradient),

@@ -1,0 +1,212 @@
+"""Advantages in trees of responses: leaves against the leaves below each ancestor, children against their parent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import numpy as np
+
+from assay.sdk.samples import Json
+from assay_server.estimators.case_values import listed, mapping, number, text
+from assay_server.estimators.columns import LARGEST
+from assay_server.estimators.declared import Outputs, method, table
+from assay_server.estimators.definition import Singleton, require_scale
+from assay_server.estimators.errors import InputError
+from assay_server.estimators.groups import Floats
+from assay_server.estimators.partition import Partition
+from assay_server.estimators.rows import Rows, column_of, number_in, numbers_of
+
+_DEEPEST = 1_000
+
+
+@method(
+    "advantage/tree_subgroup-v1",
+    reach="group",
+    inputs="leaves {path q#i#j, reward}; length with whiten",
+    formula="sum_d |G_d| (R - mean_d) / sum_d |G_d| over the ancestors d of a leaf, G_d = leaves below it; "
+    "weighting=average: the plain mean of R - mean_d",
+    edges="The root always counts; deeper subgroups of one are left out, with drop_zero_std flat ones too. Lone root: "
+    "0, "
+    "or its reward with singleton=raw. A path twice: refused. whiten: to mean 0 and std 1 over all tokens.",
+    source="TreePO",
+)
+def tree_subgroup(
+    inputs: Mapping[str, Json],
+    *,
+    weighting: Literal["group_size", "average"] = "group_size",
+    drop_zero_std: bool = False,
+    singleton: Singleton = "zero",
+    whiten: bool = False,
+) -> Outputs:
+    """Reward of a leaf relative to the mean reward below each of its ancestors."""
+    rows = Rows(inputs, "leaves")
+    rewards = rows.numbers("reward")
+    paths = _paths(rows)
+    depths = np.array([len(path) for path in paths], np.intp)
+    total, weights = np.zeros(len(rows)), np.zeros(len(rows))
+    node = np.zeros(len(rows), np.intp)
+    for depth in range(int(depths.max(initial=0))):
+        here = np.flatnonzero(depths > depth)
+        numbers: dict[tuple[int, str], int] = {}
+        keys = [(int(node[place]), paths[place][depth]) for place in here.tolist()]
+        node[here] = [numbers.setdefault(key, len(numbers)) for key in keys]
+        below = Partition(node[here], len(numbers))
+        moments = below.moments(rewards[here])
+        counts = np.ones(len(numbers), np.bool_) if depth == 0 else moments.size > 1
+        if drop_zero_std and depth > 0:
+            counts &= ~moments.flat
+        weight = np.where(counts, moments.size if weighting == "group_size" else 1, 0)[below.index]
+        relative = moments.deviation
+        if depth == 0 and singleton == "raw":
+            relative = np.where(moments.lone[below.index], rewards[here], relative)
+        total[here] += weight * relative
+        weights[here] += weight
+    advantages = total / np.maximum(weights, 1.0)
+    return {"advantages": (_whitened(advantages, rows) if whiten else advantages).tolist()}
+
+
+@method(
+    "advantage/segment_tree-v1",
+    reach="group",
+    inputs="tree {id, reward | children}",
+    formula="V(leaf) = reward, V(node) = mean of its children (not of its leaves); A(child) = V(child) - V(parent), "
+    "with "
+    "normalise over the population std of the children + eps",
+    edges="Children of equal value: 0. Edges with A = 0 are not kept. A node with both or neither of reward and "
+    "children, "
+    "or an id twice: refused.",
+    source="SPO-tree (Segment Policy Optimization)",
+)
+def segment_tree(inputs: Mapping[str, Json], *, normalise: bool = False, eps: float = 1e-8) -> Outputs:
+    """Value of a segment relative to the mean of the segments that continue the same text."""
+    require_scale(eps)
+    nodes = _nodes(inputs.get("tree"))
+    values: dict[str, float] = {}
+    advantages: dict[str, float] = {}
+    for node in reversed(nodes):
+        if node.reward is not None:
+            values[node.id] = node.reward
+            continue
+        moments = Partition.single(len(node.children)).moments(np.array([values[child] for child in node.children]))
+        values[node.id] = float(moments.mean[0])
+        own = moments.deviation / (moments.divisor(0, eps)[0] if normalise else 1.0)
+        advantages.update(zip(node.children, own.tolist(), strict=True))
+    return {
+        "values": {node.id: values[node.id] for node in nodes},
+        "advantages": {node.id: advantages[node.id] for node in nodes[1:]},
+        "kept": [node.id for node in nodes[1:] if advantages[node.id] != 0.0],
+    }
+
+
+@method(
+    "advantage/segment_chain-v1",
+    reach="sample",
+    inputs="boundary_rewards: per boundary the rewards of K continuations; final_reward",
+    formula="V_k = mean reward of boundary k's continuations, the last V = final_reward; A_k = V_(k+1) - V_k",
+    edges="No boundaries: no segments. A boundary without continuations: refused.",
+    source="SPO-chain (Segment Policy Optimization)",
+)
+def segment_chain(inputs: Mapping[str, Json]) -> Outputs:
+    """What each segment of one response changed in the chance of success."""
+    values: list[float] = []
+    for place, rewards in enumerate(listed(inputs, "boundary_rewards")):
+        found = numbers_of(rewards, f"boundary_rewards[{place}]")
+        if not len(found):
+            raise InputError(f"boundary_rewards[{place}]", "expected at least one continuation")
+        values.append(float(found.mean()))
+    values.append(number_in(inputs, "final_reward"))
+    advantages = np.diff(np.array(values))
+    return {"values": cast("list[Json]", values), "advantages": advantages.tolist()}
+
+
+@method(
+    "advantage/value_difference-v1",
+    reach="sample",
+    inputs="values per step boundary, one more than there are steps",
+    formula="A_t = V_(t+1) - V_t",
+    edges="Fewer than one boundary: refused.",
+    source="Direct Advantage Policy Optimization",
+    verify="that the advantage is the plain difference",
+)
+def value_difference(inputs: Mapping[str, Json]) -> Outputs:
+    """What each step changed in the estimated value."""
+    values = column_of(inputs, "values")
+    if not len(values):
+        raise InputError("values", "expected at least one boundary")
+    return {"advantages": np.diff(values).tolist()}
+
+
+TREE_METHODS = table(tree_subgroup, segment_tree, segment_chain, value_difference)
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    id: str
+    reward: float | None
+    children: tuple[str, ...]
+
+
+def _paths(rows: Rows) -> list[list[str]]:
+    found: list[list[str]] = []
+    seen: set[str] = set()
+    for place, value in enumerate(rows.values("path")):
+        path = text(value, rows.path(place, "path"))
+        parts = path.split("#")
+        if "" in parts or len(parts) > _DEEPEST:
+            raise InputError(rows.path(place, "path"), f"expected up to {_DEEPEST} names with # between them")
+        if path in seen:
+            raise InputError(rows.path(place, "path"), f"{path!r} came twice: leaves are unique")
+        seen.add(path)
+        found.append(parts)
+    return found
+
+
+def _whitened(advantages: Floats, rows: Rows) -> Floats:
+    lengths = rows.lengths()
+    tokens = float(lengths.sum())
+    if tokens <= 1.0:
+        return np.zeros_like(advantages)
+    centred = advantages - float((lengths * advantages).sum()) / tokens
+    variance = float((lengths * centred**2).sum()) / (tokens - 1.0)
+    return centred / np.sqrt(variance + 1e-8)
+
+
+def _nodes(tree: Json) -> list[_Node]:
+    """All nodes, every parent before its children, in reading order; no recursion on depth."""
+    nodes: list[_Node] = []
+    seen: set[str] = set()
+    waiting: list[tuple[Json, str]] = [(tree, "tree")]
+    while waiting:
+        value, path = waiting.pop()
+        item = mapping(value, path)
+        name = text(item.get("id"), f"{path}.id")
+        if name in seen:
+            raise InputError(f"{path}.id", f"{name!r} came twice")
+        seen.add(name)
+        if ("reward" in item) == ("children" in item):
+            raise InputError(path, "expected either reward or children")
+        if "reward" in item:
+            nodes.append(_Node(name, _reward(item["reward"], f"{path}.reward"), ()))
+            continue
+        children = listed(item, "children", f"{path}.")
+        if not children:
+            raise InputError(f"{path}.children", "expected at least one child")
+        nodes.append(_Node(name, None, _names(children, f"{path}.children")))
+        waiting.extend((child, f"{path}.children[{place}]") for place, child in reversed(list(enumerate(children))))
+    return nodes
+
+
+def _names(children: Sequence[Json], path: str) -> tuple[str, ...]:
+    return tuple(
+        text(mapping(child, f"{path}[{place}]").get("id"), f"{path}[{place}].id")
+        for place, child in enumerate(children)
+    )
+
+
+def _reward(value: Json, field: str) -> float:
+    reward = number(value, field)
+    if abs(reward) > LARGEST:
+        raise InputError(field, f"expected a number up to {LARGEST:g}")
+    return reward
