@@ -70,13 +70,16 @@ class Settings(BaseSettings):
 
     log_level: str = "info"
 
+    judges: Path | None = None
+    """A TOML file with a ``[judges.NAME]`` table for each endpoint that rewards may ask. None = there are none."""
+
     @field_validator("plugins")
     @classmethod
     def _absolute(cls, plugins: tuple[str, ...]) -> tuple[str, ...]:
         """Workers run in a directory of their own."""
         return tuple(os.path.abspath(plugin) for plugin in plugins)
 
-    @field_validator("token_file", mode="before")
+    @field_validator("token_file", "judges", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         """An environment variable cannot say None."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
@@ -23,6 +26,9 @@ from assay_server.metrics import Metrics
 from assay_server.pipeline.runs import Runs
 from assay_server.rewards.catalogue import Catalogue, builtin_catalogue
 from assay_server.store.opening import open_store
+
+if TYPE_CHECKING:
+    from assay_server.execution.judging import CatalogueJudge
 
 _log = structlog.get_logger(__name__)
 _SWITCH_INTERVAL_SECONDS = 0.0005
@@ -45,7 +51,8 @@ class ServerProcess:
         self._metrics = Metrics()
         self._store = open_store(settings.store)
         known = catalogue_with_plugins(catalogue or builtin_catalogue(), settings.plugins)
-        self._lanes = Lanes(_lane_settings(settings), ServerPorts(self._store))
+        self._judge = _judge(settings.judges)
+        self._lanes = Lanes(_lane_settings(settings), ServerPorts(self._store, self._judge))
         self._lanes.launch()
         self._runs = Runs(self._store, known, self._metrics, self._lanes)
         self._ready = False
@@ -92,6 +99,8 @@ class ServerProcess:
         await self._grpc.stop(_LAST_WORDS_SECONDS)
         await self._runs.close()
         await self._lanes.stop()
+        if self._judge is not None:
+            await self._judge.close()
         if self._lag is not None:
             self._lag.cancel()
         if self._http is not None:
@@ -130,6 +139,17 @@ def _lane_settings(settings: Settings) -> LaneSettings:
         execution_timeout=settings.execution_timeout,
         plugins=settings.plugins,
     )
+
+
+def _judge(catalogue: Path | None) -> CatalogueJudge | None:
+    """The judges of the operator's catalogue. Raises InvalidJudges, and ValueError where the extra is missing."""
+    if catalogue is None:
+        return None
+    try:
+        from assay_server.execution.judging import CatalogueJudge, load_judges
+    except ModuleNotFoundError as error:
+        raise ValueError(f"judges need {error.name}; install assay-server[judge]") from error
+    return CatalogueJudge(load_judges(catalogue, os.environ))
 
 
 def _family(host: str) -> socket.AddressFamily:

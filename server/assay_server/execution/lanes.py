@@ -11,6 +11,7 @@ from typing import cast
 from assay.sdk import Lane, Ports, Sample, Score, Unscorable
 from assay_server.execution.cpu.pool import CpuPool, Ran
 from assay_server.execution.cpu.template import TemplateSetup
+from assay_server.execution.item_clock import ItemClock
 from assay_server.rewards.assessment import Assessment
 from assay_server.rewards.nodes import LeafNode, Plan
 from assay_server.rewards.tree import CompiledReward
@@ -104,16 +105,17 @@ class Lanes:
         """
         timeout = leaf.execution_timeout or self._settings.execution_timeout
         arguments = (sample, self._ports) if leaf.definition.wants_ports else (sample,)
-        work = asyncio.create_task(_attempt(leaf, arguments), name=leaf.component)
+        clock = ItemClock(timeout)
+        work = clock.begin(_attempt(leaf, arguments), leaf.component)
         self._on_the_loop.add(work)
         work.add_done_callback(self._on_the_loop.discard)
         try:
-            done, _ = await asyncio.wait([work], timeout=timeout)
+            done = await clock.until_done(work)
         finally:
             work.cancel()
         if not done:
             message = f"{leaf.component}: not done within {timeout:g} s of execution"
-            raise Unscorable("DEADLINE_EXCEEDED", message)
+            raise Unscorable("DEADLINE_EXCEEDED", message, retryable=True)
         said = work.result()
         if isinstance(said, BaseException):
             raise _failure(leaf, said) from said

@@ -27,8 +27,9 @@ class StoredBlobs:
 class ServerPorts:
     """Ports on the loop; what this version does not have says so."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, judge: Judge | None = None) -> None:
         self._blobs = StoredBlobs(store, _DEFAULT_TENANT)
+        self._judge = judge
 
     @property
     def symbolic(self) -> Symbolic:
@@ -36,7 +37,9 @@ class ServerPorts:
 
     @property
     def judge(self) -> Judge:
-        raise PortUnavailable("judge", "no endpoint is configured")
+        if self._judge is None:
+            raise PortUnavailable("judge", "the operator has named no endpoint in a catalogue of judges")
+        return self._judge
 
     @property
     def sql(self) -> SqlRunner:

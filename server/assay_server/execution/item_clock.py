@@ -1,0 +1,101 @@
+"""The clock of one item in an asynchronous lane: it runs while the item is at work, not while it waits for its turn."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+
+class ItemClock:
+    """Seconds that an item may run.
+
+    What the item asks of a port may queue there; while everything that it asked stands in a queue, so does the clock.
+    Ports read :meth:`remaining` to know what is not worth beginning any more.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+        self._since: float | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._over: asyncio.Future[None] | None = None
+        self._asked = 0
+        self._queued = 0
+
+    def begin(self, work: Coroutine[None, None, object], name: str) -> asyncio.Task[object]:
+        """Start the work, with this as its clock."""
+        self._over = asyncio.get_running_loop().create_future()
+        token = _CURRENT.set(self)
+        try:
+            return asyncio.create_task(work, name=name)
+        finally:
+            _CURRENT.reset(token)
+
+    async def until_done(self, work: asyncio.Task[object]) -> bool:
+        """Wait until the work is done or its time is over; whether it is done."""
+        assert self._over is not None
+        self._settle()
+        try:
+            await asyncio.wait((work, self._over), return_when=asyncio.FIRST_COMPLETED)
+            return work.done()
+        finally:
+            self._stand()
+            self._over = None
+
+    def remaining(self) -> float:
+        """Seconds left."""
+        return self._left if self._since is None else self._left - (asyncio.get_running_loop().time() - self._since)
+
+    @contextmanager
+    def asking(self) -> Generator[None]:
+        """Around a question to a port."""
+        self._asked += 1
+        self._settle()
+        try:
+            yield
+        finally:
+            self._asked -= 1
+            self._settle()
+
+    @contextmanager
+    def queueing(self) -> Generator[None]:
+        """Within :meth:`asking`: around the time for which the question only waits for its turn."""
+        self._queued += 1
+        self._settle()
+        try:
+            yield
+        finally:
+            self._queued -= 1
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._queued and self._queued == self._asked:
+            self._stand()
+        else:
+            self._run()
+
+    def _run(self) -> None:
+        if self._since is None and self._over is not None:
+            loop = asyncio.get_running_loop()
+            self._since = loop.time()
+            self._alarm = loop.call_later(self._left, self._ring, self._over)
+
+    @staticmethod
+    def _ring(over: asyncio.Future[None]) -> None:
+        if not over.done():
+            over.set_result(None)
+
+    def _stand(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._left, self._since, self._alarm = self.remaining(), None, None
+
+
+_CURRENT: ContextVar[ItemClock | None] = ContextVar("item clock", default=None)
+
+
+def current_clock() -> ItemClock:
+    """The clock of the item at work; one that never runs out where there is none."""
+    return _CURRENT.get() or ItemClock(math.inf)

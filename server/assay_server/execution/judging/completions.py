@@ -1,0 +1,219 @@
+"""Chat completions of one endpoint over HTTP: attempts, waits between them, and what an answer holds."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import json
+import math
+import random
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import httpx
+import structlog
+from pydantic import BaseModel, Field, ValidationError
+
+from assay.sdk import Json, Unscorable
+from assay_server.execution.judging.catalogue import Endpoint
+from assay_server.execution.judging.prompting import Message
+
+_log = structlog.get_logger(__name__)
+_WORTH_A_RETRY = frozenset({408, 409, 425, 429})
+_LONGEST_BODY = 1 << 20
+_LONGEST_MODEL = 200
+_OK = 200
+_LONGEST_DELAY = 30.0
+_LONGEST_RETRY_AFTER = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What an endpoint answered.
+
+    Attributes:
+        text: what the model said; empty where it said nothing.
+        tokens: prompt and completion tokens, as far as the endpoint says.
+    """
+
+    text: str
+    model: str
+    tokens: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """Why an attempt gave no completion."""
+
+    what: str
+    retryable: bool
+    retry_after: float | None = None
+
+
+class ChatCompletions:
+    """The ``/chat/completions`` of one endpoint."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._name = endpoint.name
+        self._settings = endpoint.settings
+        self._url = f"{endpoint.settings.base_url}/chat/completions"
+        headers = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "identity"}
+        if endpoint.key is not None:
+            headers["authorization"] = f"Bearer {endpoint.key.get_secret_value()}"
+        secure = self._url.startswith("https:")
+        authorities = None if endpoint.settings.ca_file is None else str(endpoint.settings.ca_file)
+        self._http = httpx.AsyncClient(
+            headers=headers,
+            timeout=None,  # noqa: S113 - each attempt has its deadline in `_attempt`
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=endpoint.settings.max_concurrent),
+            verify=ssl.create_default_context(cafile=authorities) if secure and authorities else secure,
+            trust_env=False,  # neither a proxy nor a .netrc of the environment may see or change the key
+        )
+        self._shut_until = 0.0
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def until_open(self) -> None:
+        """Wait while the endpoint has asked everyone to come back later."""
+        wait = self._shut_until - asyncio.get_running_loop().time()
+        if wait > 0.0:
+            await asyncio.sleep(wait)
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        schema: Mapping[str, Json],
+        temperature: float,
+        seed: int,
+        remaining: Callable[[], float],
+    ) -> Completion:
+        """The model's answer, after as many attempts as the operator allows and the deadline has room for.
+
+        Args:
+            remaining: seconds until nobody waits any more.
+
+        Raises:
+            Unscorable: JUDGE_UNAVAILABLE, with whether a later try makes sense.
+        """
+        body = self._body(messages, schema, temperature, seed)
+        for attempt in range(self._settings.retries + 1):
+            answer = await self._attempt(body, remaining())
+            if isinstance(answer, Completion):
+                return answer
+            delay = self._delay(attempt, answer)
+            over = attempt == self._settings.retries or delay >= remaining()
+            if not answer.retryable or over:
+                _log.warning("judge unavailable", judge=self._name, trouble=answer.what, attempts=attempt + 1)
+                message = f"the judge {self._name!r} gave no answer in {attempt + 1} attempt(s): {answer.what}"
+                raise Unscorable("JUDGE_UNAVAILABLE", message, retryable=answer.retryable)
+            await asyncio.sleep(delay)
+        raise AssertionError("the last attempt answers or raises")
+
+    def _body(self, messages: Sequence[Message], schema: Mapping[str, Json], temperature: float, seed: int) -> bytes:
+        body: dict[str, object] = {
+            "model": self._settings.model,
+            "messages": messages,
+            "temperature": temperature,
+            "seed": seed,
+            "max_tokens": self._settings.max_tokens,
+        }
+        match self._settings.response_format:
+            case "json_object":
+                body["response_format"] = {"type": "json_object"}
+            case "json_schema":
+                named = {"name": "verdict", "schema": dict(schema)}
+                body["response_format"] = {"type": "json_schema", "json_schema": named}
+            case "none":
+                pass
+        return json.dumps(body).encode()
+
+    async def _attempt(self, body: bytes, remaining: float) -> Completion | _Trouble:
+        seconds = min(self._settings.timeout, remaining)
+        if seconds <= 0.0:
+            return _Trouble("its execution timeout is over", retryable=True)
+        try:
+            async with asyncio.timeout(seconds), self._http.stream("POST", self._url, content=body) as response:
+                if response.status_code != _OK:
+                    return _refusal(response)
+                return _completion(await _limited(response))
+        except TimeoutError:
+            return _Trouble(f"no answer within {seconds:.3g} s", retryable=True)
+        except httpx.HTTPError as error:
+            return _Trouble(f"the connection failed ({type(error).__name__})", retryable=True)
+
+    def _delay(self, attempt: int, trouble: _Trouble) -> float:
+        spread = random.uniform(0.5, 1.0)  # noqa: S311 - only keeps those who wait from coming back at once
+        delay = min(_LONGEST_DELAY, self._settings.retry_delay * 2.0**attempt) * spread
+        if trouble.retry_after is None:
+            return delay
+        self._shut_until = max(self._shut_until, asyncio.get_running_loop().time() + trouble.retry_after)
+        return max(delay, trouble.retry_after)
+
+
+def _refusal(response: httpx.Response) -> _Trouble:
+    """What a status means; the body of an error may repeat the request, so nobody is shown it."""
+    code = response.status_code
+    retryable = code in _WORTH_A_RETRY or 500 <= code < 600
+    return _Trouble(f"HTTP status {code}", retryable, _retry_after(response.headers.get("retry-after")))
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds of a Retry-After header, which is a number or a date; None where it says nothing usable."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        except ValueError:
+            return None
+    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER) if math.isfinite(seconds) else None
+
+
+async def _limited(response: httpx.Response) -> bytes | None:
+    """The body; None where it is longer than any completion is."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.aiter_bytes():
+        size += len(part)
+        if size > _LONGEST_BODY:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+class _Said(BaseModel):
+    content: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Said
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(default=0, ge=0)
+
+
+class _Answer(BaseModel):
+    """What is read of a chat completion; anything else in it is passed over."""
+
+    choices: list[_Choice] = Field(min_length=1)
+    model: str = ""
+    usage: _Usage | None = None
+
+
+def _completion(body: bytes | None) -> Completion | _Trouble:
+    """What a body of status 200 says; one that is no completion is the trouble of something between."""
+    try:
+        answer = _Answer.model_validate_json(body or b"")
+    except ValidationError:
+        return _Trouble("its answer is no chat completion", retryable=True)
+    usage = answer.usage
+    tokens = None if usage is None else (usage.prompt_tokens, usage.completion_tokens)
+    return Completion(answer.choices[0].message.content or "", answer.model[:_LONGEST_MODEL], tokens)

@@ -1,0 +1,157 @@
+"""The Judge port: cache, one flight per question, budget, endpoint, verdict, in this order."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hashlib
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from assay.sdk import Json, JudgeRequest, JudgeVerdict, Unscorable
+from assay_server.execution.item_clock import current_clock
+from assay_server.execution.judging.budget import Budget
+from assay_server.execution.judging.catalogue import Endpoint
+from assay_server.execution.judging.completions import ChatCompletions, Completion
+from assay_server.execution.judging.flights import Flight, Flights
+from assay_server.execution.judging.prompting import Message, Prompt, prompt_of
+from assay_server.execution.judging.verdicts import NoVerdict, Schema, compile_schema, read_verdict
+
+_MOST_NAMED = 20
+
+
+class CatalogueJudge:
+    """Judges that the operator named; requests choose one by its name."""
+
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        self._judges = {endpoint.name: _EndpointJudge(endpoint) for endpoint in endpoints}
+
+    async def ask(self, request: JudgeRequest) -> JudgeVerdict:
+        """The verdict.
+
+        Raises:
+            Unscorable: UNKNOWN_JUDGE, JUDGE_INPUT_TOO_LONG, JUDGE_UNAVAILABLE, JUDGE_UNPARSEABLE, JUDGE_BUDGET.
+            ValueError: a text's name is no label. SchemaError: the schema is none.
+        """
+        judge = self._judges.get(request.endpoint)
+        if judge is None:
+            known = ", ".join(sorted(self._judges)[:_MOST_NAMED]) or "none"
+            message = f"the operator has no judge called {request.endpoint[:80]!r}; there are: {known}"
+            raise Unscorable("UNKNOWN_JUDGE", message)
+        return await judge.ask(request)
+
+    def spent(self, endpoint: str) -> tuple[int, int]:
+        """Calls and tokens that an endpoint has cost in its present period."""
+        budget = self._judges[endpoint].budget
+        return budget.calls, budget.tokens
+
+    async def close(self) -> None:
+        """Cancel what is on its way, close the connections."""
+        await asyncio.gather(*(judge.close() for judge in self._judges.values()))
+
+
+class _EndpointJudge:
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._settings = endpoint.settings
+        self._completions = ChatCompletions(endpoint)
+        self._slots = asyncio.Semaphore(endpoint.settings.max_concurrent)
+        self._flights = Flights()
+        self._cache: OrderedDict[str, JudgeVerdict] = OrderedDict()
+        self.budget = Budget(endpoint.name, endpoint.settings.budget, time.monotonic)
+
+    async def ask(self, request: JudgeRequest) -> JudgeVerdict:
+        self._check_length(request)
+        key = self._digest(request)
+        held = self._cache.get(key)
+        if held is not None:
+            self._cache.move_to_end(key)
+            return dataclasses.replace(held, cached=True)
+
+        async def work(flight: Flight) -> JudgeVerdict:
+            verdict = await self._judge(request, flight)
+            self._keep(key, verdict)
+            return verdict
+
+        verdict, joined = await self._flights.ask(key, work, current_clock())
+        return dataclasses.replace(verdict, cached=True) if joined else verdict
+
+    async def close(self) -> None:
+        await self._flights.stop()
+        await self._completions.close()
+
+    def _check_length(self, request: JudgeRequest) -> None:
+        length = len(request.instructions) + sum(map(len, request.graded.values()))
+        if length > self._settings.max_characters:
+            message = (
+                f"the texts for the judge {request.endpoint!r} have {length} characters; "
+                f"it takes {self._settings.max_characters}"
+            )
+            raise Unscorable("JUDGE_INPUT_TOO_LONG", message)
+
+    def _digest(self, request: JudgeRequest) -> str:
+        """Name of a question: everything that decides its answer, and nothing that is secret."""
+        asked = [
+            *(self._settings.base_url, self._settings.model, self._settings.max_tokens),
+            *(self._settings.response_format, request.instructions, list(request.graded.items())),
+            *(request.schema, request.temperature, request.seed),
+        ]
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+    def _keep(self, key: str, verdict: JudgeVerdict) -> None:
+        if self._settings.cache_entries:
+            self._cache[key] = verdict
+            if len(self._cache) > self._settings.cache_entries:
+                self._cache.popitem(last=False)
+
+    async def _judge(self, request: JudgeRequest, flight: Flight) -> JudgeVerdict:
+        schema = _compiled(json.dumps(request.schema, sort_keys=True))
+        prompt = prompt_of(request)
+        async with self._slots:
+            await self._completions.until_open()
+            flight.begin()
+            first = await self._complete(prompt.messages, request, flight)
+            try:
+                return _verdict(first, schema, (first,))
+            except NoVerdict as error:
+                return await self._repair(prompt, first, str(error), request, flight, schema)
+
+    async def _repair(
+        self, prompt: Prompt, first: Completion, problem: str, request: JudgeRequest, flight: Flight, schema: Schema
+    ) -> JudgeVerdict:
+        second = await self._complete(prompt.repaired(first.text, problem), request, flight)
+        try:
+            return _verdict(second, schema, (first, second))
+        except NoVerdict as error:
+            message = f"the judge {request.endpoint!r} gave no verdict, asked twice; the second time: {error}"
+            raise Unscorable("JUDGE_UNPARSEABLE", message) from None
+
+    async def _complete(self, messages: Sequence[Message], request: JudgeRequest, flight: Flight) -> Completion:
+        self.budget.take_call()
+        completion = await self._completions.complete(
+            messages, request.schema, request.temperature, request.seed, flight.remaining
+        )
+        tokens = completion.tokens
+        # An endpoint that does not say is charged the most that its texts can be: a token has at least one byte.
+        unsaid = sum(len(message["content"].encode(errors="replace")) for message in messages) if tokens is None else 0
+        self.budget.count_tokens(
+            unsaid + len(completion.text.encode(errors="replace")) if unsaid else sum(tokens or ())
+        )
+        return completion
+
+
+def _verdict(answer: Completion, schema: Schema, paid: Sequence[Completion]) -> JudgeVerdict:
+    """The verdict in ``answer`` with the tokens of all completions that it took."""
+    prompt_tokens, completion_tokens = (sum((one.tokens or (0, 0))[kind] for one in paid) for kind in (0, 1))
+    verdict = read_verdict(answer.text, schema)
+    return JudgeVerdict(verdict, answer.model, False, prompt_tokens, completion_tokens)
+
+
+@lru_cache(maxsize=256)
+def _compiled(schema: str) -> Schema:
+    """Questions of one reward share their schema."""
+    parsed: dict[str, Json] = json.loads(schema)
+    return compile_schema(parsed)
