@@ -194,7 +194,7 @@ def _numbers(answer: Answer, reference: Answer, structures: Structures) -> Outco
 
 
 def _leniently(mine: Number, gold: Number) -> bool:
-    return Number(mine.value, mine.percent).equals(Number(gold.value, gold.percent))
+    return mine.equals(gold) or Number(mine.value, mine.percent).equals(Number(gold.value, gold.percent))
 
 
 def _as_asked(answer: Answer, reference: Answer) -> bool:
