@@ -1,10 +1,11 @@
-"""How many rollouts a second one server and one client process do, and how soon the first answer comes.
+"""How many rollouts a second one server and one client process do, how soon the first answer comes, and what it costs.
 
 Method: `assay serve` with an SQLite store in a process of its own, one client in this process, over TCP on loopback.
 Rollouts of 4 KB (one step, numeric reward, an answer at the end of calculator-annotated reasoning) in groups of 8,
 GRPO. Counted from the first send until every score and every group result has come back; rollouts are made before
-the clock starts. "flushed" sends each rollout in a message of its own. Latency is from send to score with nothing
-else under way. Figures are medians over the rounds.
+the clock starts. "flushed": the caller flushes after each rollout. "one by one": a bare gRPC client sends each rollout
+in a message of its own and the server has no choice. Latency is from send to score with nothing else under way.
+CPU is that of all threads of the server and of this process, per rollout. Figures are medians over the rounds.
 """
 
 from __future__ import annotations
@@ -17,20 +18,46 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
+from queue import SimpleQueue
+from threading import Event, Semaphore, Thread
+from typing import NamedTuple, Protocol, cast
+
+import grpc
 
 from assay import Client, GroupResult, Rollout, RolloutStream, RunConfig, SampleResult
+from assay.v1 import reward_service_pb2 as service
 
 GROUP_SIZE = 8
 _REASONING = "Each of the 3 boxes holds 14 pens, so that is 3 * 14 = <<3*14=42>>42 pens in all. "
 
 
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server and where it is."""
+
+    address: str
+    pid: int
+
+    @property
+    def resident_bytes(self) -> int:
+        """Memory it occupies now."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGESIZE")
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU that a process has used so far, all threads, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def running_server(directory: Path, *options: str) -> Iterator[str]:
-    """`assay serve` in a process of its own, with its store and its token in ``directory``; yields its address."""
+def running_server(directory: Path, *options: str) -> Generator[RunningServer]:
+    """`assay serve` in a process of its own, with its store and its token in ``directory``."""
     os.environ["ASSAY_TOKEN_FILE"] = str(directory / "token")  # read by the server and by the client
     command = [str(Path(sys.executable).parent / "assay"), "serve", "--listen", "127.0.0.1:0"]
     command += ["--http-listen", "", "--store", f"sqlite:{directory}/assay.db", *options]
@@ -39,7 +66,7 @@ def running_server(directory: Path, *options: str) -> Iterator[str]:
     lines = iter(process.stderr.readline, "")
     log = (json.loads(line) for line in lines)
     try:
-        yield next(entry["grpc"] for entry in log if entry["event"] == "serving")
+        yield RunningServer(next(entry["grpc"] for entry in log if entry["event"] == "serving"), process.pid)
     finally:
         process.terminate()
         process.stderr.read()
@@ -63,15 +90,15 @@ def make_rollouts(count: int, round_name: str, size: int = 4096) -> list[Rollout
     ]
 
 
-def stream_all(stream: RolloutStream, rollouts: list[Rollout], *, each_flushed: bool) -> float:
-    """Seconds until everything is answered."""
+def stream_all(stream: RolloutStream, rollouts: list[Rollout], *, each_flushed: bool) -> None:
+    """Send everything, and wait until everything is answered."""
+
     def send() -> None:
         for rollout in rollouts:
             stream.send(rollout)
             if each_flushed:
                 stream.flush()
 
-    started = time.perf_counter()
     sender = Thread(target=send)
     sender.start()
     scores, groups = 0, 0
@@ -82,9 +109,51 @@ def stream_all(stream: RolloutStream, rollouts: list[Rollout], *, each_flushed: 
             groups += 1
         if scores == len(rollouts) and groups == len(rollouts) // GROUP_SIZE:
             break
-    seconds = time.perf_counter() - started
     sender.join()
-    return seconds
+
+
+class BareMethod(Protocol):
+    """StreamRollouts with bytes both ways."""
+
+    def __call__(self, requests: Iterator[bytes], *, metadata: tuple[tuple[str, str], ...]) -> Iterable[bytes]: ...
+
+
+def one_by_one(address: str, run_id: str, rollouts: list[Rollout]) -> None:
+    """The same with a bare gRPC client, each rollout in a message of its own."""
+    frames = [
+        service.StreamRolloutsRequest(
+            rollouts=service.RolloutBatch(rollouts=[rollout.to_message()])
+        ).SerializeToString()
+        for rollout in rollouts
+    ]
+    acks: SimpleQueue[int] = SimpleQueue()
+    slots, done = Semaphore(0), Event()
+
+    def requests() -> Iterator[bytes]:
+        yield service.StreamRolloutsRequest(
+            open=service.Open(run_id=run_id, consumer=rollouts[0].rollout_id)
+        ).SerializeToString()
+        for frame in frames:
+            slots.acquire()
+            yield frame
+            while not acks.empty():
+                yield service.StreamRolloutsRequest(ack=service.Ack(sequence=acks.get())).SerializeToString()
+        done.wait()
+
+    token = Path(os.environ["ASSAY_TOKEN_FILE"]).read_text(encoding="ascii").strip()
+    with grpc.insecure_channel(address) as channel:
+        method = cast("BareMethod", channel.stream_stream("/assay.v1.RewardService/StreamRollouts"))
+        owed = len(rollouts) + len(rollouts) // GROUP_SIZE
+        for data in method(requests(), metadata=(("authorization", f"Bearer {token}"),)):
+            answer = service.StreamRolloutsResponse.FromString(data)
+            if granted := answer.opened.max_in_flight + answer.credit.rollouts:
+                slots.release(granted)
+            if answer.sequence:
+                acks.put(answer.sequence)
+            owed -= len(answer.sample_results.results) + len(answer.group_results.groups)
+            if owed <= 0:
+                break
+        done.set()
 
 
 def first_answers(stream: RolloutStream, rollouts: list[Rollout]) -> list[float]:
@@ -99,35 +168,65 @@ def first_answers(stream: RolloutStream, rollouts: list[Rollout]) -> list[float]
     return found
 
 
+class Cost(NamedTuple):
+    """Rollouts per second of wall time; CPU of both sides per rollout, in microseconds."""
+
+    rate: float
+    server: float
+    client: float
+
+
+def measure(pid: int, rollouts: list[Rollout], send: Callable[[list[Rollout]], None]) -> Cost:
+    """What one round costs."""
+    count = len(rollouts)
+    started, server, client = time.perf_counter(), cpu_seconds(pid), time.process_time()
+    send(rollouts)
+    seconds = time.perf_counter() - started
+    return Cost(
+        count / seconds, (cpu_seconds(pid) - server) / count * 1e6, (time.process_time() - client) / count * 1e6
+    )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rollouts", type=int, default=40_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="one way of sending")
     arguments = parser.parse_args()
     print(__doc__)
-    with tempfile.TemporaryDirectory() as directory, running_server(Path(directory)) as address:
-        client = Client(address)
+    with tempfile.TemporaryDirectory() as directory, running_server(Path(directory)) as server:
+        client = Client(server.address)
         config = RunConfig(run_id="throughput", reward="math", estimator="advantage/grpo")
         with client.stream(run=config, consumer="bench") as stream:
             stream_all(stream, make_rollouts(4_000, "warm"), each_flushed=False)
-            for name, flushed, count in (
-                ("coalesced", False, arguments.rollouts),
-                ("flushed", True, arguments.rollouts // 4),
-            ):
-                rates: list[float] = []
-                for number in range(arguments.rounds):
-                    rollouts = make_rollouts(count, f"{name}{number}")
-                    rates.append(count / stream_all(stream, rollouts, each_flushed=flushed))
-                print(f"{name:>10}: {statistics.median(rates):9.0f} rollouts/s   (rounds: {_listed(rates)})")
+            ways: dict[str, tuple[int, Callable[[list[Rollout]], None]]] = {
+                "coalesced": (arguments.rollouts, lambda rollouts: stream_all(stream, rollouts, each_flushed=False)),
+                "flushed": (arguments.rollouts // 4, lambda rollouts: stream_all(stream, rollouts, each_flushed=True)),
+                "one by one": (
+                    arguments.rollouts // 4,
+                    lambda rollouts: one_by_one(server.address, stream.run_id, rollouts),
+                ),
+            }
+            for name, (count, send) in ways.items():
+                if arguments.only in ("", name):
+                    measured = [
+                        measure(server.pid, make_rollouts(count, f"{name}{n}"), send) for n in range(arguments.rounds)
+                    ]
+                    print(_line(name, measured))
             latencies = sorted(first_answers(stream, make_rollouts(200, "lone")))
-            p50, p99 = latencies[len(latencies) // 2], latencies[int(len(latencies) * 0.99)]
-            print(f"{'latency':>10}: p50 {p50 * 1e3:.2f} ms, p99 {p99 * 1e3:.2f} ms over {len(latencies)} lone rollouts")
+            p50, p99 = latencies[len(latencies) // 2] * 1e3, latencies[int(len(latencies) * 0.99)] * 1e3
+            print(f"{'latency':>10}: p50 {p50:.2f} ms, p99 {p99:.2f} ms over {len(latencies)} lone rollouts")
         client.close()
 
 
-def _listed(values: list[float]) -> str:
-    return ", ".join(f"{value:.0f}" for value in values)
+def _line(name: str, measured: list[Cost]) -> str:
+    rates = ", ".join(f"{cost.rate:.0f}" for cost in measured)
+    return (
+        f"{name:>10}: {statistics.median(cost.rate for cost in measured):7.0f} rollouts/s; "
+        f"CPU per rollout {statistics.median(cost.server for cost in measured):4.0f} us server, "
+        f"{statistics.median(cost.client for cost in measured):4.0f} us client   (rounds: {rates})"
+    )
 
 
 if __name__ == "__main__":
