@@ -12,6 +12,7 @@ from assay_server.estimators.errors import InputError, ParameterError, UnknownMe
 from assay_server.rewards import computations as reward_computations
 from assay_server.rewards.fields import InvalidField
 from assay_server.sampling import computations as sampling_computations
+from assay_server.shaping import SHAPING_METHODS
 
 
 class _Code(IntEnum):
@@ -22,6 +23,7 @@ class _Code(IntEnum):
 COMPUTATIONS: Mapping[str, Computation] = {
     **estimator_computations.COMPUTATIONS,
     **sampling_computations.COMPUTATIONS,
+    **SHAPING_METHODS,
     **{f"{name}-v1": function for name, function in reward_computations.COMPUTATIONS.items()},
 }
 """Every computation by its versioned id."""
