@@ -28,7 +28,9 @@ _LOOSE_SPACES = re.compile(r"(?<!\w)\s+|\s+(?!\w)")
 _SEPARATOR = re.compile(r"\s*(?:,|;|\band\b)\s*(?:and\b\s*)?", re.IGNORECASE)
 _OPTION = re.compile(r"(?:(?:option|choice|answer) )?[(\[]?([a-z])(?:[)\]]|[.:])?", re.IGNORECASE)
 _PLAIN_FRACTION = re.compile(r"(-?[0-9]+)\s*/\s*([0-9]+)|-?\s*\\[dt]?frac\{(-?[0-9]+)\}\{([0-9]+)\}")
+_UNENDING = re.compile(r"[0-9]\s?(?:\.\.\.|…|\\[lc]?dots)")
 _MARKUP = re.compile(r"\\[a-zA-Z]{2,}|[=^_<>+*/|√∫∑≤≥∈]|\\[{\\]")
+_FRACTION = re.compile(r"/|\\[dt]?frac")
 _GROUPED = re.compile(r"[0-9],[0-9]{3}")
 _LENIENT_WORDS = {"true": "yes", "false": "no"}
 _LONGEST_KEY = 200
@@ -88,6 +90,9 @@ def read_answer(text: str) -> Answer:
 
 
 def _read(text: str) -> Answer:
+    if _UNENDING.search(text):
+        node = read(text).node
+        return Answer(text, Number(node.number) if node is not None and node.op == "num" else None)
     number = parse_number(text)
     if number is None and "=" not in text:
         number = sole_number(text)
@@ -236,7 +241,7 @@ def _forms(answer: Answer, reference: Answer, structures: Structures) -> Outcome
             ratio is not None
             and number is not None
             and structures.strictness != "strict"
-            and "/" in answer.text + reference.text
+            and _FRACTION.search(answer.text + reference.text)
         ):
             return _OUTCOMES[number.value * ratio.value[1] == ratio.value[0]]
         return Outcome.PASS

@@ -62,7 +62,7 @@ def written_forms(text: str) -> tuple[Form, ...]:
     """Every written form that ``text`` may be; ``10:20`` is a time and a ratio."""
     if len(text) > _LONGEST:
         return ()
-    plain = plain_text(text).replace("\\colon", ":").replace(" : ", ":")
+    plain = plain_text(text).replace("\\colon", ":").replace(" : ", ":").replace("{:}", ":")
     found = (_based(plain), _time(plain), _date(plain), _ratio(plain))
     return tuple(form for form in found if form is not None)
 

@@ -82,6 +82,10 @@ def _order(item: tuple[Monomial, Fraction]) -> tuple[Fraction, Monomial]:
     return (-sum((exponent for _, exponent in monomial), Fraction(0)), monomial)
 
 
+class Undefined(OverBudget):
+    """The expression has no value: a division by zero, ``0^0``."""
+
+
 def constant(value: Fraction | int) -> Form:
     """A rational number."""
     fraction = Fraction(value)
@@ -181,7 +185,7 @@ def negated(a: Form) -> Form:
 def inverted(a: Form) -> Form:
     """``1 / a``."""
     if not a.numerator:
-        raise OverBudget("a division by zero")
+        raise Undefined("a division by zero")
     if len(a.numerator) == 1:
         ((monomial, coefficient),) = a.numerator.items()
         flipped, factor = _reduced({name: -exponent for name, exponent in monomial})
@@ -194,6 +198,8 @@ def power(base: Form, exponent: Form) -> Form:
     value = exponent.constant()
     if value is None:
         return _symbolic_power(base, exponent)
+    if not base.numerator and value <= 0:
+        raise Undefined("zero to a power that is not positive")
     if value.denominator == 1:
         return _whole_power(base, value.numerator)
     return _rational_power(base, value)
@@ -243,8 +249,8 @@ def _number_power(value: Fraction, exponent: Fraction) -> Form:
     if exponent.denominator == 1:
         bits = max(value.numerator.bit_length(), value.denominator.bit_length())
         if abs(exponent.numerator) * bits <= _MOST_BITS or abs(value) in (0, 1):
-            if not value and exponent < 0:
-                raise OverBudget("a division by zero")
+            if not value and exponent <= 0:
+                raise Undefined("a division by zero")
             return constant(value ** (exponent.numerator if abs(value) != 1 else exponent.numerator % 2))
     if not value:
         raise OverBudget("a root of zero") if exponent < 0 else OverBudget("zero")
@@ -271,7 +277,7 @@ def _with_sign(form: Form, exponent: Fraction) -> Form:
 def _rational_power(base: Form, exponent: Fraction) -> Form:
     if not base.numerator:
         if exponent < 0:
-            raise OverBudget("a division by zero")
+            raise Undefined("a division by zero")
         return base
     single = base.single()
     if single is not None:

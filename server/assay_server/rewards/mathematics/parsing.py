@@ -519,7 +519,21 @@ class _Parser:
         if len({len(row.args) for row in rows}) != 1:
             raise Unreadable("a matrix with ragged rows")
         matrix = Node("matrix", tuple(rows))
-        return call("det", matrix) if environment == "vmatrix" else matrix
+        return _determinant([list(row.args) for row in rows]) if environment == "vmatrix" else matrix
+
+
+def _determinant(rows: list[list[Node]]) -> Node:
+    """Expanded along the first row; three rows at most."""
+    if len(rows) != len(rows[0]) or len(rows) > 3:
+        raise Unreadable("a determinant that is not read", unsupported=True)
+    if len(rows) == 1:
+        return rows[0][0]
+    terms: list[Node] = []
+    for column, cell in enumerate(rows[0]):
+        minor = _determinant([row[:column] + row[column + 1 :] for row in rows[1:]])
+        term = Node("mul", (cell, minor))
+        terms.append(negative(term) if column % 2 else term)
+    return Node("add", tuple(terms))
 
 
 def _named(name: str, inner: Node) -> Node:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
 from assay_server.rewards.latex import ascii_look_alikes, plain_text
 from assay_server.rewards.mathematics.parsing import parse
-from assay_server.rewards.mathematics.tree import Node, Unreadable, sym
+from assay_server.rewards.mathematics.tree import Node, Unreadable, num, sym
 from assay_server.rewards.units import is_measure, unit_of
 
 _LONGEST_REMEMBERED = 256
@@ -19,6 +20,11 @@ _NOTHING = frozenset(
         *("does not exist", "dne", "no such number", "no such x"),
     )
 )
+_NAMED = {
+    **dict.fromkeys(("all real numbers", "all reals", "the real numbers", "all real x", "real numbers"), "Reals"),
+    "infinity": "infty",
+}
+_UNENDING = re.compile(r"^[\s$]*(-?[0-9]{0,12})\.([0-9]{2,40})\s?(?:\.\.\.|…|\\l?dots|\\cdots)[\s$]*$")
 _SHORT_WORDS = frozenset(
     (
         *("no", "is", "on", "of", "at", "it", "in", "to", "or", "an", "as", "by", "he", "we", "me", "my", "so", "do"),
@@ -96,7 +102,12 @@ def _read(text: str, commas_group: bool) -> Reading:
         text = ascii_look_alikes(text)
     if _is_prose(text):
         plain = plain_text(text).casefold()
-        return Reading(sym("emptyset") if plain in _NOTHING else None)
+        name = "emptyset" if plain in _NOTHING else _NAMED.get(plain)
+        return Reading(None if name is None else sym(name))
+    unending = _UNENDING.search(text)
+    if unending is not None:
+        value = _periodic(unending[1], unending[2])
+        return Reading(None if value is None else num(value))
     stripped = text.strip(_EDGES)
     approximately = _APPROXIMATELY.match(stripped)
     if approximately is not None:
@@ -126,6 +137,20 @@ def _is_prose(text: str) -> bool:
     if len(words) == 1:
         return len(plain) != 2 or not plain.islower() or plain in _SHORT_WORDS
     return any(len(word) > 1 and word.lower() not in _MATHEMATICAL_WORDS for word in words)
+
+
+def _periodic(whole: str, digits: str) -> Fraction | None:
+    """``0.333...`` as the fraction it shows: a digit three times, or a longer period twice, at the end."""
+    for length in range(1, len(digits) // 2 + 1):
+        period = digits[-length:]
+        times = 3 if length == 1 else 2
+        if digits.endswith(period * times):
+            fixed = digits[: len(digits) - length * times]
+            scale = 10 ** len(fixed)
+            size = int(whole.lstrip("-") or "0") + Fraction(int(fixed or "0"), scale)
+            size += Fraction(int(period), scale * (10**length - 1))
+            return -size if whole.startswith("-") else size
+    return None
 
 
 def _are_words(text: str) -> bool:

@@ -11,13 +11,14 @@ from fractions import Fraction
 from itertools import pairwise
 
 from assay_server.rewards.mathematics.floating import evaluate, points_for, real_value, refuted
-from assay_server.rewards.mathematics.normal_form import OverBudget, cross_difference, equal_forms, form_of
+from assay_server.rewards.mathematics.normal_form import OverBudget, Undefined, cross_difference, equal_forms, form_of
 from assay_server.rewards.mathematics.regions import NoRegion, Region, region_of, same_region
 from assay_server.rewards.mathematics.tree import (
     SCALARS,
     Node,
     contains,
     difference,
+    negative,
     num,
     sym,
     variables,
@@ -30,6 +31,7 @@ _COORDINATES = frozenset(("x", "y", "z"))
 """``m + n = 18`` tells a value; ``x + y = 18`` is a line."""
 
 MOST_ITEMS = 200
+_INFINITE = frozenset((sym("infty"), negative(sym("infty"))))
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
 _REGIONS = frozenset(("union", "meet", "without", "where"))
 
@@ -39,16 +41,39 @@ def equal_exactly(a: Node, b: Node) -> bool | None:
     if a == b:
         return True
     complete = False
+    if _INFINITE & {a, b}:
+        return False
     try:
         left, right = form_of(a), form_of(b)
         if equal_forms(left, right):
             return True
         complete = left.complete and right.complete
+    except Undefined:
+        return False
     except OverBudget:
-        pass
+        if _is_undefined(a) or _is_undefined(b):
+            return False
     if refuted(a, b):
         return False
     return False if complete else None
+
+
+def _is_undefined(node: Node) -> bool:
+    try:
+        form_of(node)
+    except Undefined:
+        return True
+    except OverBudget:
+        return False
+    return False
+
+
+def _with_common_logarithms(node: Node) -> Node:
+    """``log`` without a base read as that to base ten rather than the natural one."""
+    arguments = tuple(_with_common_logarithms(argument) for argument in node.args)
+    if node.op == "call" and node.name == "log" and len(arguments) == 1:
+        arguments = (*arguments, num(10))
+    return node._replace(args=arguments) if arguments else node
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +109,9 @@ class Structures:
                 first = self.scalars(bare, other)
                 return True if first else _either(first, self.scalars(a, b))
         verdict = self.scalars(a, b)
+        if verdict is False:
+            common = _with_common_logarithms(a), _with_common_logarithms(b)
+            verdict = self.scalars(*common) if common != (a, b) else False
         if verdict is False and self.strictness == "lenient":
             return _rounded(a, b) or _rounded(b, a)
         return verdict
@@ -275,6 +303,8 @@ def prepared(node: Node) -> Node:
         return prepared(node.args[1])
     if node.op == "rel" and node.name == "=" and node.args[1].op in ("set", "list", "union", "group"):
         return prepared(node.args[1]) if node.args[0].op in ("sym", "group", "mul") else node
+    if node.op == "add" and node.args[0] == sym("Reals") and len(node.args) == 2 and node.args[1].op == "mul":
+        return Node("without", (node.args[0], node.args[1].args[-1]))
     if node.op == "set" and not node.args:
         return sym("emptyset")
     if node.op == "set" and len(node.args) == 1 and node.args[0].op == "list":
@@ -289,6 +319,8 @@ def _flattened(node: Node) -> Node:
     for item in node.args:
         inner = prepared(item)
         items += inner.args if inner.op in ("list", "either") else (inner,)
+    if items[0].op == "rel" and items[0].name == "!=" and all(item.op in SCALARS for item in items[1:]):
+        items[1:] = [Node("rel", (items[0].args[0], item), "!=") for item in items[1:]]
     names = {item.args[0] for item in items if item.op == "rel" and item.name == "=" and item.args[0].op == "sym"}
     if len(names) == 1 and items[0].op == "rel" and items[0].name == "=":
         (name,) = names

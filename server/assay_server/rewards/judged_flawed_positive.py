@@ -1,0 +1,119 @@
+"""``reward/flawed_positive``: a right answer that a wrong argument led to is worth less than a sound one."""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+
+from assay.sdk import Evidence, JudgeRequest, Lane, Ports, Sample, Score, Unscorable, Verdict, reward
+from assay_server.rewards.judged_questions import (
+    LAYER,
+    cost,
+    judged_response,
+    object_schema,
+    rationale,
+    undecided,
+    with_question,
+)
+from assay_server.rewards.references import reference_text
+from assay_server.rewards.verify_math import math_quick
+
+_BREAK = re.compile(r"\n[ \t\r]*\n\s*")
+_MOST_PARAGRAPHS = 256
+_LONGEST_SHOWN = 1000
+
+_INSTRUCTIONS = """\
+The texts "paragraph 0" to "paragraph {last}" are the solution of a question, in order. Its final answer is right: it is \
+the text "reference". Find the first paragraph with an error: a wrong step, a wrong fact, a result that does not follow, \
+a guess, or an argument fitted to the answer. Another way than the usual one is no error, nor is a slip that is put right \
+later.
+Give a short rationale first, then first_error: the number of that paragraph, -1 where there is no error, or null where \
+the texts do not let you decide."""
+
+
+def _by_rule(
+    sample: Sample, *, endpoint: str, thoughts: bool = False, temperature: float = 0.0, seed: int = 0
+) -> Score | None:
+    """The score of a wrong answer, which no judge is asked about."""
+    del endpoint, thoughts, temperature, seed
+    rule = _rule(sample)
+    if rule.verdict is Verdict.CORRECT:
+        return None
+    return Score(-1.0, Verdict.INCORRECT, rule.evidence, rule.answer_key, {"rule": -1.0})
+
+
+def _rule(sample: Sample) -> Score:
+    rule = math_quick(sample)
+    if rule is None:
+        raise Unscorable("UNDECIDED", "exact comparison cannot tell whether the answer is the reference's")
+    return rule
+
+
+@reward(
+    "reward/flawed_positive-v1",
+    bounds=(-1.0, 1.0),
+    lane=Lane.IO,
+    reference_keys=("answer",),
+    deterministic=False,
+    quick=_by_rule,
+    source="reward/flawed_positive (FAPO)",
+)
+async def flawed_positive(
+    sample: Sample,
+    ports: Ports,
+    *,
+    endpoint: str,
+    thoughts: bool = False,
+    temperature: float = 0.0,
+    seed: int = 0,
+) -> Score:
+    """-1 for a wrong answer; for a right one 1, or 0 where the judge finds an error in the solution.
+
+    The rule is exact comparison as in ``math``; only right answers go to the judge, paragraph by paragraph.
+    Components: ``rule`` (-1 or 1) and, of right answers, ``flawed_positive``. The evidence marks the first paragraph
+    with an error. The verdict is that of the answer: a flawed positive is CORRECT.
+
+    Raises:
+        Unscorable: the judge cannot tell (JUDGE_UNDECIDED), or the port gave no verdict.
+    """
+    wrong = _by_rule(sample, endpoint=endpoint)
+    if wrong is not None:
+        return wrong
+    shown = judged_response(sample, thoughts=thoughts)
+    paragraphs = _paragraphs(shown)
+    texts = {f"paragraph {number}": shown[start:end] for number, (start, end) in enumerate(paragraphs)}
+    graded = with_question(sample, {"reference": reference_text(sample.reference), **texts})
+    last = len(paragraphs) - 1
+    schema = object_schema(first_error={"type": ["integer", "null"], "minimum": -1, "maximum": last})
+    request = JudgeRequest(endpoint, _INSTRUCTIONS.format(last=last), graded, schema, temperature, seed)
+    said = await ports.judge.ask(request)
+    answer = cast("float | None", said.verdict["first_error"])
+    if answer is None:
+        raise undecided(endpoint, said)
+    first_error = int(answer)
+    flawed = first_error != -1
+    # Blanked thoughts are cut at the ends of what is shown, so a paragraph's place is counted from there.
+    offset = sample.response.find(shown[:1]) if thoughts else _offset(sample)
+    start, end = paragraphs[first_error] if flawed else (0, 0)
+    evidence = Evidence(
+        extracted=shown[start:end][:_LONGEST_SHOWN],
+        start=offset + start if flawed else 0,
+        end=offset + end if flawed else 0,
+        reason=rationale(said),
+        layer=LAYER,
+        detail={**cost(endpoint, said), "first_error": first_error, "paragraphs": len(paragraphs)},
+    )
+    components = {"rule": 1.0, "flawed_positive": float(flawed)}
+    return Score(0.0 if flawed else 1.0, Verdict.CORRECT, evidence, _rule(sample).answer_key, components)
+
+
+def _paragraphs(text: str) -> list[tuple[int, int]]:
+    """Spans of what blank lines part; the last one takes what goes beyond the most there may be."""
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for gap in _BREAK.finditer(text):
+        if len(spans) == _MOST_PARAGRAPHS - 1:
+            break
+        spans.append((start, gap.start()))
+        start = gap.end()
+    return [*spans, (start, len(text))]

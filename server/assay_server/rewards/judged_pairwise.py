@@ -1,0 +1,92 @@
+"""``judge/pairwise``: is the response better than a reference answer, whichever of them is shown first?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from assay.sdk import Evidence, JudgeRequest, JudgeVerdict, Lane, Ports, Sample, Score, Unscorable, reward
+from assay_server.rewards.judged_questions import (
+    LAYER,
+    cost,
+    judged_response,
+    no_response,
+    object_schema,
+    rationale,
+    undecided,
+    with_question,
+)
+from assay_server.rewards.references import reference_text
+
+_INSTRUCTIONS = """\
+Compare the texts "answer A" and "answer B", two answers to the same question, by this criterion:
+
+{criterion}
+
+Their order says nothing, and neither does their length. Give a short rationale first, then the winner: "A", "B", "tie" \
+where neither is better, or "unclear" where the texts do not let you judge."""
+_SCHEMA = object_schema(winner={"enum": ["A", "B", "tie", "unclear"]})
+_VALUES = {"win": 1.0, "tie": 0.5, "loss": 0.0}
+
+
+@reward(
+    "judge/pairwise-v1",
+    bounds=(0.0, 1.0),
+    lane=Lane.IO,
+    reference_keys=("answer",),
+    deterministic=False,
+    source="pairs/judged, debiased as in reward/win_rate (SPARK, URPO, CGPO, Pref-GRPO)",
+)
+async def pairwise(
+    sample: Sample,
+    ports: Ports,
+    *,
+    endpoint: str,
+    criterion: str = "Which answer is more correct, complete and helpful?",
+    on_disagreement: Literal["tie", "mean", "unscorable"] = "tie",
+    thoughts: bool = False,
+    temperature: float = 0.0,
+    seed: int = 0,
+) -> Score:
+    """1 where the response beats ``reference.answer``, 0.5 for a tie, 0 where it loses; asked in both orders.
+
+    Orders that disagree are a tie, the mean of both (``(P_ij + 1 - P_ji) / 2``), or no score. The component ``flip`` is
+    1 where the winner changed with the order.
+
+    Raises:
+        Unscorable: the judge cannot tell (JUDGE_UNDECIDED), its orders disagree and must not (JUDGE_DISAGREES), or the
+            port gave no verdict.
+    """
+    reference = reference_text(sample.reference)
+    response = judged_response(sample, thoughts=thoughts)
+    if not response:
+        return no_response()
+    instructions = _INSTRUCTIONS.format(criterion=criterion)
+    orders = ((response, reference), (reference, response))
+    said: list[JudgeVerdict] = []
+    for first, second in orders:
+        graded = with_question(sample, {"answer A": first, "answer B": second})
+        said.append(await ports.judge.ask(JudgeRequest(endpoint, instructions, graded, _SCHEMA, temperature, seed)))
+    outcomes = [_outcome(endpoint, one, ours) for one, ours in zip(said, ("A", "B"), strict=True)]
+    first, second = outcomes
+    if first != second and on_disagreement == "unscorable":
+        message = f"the judge {endpoint!r} says {first} with the response first and {second} with it second"
+        raise Unscorable("JUDGE_DISAGREES", message)
+    mean = (_VALUES[first] + _VALUES[second]) / 2
+    value = 0.5 if first != second and on_disagreement == "tie" else mean
+    flipped = {first, second} == {"win", "loss"}
+    detail = {
+        **cost(endpoint, *said),
+        "response_first": first,
+        "response_second": second,
+        "flipped": flipped,
+        "second_rationale": rationale(said[1]),
+    }
+    evidence = Evidence(reason=rationale(said[0]), layer=LAYER, detail=detail)
+    return Score(value, evidence=evidence, components={"flip": float(flipped)})
+
+
+def _outcome(endpoint: str, said: JudgeVerdict, ours: str) -> str:
+    winner = said.verdict["winner"]
+    if winner == "unclear":
+        raise undecided(endpoint, said)
+    return "tie" if winner == "tie" else "win" if winner == ours else "loss"
