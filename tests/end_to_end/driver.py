@@ -104,6 +104,7 @@ class Stream:
     async def overdraw(self, rollouts: Iterable[rollout_pb2.Rollout]) -> None:
         """Send a batch whatever the credit is."""
         batch = list(rollouts)
+        assert self.closing is None, "the server said Closing"
         self.credit -= len(batch)
         await self.write(wire.StreamRolloutsRequest(rollouts=wire.RolloutBatch(rollouts=batch)))
 
@@ -266,6 +267,8 @@ class Stream:
                     return
                 await self._reading.wait()
                 self._note(wire.StreamRolloutsResponse.FromString(data))
+                if self.closing is not None:
+                    await self.half_close()
                 async with self._changed:
                     self._changed.notify_all()
         except grpc.aio.AioRpcError as error:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar, cast
 
 import grpc
 from google.protobuf import message
+from grpc_health.v1 import health_pb2
 
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import run_service_pb2
 from assay_server.config import Settings
 from assay_server.process import ServerProcess
+from assay_server.rewards.catalogue import Catalogue
 
 from .driver import Call, Stream
 from .rollouts import spec
@@ -97,9 +100,26 @@ class Endpoint:
         )
         return Stream(self.bytes_call(), open_request)
 
+    def watch_health(self) -> AsyncIterator[health_pb2.HealthCheckResponse]:
+        """How the server's health changes."""
+        watch = cast("Callable[..., AsyncIterator[bytes]]", self.channel.unary_stream("/grpc.health.v1.Health/Watch"))
+        return (health_pb2.HealthCheckResponse.FromString(data) async for data in watch(b""))
+
     async def close(self) -> None:
         """Close the channel."""
         await self.channel.close()
+
+
+async def http_get(address: str, path: str, host: str = "localhost") -> tuple[int, str]:
+    """Status and body of a GET over a connection of its own."""
+    name, _, port = address.rpartition(":")
+    reader, writer = await asyncio.open_connection(name, int(port))
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    answer = (await reader.read()).decode()
+    writer.close()
+    await writer.wait_closed()
+    head, _, body = answer.partition("\r\n\r\n")
+    return int(head.split(" ", 2)[1]), body
 
 
 class Service(Endpoint):
@@ -110,11 +130,13 @@ class Service(Endpoint):
         self.process = process
 
 
-def settings(store: str = "memory:", *, max_in_flight: int = 1024, drain_seconds: float = 20.0) -> Settings:
-    """Settings of a test server: free ports, no token."""
+def settings(
+    store: str = "memory:", *, http: bool = False, max_in_flight: int = 1024, drain_seconds: float = 20.0
+) -> Settings:
+    """Settings of a test server: free ports, no token, probes only where asked for."""
     return Settings(
         listen="127.0.0.1:0",
-        http_listen="",
+        http_listen="127.0.0.1:0" if http else "",
         store=store,
         token_file=None,
         max_in_flight=max_in_flight,
@@ -123,9 +145,9 @@ def settings(store: str = "memory:", *, max_in_flight: int = 1024, drain_seconds
 
 
 @asynccontextmanager
-async def serving(chosen: Settings | None = None) -> AsyncGenerator[Service]:
+async def serving(chosen: Settings | None = None, catalogue: Catalogue | None = None) -> AsyncGenerator[Service]:
     """A server in this process, drained at the end."""
-    process = ServerProcess(chosen or settings())
+    process = ServerProcess(chosen or settings(), catalogue)
     await process.start()
     service = Service(process)
     try:

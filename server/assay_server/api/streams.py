@@ -22,6 +22,7 @@ from assay_server.version import VERSION
 
 MAX_BATCH_ROLLOUTS = 256
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+_HANG_UP_SECONDS = 1.0
 
 
 class RolloutStreams:
@@ -48,6 +49,9 @@ class RolloutStreams:
             while frames := await sender.outlet.next_frames():
                 for frame in frames:
                     await context.write(frame)
+                if sender.outlet.said_closing:
+                    # A call that ends under its client's writes breaks there, and what was sent last is never read.
+                    await asyncio.wait((reader,), timeout=_HANG_UP_SECONDS)
         finally:
             run.consumers.detach(sender)
             self._metrics.streams.dec()
@@ -107,16 +111,19 @@ def _opened(run: LiveRun, limit: int, acked: int, last: int) -> wire.StreamRollo
 async def _read(run: LiveRun, sender: Sender, context: Context) -> None:
     """Take requests until the client ends its side; then everything it is owed is sent and the stream ends.
 
-    What is read while the server drains is left to the client, which sends it again where it connects next.
+    What is read while the server drains, or after Closing, is left to the client, which sends it again where it
+    connects next.
     """
     try:
         while (data := await context.read()) != grpc.aio.EOF:  # pyright: ignore[reportAttributeAccessIssue] - as above
-            if run.closed_to_requests:
-                return
+            if run.closed_to_requests or sender.outlet.closed:
+                continue
             await _handle(run, sender, parse(wire.StreamRolloutsRequest, data))
             await sender.outlet.room()
     except (Failure, StoreError) as error:
         sender.outlet.fail(failure_of(error) or internal())
+        return
+    if sender.outlet.closed:
         return
     await run.settle_sender(sender)
     sender.outlet.close(wire.Closing())

@@ -102,6 +102,11 @@ class Outlet:
         return self._closing is not None
 
     @property
+    def said_closing(self) -> bool:
+        """Whether the client was told that this is the end."""
+        return self._ended
+
+    @property
     def _fenced(self) -> bool:
         return self._closing is not None and self._closing.reason == wire.CLOSING_REASON_FENCED
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import uuid
 
+import structlog
+
 from assay.v1 import reward_service_pb2, run_service_pb2
 from assay_server.execution.lanes import Lanes
 from assay_server.metrics import Metrics
@@ -18,6 +20,7 @@ from assay_server.pipeline.specs import CompiledSpec, compile_spec
 from assay_server.rewards.catalogue import Catalogue
 from assay_server.store.protocol import CheckpointRecord, RunRecord, Store, UnknownRun
 
+_log = structlog.get_logger(__name__)
 _LIVE_RUNS = 64
 
 
@@ -35,11 +38,14 @@ class Runs:
         self._draining = False
 
     async def recover(self) -> None:
-        """Take up the runs that an earlier process left unfinished."""
+        """Take up the runs that an earlier process left unfinished; one that cannot be refuses, and no other."""
         for record in await self.store.list_runs():
             recovery = await self.store.recover(record.key)
             if recovery.unanswered or recovery.ready or recovery.open or recovery.barriers:
-                await self.live(record.tenant, record.run_id, 0)
+                try:
+                    await self.live(record.tenant, record.run_id, 0)
+                except Failure as failure:
+                    _log.error("a run is not taken up", run=record.run_id, reason=failure.reason, problem=str(failure))
 
     async def close(self) -> None:
         """Stop all runs."""
