@@ -132,7 +132,7 @@ def sole_number(text: str) -> Number | None:
 
 
 def _parse_plain(plain: str) -> Number | None:
-    if plain.startswith("(") and plain.endswith(")") and plain.count("(") == 1:
+    if plain.startswith("(") and plain.endswith(")") and plain.count("(") == 1 and "," not in plain:
         plain = plain[1:-1].strip()
     match = _NUMBER.match(plain)
     if match is None or sum(map(str.isdigit, plain)) > MAX_DIGITS:

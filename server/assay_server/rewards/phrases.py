@@ -17,6 +17,10 @@ _ANSWER = re.compile(
       |(?<=(?i:final\ answer\*\*))[ \t]*\n)""",
     re.IGNORECASE | re.VERBOSE,
 )
+_CITED = re.compile(r"\b(?:reference|expected|gold|golden|ground[- ]truth|target|grader'?s)\s$", re.IGNORECASE)
+"""Somebody else's answer: the words stay with it, so that it is no number."""
+
+_BEFORE_CITED = 16
 _FINAL = re.compile(r"\bfinal $", re.IGNORECASE)
 _NO_ANSWER = re.compile(
     r"\W{0,4}(?:not\b|correct\b|as follows|clear\b|obvious|in the\b|within\b|inside\b|below\b|above\b|given\b)",
@@ -76,7 +80,8 @@ def _answers(region: str) -> Iterator[Found]:
         method = "final_answer" if final else "answer_line" if mark in (":", "=") else "answer_is"
         found = _sentence(region, match.end(), method)
         if found is not None:
-            yield found
+            cited = _CITED.search(region, max(0, position - _BEFORE_CITED), position - 1)
+            yield found if cited is None else (region[cited.start() : found[3]], method, cited.start(), found[3])
 
 
 def _hashes(region: str) -> Iterator[Found]:

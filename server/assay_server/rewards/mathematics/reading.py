@@ -155,7 +155,10 @@ def _periodic(whole: str, digits: str) -> Fraction | None:
 
 def _are_words(text: str) -> bool:
     lower = text.lower()
-    return not re.search(r"\b(?:or|not|than|least|most|between|either|maybe)\b", lower)
+    return not re.search(
+        r"\b(?:or|not|than|least|most|between|either|maybe|reference|expected|gold|truth|target|grader|any|correct)\b",
+        lower,
+    )
 
 
 def without_unit(text: str) -> tuple[str, str]:

@@ -219,6 +219,8 @@ class Structures:
         assigned = self.assignments(a, b)
         if assigned is not None:
             return self.elements(*assigned, ordered=True)
+        if (_assigned(a) is None) != (_assigned(b) is None) and self.strictness != "lenient":
+            return False
         if a.op == "group" or b.op == "group":
             group, other = (a, b) if a.op == "group" else (b, a)
             loose = self.strictness == "lenient" and other.op == "list"
