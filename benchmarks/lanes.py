@@ -269,9 +269,9 @@ async def keep_calling(lanes: Lanes, slow: CompiledReward, stop: asyncio.Event, 
 
 def with_plugin(catalogue: Catalogue, plugin: str) -> Catalogue:
     """The catalogue with the rewards of the benchmark's file."""
-    from assay_server.execution.plugin_files import catalogue_with_plugins
+    from assay_server.execution.discovery import catalogue_of
 
-    return catalogue_with_plugins(catalogue, [plugin])
+    return catalogue_of(catalogue, [plugin])
 
 
 async def main() -> None:

@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     """Seconds an item may run where neither the spec nor the reward says."""
 
     plugins: tuple[str, ...] = ()
-    """Files whose rewards there are: ``PATH``, or ``PATH:NAME`` for one function of it."""
+    """What must be there: files (``PATH``, or ``PATH:NAME`` for one function of it), and names of installed plugins."""
 
     drain_seconds: float = Field(default=20.0, ge=0.0)
     """How long in-flight work may take to finish after SIGTERM."""
@@ -76,8 +76,8 @@ class Settings(BaseSettings):
     @field_validator("plugins")
     @classmethod
     def _absolute(cls, plugins: tuple[str, ...]) -> tuple[str, ...]:
-        """Workers run in a directory of their own."""
-        return tuple(os.path.abspath(plugin) for plugin in plugins)
+        """Files are found from where the server starts; workers run in a directory of their own."""
+        return tuple(os.path.abspath(plugin) if ".py" in plugin else plugin for plugin in plugins)
 
     @field_validator("token_file", "judges", mode="before")
     @classmethod

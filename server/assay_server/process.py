@@ -19,8 +19,8 @@ from assay_server.api.grpc_server import GrpcServer
 from assay_server.api.http import http_application
 from assay_server.api.principals import Authenticator, load_or_create_token
 from assay_server.config import Settings
+from assay_server.execution.discovery import Discovered, discover
 from assay_server.execution.lanes import Lanes, LaneSettings
-from assay_server.execution.plugin_files import catalogue_with_plugins
 from assay_server.execution.server_ports import ServerPorts
 from assay_server.metrics import Metrics
 from assay_server.pipeline.runs import Runs
@@ -50,17 +50,20 @@ class ServerProcess:
         self._settings = settings
         self._metrics = Metrics()
         self._store = open_store(settings.store)
-        known = catalogue_with_plugins(catalogue or builtin_catalogue(), settings.plugins)
+        found = discover(catalogue or builtin_catalogue(), settings.plugins)
+        _log_broken(found)
         self._judge = _judge(settings.judges)
-        self._lanes = Lanes(_lane_settings(settings), ServerPorts(self._store, self._judge))
+        self._lanes = Lanes(_lane_settings(settings, found.names), ServerPorts(self._store, self._judge))
         self._lanes.launch()
-        self._runs = Runs(self._store, known, self._metrics, self._lanes)
+        self._runs = Runs(self._store, found.catalogue, self._metrics, self._lanes)
         self._ready = False
         self._http: _HttpServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._lag: asyncio.Task[None] | None = None
         token = load_or_create_token(settings.token_file) if settings.token_file else None
-        self._grpc = GrpcServer(self._runs, settings, Authenticator(token), self._metrics)
+        self._grpc = GrpcServer(
+            self._runs, settings, Authenticator(token), self._metrics, found.records
+        )
         self.address = ""
         self.http_address = ""
 
@@ -132,12 +135,18 @@ class ServerProcess:
             self._metrics.loop_lag.set(max(0.0, time.monotonic() - due))
 
 
-def _lane_settings(settings: Settings) -> LaneSettings:
+def _log_broken(found: Discovered) -> None:
+    for record in found.records:
+        if record.broken:
+            _log.warning("an installed plugin is left out", plugin=record.id, origin=record.place, reason=record.broken)
+
+
+def _lane_settings(settings: Settings, plugins: tuple[str, ...]) -> LaneSettings:
     return LaneSettings(
         cpu_workers=settings.cpu_workers,
         cpu_memory_bytes=settings.cpu_memory_mib << 20,
         execution_timeout=settings.execution_timeout,
-        plugins=settings.plugins,
+        plugins=plugins,
     )
 
 

@@ -3,6 +3,17 @@
 Importable without grpc and protobuf. Built-in rewards are written with exactly these names.
 """
 
+from assay.sdk.plugins import (
+    FinishedGroup,
+    GroupMember,
+    PluginDefinition,
+    PluginKind,
+    batch_reward,
+    environment,
+    estimator,
+    group_reward,
+    selector,
+)
 from assay.sdk.ports import (
     Blobs,
     Judge,
@@ -25,11 +36,15 @@ from assay.sdk.samples import Evidence, Json, Sample, Score, SpanReward, Step, U
 __all__ = [
     "Blobs",
     "Evidence",
+    "FinishedGroup",
+    "GroupMember",
     "Json",
     "Judge",
     "JudgeRequest",
     "JudgeVerdict",
     "Lane",
+    "PluginDefinition",
+    "PluginKind",
     "PortUnavailable",
     "Ports",
     "QueryError",
@@ -47,5 +62,10 @@ __all__ = [
     "SymbolicVerdict",
     "Unscorable",
     "Verdict",
+    "batch_reward",
+    "environment",
+    "estimator",
+    "group_reward",
     "reward",
+    "selector",
 ]

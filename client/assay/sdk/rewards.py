@@ -1,26 +1,23 @@
-"""Declaring a sample-scope reward."""
+"""Declaring a sample-scope reward: a function of one sample."""
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias, cast
 
-from assay.sdk.parameters import Parameter, parameters_of
+from assay.sdk.declaring import check_declaration, checked_parameters, definition_text, digest_of
+from assay.sdk.parameters import Parameter
 from assay.sdk.samples import Score
 
-SampleReward: TypeAlias = "Callable[..., Score] | Callable[..., Awaitable[Score]]"
+SampleReward: TypeAlias = "Callable[..., Score | Awaitable[Score]]"
 """``(sample, **parameters) -> Score``, or ``(sample, ports, **parameters) -> Score``; may be a coroutine function
 outside the inline lane. Raises :class:`assay.sdk.Unscorable` where there is no answer to give."""
 
 QuickReward: TypeAlias = "Callable[..., Score | None]"
 """``(sample, **parameters) -> Score | None``: linear time, small text; None = this needs the reward itself."""
-
-_ID = re.compile(r"[a-z][a-z0-9_-]*/[a-z][a-z0-9_-]*-v[1-9][0-9]*")
 
 
 class Lane(Enum):
@@ -89,26 +86,19 @@ def reward(
     """
 
     def declare(function: SampleReward) -> RewardDefinition:
-        if not _ID.fullmatch(id):
-            raise ValueError(
-                f"reward id {id!r}: expected namespace/name-vN, e.g. math/answer-v1{_definition(function)}"
-            )
-        if not bounds[0] <= bounds[1]:
-            raise ValueError(f"reward {id}: bounds {bounds} are not (minimum, maximum){_definition(function)}")
-        try:
-            parameters = parameters_of(function)
-        except ValueError as error:
-            raise ValueError(f"reward {id}: {error}{_definition(function)}") from error
+        what = f"reward {id}"
+        check_declaration(what, id, function, bounds, required_signals)
+        ports = _wants_ports(function)
+        parameters = checked_parameters(what, function, ("sample", "ports") if ports else ("sample",))
         problem = _lane_problem(function, lane, quick)
         if problem:
-            raise ValueError(f"reward {id}: {problem}{_definition(function)}")
-        source_text = inspect.getsource(function) + (inspect.getsource(quick) if quick else "")
-        text = f"{id}|{bounds}|{binary}|{lane.name}|{source_text}"
+            raise ValueError(f"{what}: {problem}{definition_text(function)}")
+        declared = f"{id}|{bounds}|{binary}|{lane.name}"
         return RewardDefinition(
             id=id,
             function=cast("Callable[..., Score]", function),  # a coroutine function is awaited where it runs
             quick=quick,
-            wants_ports=_wants_ports(function),
+            wants_ports=ports,
             parameters=parameters,
             minimum=bounds[0],
             maximum=bounds[1],
@@ -120,7 +110,7 @@ def reward(
             source=source,
             deterministic=deterministic,
             doc=inspect.getdoc(function) or "",
-            digest=hashlib.sha256(text.encode()).hexdigest(),
+            digest=digest_of(declared, function, *(() if quick is None else (quick,))),
         )
 
     return declare
@@ -136,18 +126,15 @@ def _wants_ports(function: Callable[..., object]) -> bool:
 
 
 def _lane_problem(function: Callable[..., object], lane: Lane, quick: QuickReward | None) -> str:
-    if lane is not Lane.INLINE:
+    waits = inspect.iscoroutinefunction(function)
+    if lane is Lane.CPU:
         return ""
-    if inspect.iscoroutinefunction(function):
+    if lane is not Lane.INLINE:
+        return "" if waits else f"in the {lane.name.lower()} lane it would hold up the server; make it an async def"
+    if waits:
         return "a coroutine function cannot run in the inline lane; give it lane=Lane.IO"
     if _wants_ports(function):
         return "ports are not there in the inline lane; give it another lane"
     if quick is not None:
         return "quick comes before a function of another lane; in the inline lane the function itself is quick"
     return ""
-
-
-def _definition(function: Callable[..., object]) -> str:
-    code = function.__code__
-    signature = f"{function.__qualname__}{inspect.signature(function)}"
-    return f"\n  defined at {code.co_filename}:{code.co_firstlineno} as {signature}"

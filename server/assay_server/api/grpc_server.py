@@ -20,11 +20,13 @@ from assay.v1 import (
 )
 from assay_server.api.advantage_calls import AdvantageCalls
 from assay_server.api.handlers import Admission, BidiStream, Context, Door, ServerStream, Unary, abort
+from assay_server.api.plugin_calls import PluginCalls
 from assay_server.api.principals import Authenticator
 from assay_server.api.reward_calls import RewardCalls
 from assay_server.api.run_calls import RunCalls
 from assay_server.api.streams import MAX_MESSAGE_BYTES, RolloutStreams
 from assay_server.config import Settings
+from assay_server.execution.discovery import PluginRecord
 from assay_server.metrics import Metrics
 from assay_server.pipeline.failures import Code, Failure
 from assay_server.pipeline.runs import Runs
@@ -56,12 +58,19 @@ class _Health(Protocol):
 class GrpcServer:
     """The server object with its health; owns nothing else."""
 
-    def __init__(self, runs: Runs, settings: Settings, authenticator: Authenticator, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        runs: Runs,
+        settings: Settings,
+        authenticator: Authenticator,
+        metrics: Metrics,
+        plugins: Sequence[PluginRecord] = (),
+    ) -> None:
         self._server = grpc.aio.server(options=list(_OPTIONS))
         self._health: _Health = health.aio.HealthServicer()  # pyright: ignore - missing in its stubs
         self._services = _services()
         door = Door(authenticator, metrics, Admission(settings.max_unary), Admission(settings.max_streams))
-        handlers = _handlers(door, runs, settings, metrics)
+        handlers = _handlers(door, runs, settings, metrics, plugins)
         for service in self._services:
             table = {method.name: handlers[_path(method)] for method in service.methods}
             self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, table),))
@@ -104,9 +113,10 @@ def _path(method: MethodDescriptor) -> str:
 
 
 def _handlers(
-    door: Door, runs: Runs, settings: Settings, metrics: Metrics
+    door: Door, runs: Runs, settings: Settings, metrics: Metrics, plugins: Sequence[PluginRecord]
 ) -> Mapping[str, grpc.RpcMethodHandler[bytes, bytes]]:
     rewards, run_calls, advantages = RewardCalls(runs), RunCalls(runs), AdvantageCalls()
+    plugin_calls = PluginCalls(plugins)
     unary: Mapping[str, Unary] = {
         "/assay.v1.RunService/CreateRun": run_calls.create_run,
         "/assay.v1.RunService/RestoreRun": run_calls.restore_run,
@@ -117,6 +127,9 @@ def _handlers(
         "/assay.v1.RewardService/ListRewards": rewards.list_rewards,
         "/assay.v1.AdvantageService/ComputeAdvantages": advantages.compute_advantages,
         "/assay.v1.AdvantageService/ListEstimators": advantages.list_estimators,
+        "/assay.v1.PluginService/ListPlugins": plugin_calls.list_plugins,
+        "/assay.v1.PluginService/CheckPlugin": plugin_calls.check_plugin,
+        "/assay.v1.PluginService/RegisterPlugin": plugin_calls.register_plugin,
     }
     server_streams: Mapping[str, ServerStream] = {"/assay.v1.RewardService/Rescore": rewards.rescore}
     bidi_streams: Mapping[str, BidiStream] = {

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Sequence
 
 from assay.sdk import Unscorable
 from assay_server.execution.cpu.channel import MEMORY_LIMIT, Outcome, Task
-from assay_server.execution.plugin_files import catalogue_with_plugins
+from assay_server.execution.discovery import catalogue_of
 from assay_server.execution.worker_ports import WorkerPorts
 from assay_server.rewards.catalogue import builtin_catalogue
 from assay_server.rewards.nodes import LeafNode
@@ -20,7 +20,7 @@ class TaskRunner:
     """Runs rewards by id; imports everything when it is made, before workers are forked."""
 
     def __init__(self, plugins: Sequence[str]) -> None:
-        self._catalogue = catalogue_with_plugins(builtin_catalogue(), plugins)
+        self._catalogue = catalogue_of(builtin_catalogue(), plugins)
         self._ports = WorkerPorts()
         self._leaves: dict[tuple[str, str, str], LeafNode] = {}
 

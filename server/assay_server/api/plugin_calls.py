@@ -1,0 +1,61 @@
+"""PluginService: what there is; running code that a request brings is refused until there is a place for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from assay.v1 import plugin_service_pb2 as wire
+from assay_server.api.handlers import parse
+from assay_server.api.principals import Principal
+from assay_server.execution.discovery import PluginRecord
+from assay_server.pipeline.failures import Code, Failure
+
+_KINDS: Mapping[str, wire.PluginKind] = {
+    "reward": wire.PLUGIN_KIND_REWARD,
+    "group reward": wire.PLUGIN_KIND_REWARD,
+    "batch reward": wire.PLUGIN_KIND_REWARD,
+    "estimator": wire.PLUGIN_KIND_ESTIMATOR,
+    "selector": wire.PLUGIN_KIND_SELECTOR,
+    "environment": wire.PLUGIN_KIND_ENVIRONMENT,
+}
+
+
+class PluginCalls:
+    """ListPlugins, CheckPlugin, RegisterPlugin."""
+
+    def __init__(self, plugins: Sequence[PluginRecord]) -> None:
+        self._infos = [_info(record) for record in plugins]
+
+    async def list_plugins(self, _: Principal, data: bytes) -> wire.ListPluginsResponse:
+        """Built-ins and plugins, the broken ones with the reason; of a broken one the kind is not known."""
+        kind = parse(wire.ListPluginsRequest, data).kind
+        listed = [info for info in self._infos if kind in (wire.PLUGIN_KIND_UNSPECIFIED, info.kind)]
+        return wire.ListPluginsResponse(plugins=listed)
+
+    async def check_plugin(self, _: Principal, data: bytes) -> wire.CheckPluginResponse:
+        """Refused: the source in a request may run in the sandbox only."""
+        parse(wire.CheckPluginRequest, data)
+        raise _needs_sandbox("`assay plugin check FILE` checks it where its author works")
+
+    async def register_plugin(self, _: Principal, data: bytes) -> wire.RegisterPluginResponse:
+        """Refused: the source in a request may run in the sandbox only."""
+        parse(wire.RegisterPluginRequest, data)
+        raise _needs_sandbox("an operator can name the file with --plugin, or install it")
+
+
+def _needs_sandbox(instead: str) -> Failure:
+    message = f"code that a request brings needs the sandbox, which this version does not have; {instead}"
+    return Failure(Code.FAILED_PRECONDITION, "SANDBOX_UNAVAILABLE", message)
+
+
+def _info(record: PluginRecord) -> wire.PluginInfo:
+    return wire.PluginInfo(
+        id=record.id,
+        digest=record.digest,
+        kind=_KINDS.get(record.kind, wire.PLUGIN_KIND_UNSPECIFIED),
+        origin=f"{record.origin.value}: {record.place}",
+        summary=record.summary,
+        broken=bool(record.broken),
+        broken_reason=record.broken,
+        definition=record.definition,
+    )
