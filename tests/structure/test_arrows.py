@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = ("client", "server", "sandboxes")
 
-DOMAIN = ("rewards", "environments", "estimators", "sampling")
+DOMAIN = ("rewards", "environments", "estimators", "sampling", "shaping")
 INPUT_OUTPUT = (
     "asyncio", "concurrent", "docker", "fastapi", "google", "grpc", "http", "httpx", "multiprocessing", "redis",
     "selectors", "signal", "socket", "sqlite3", "ssl", "starlette", "subprocess", "threading", "time", "uvicorn",

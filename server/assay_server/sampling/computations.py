@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from assay.sdk.samples import Json
 from assay.sdk.spec import FilterChoice
 from assay_server.estimators.case_values import Computation, computation, listed, number, reward_groups
+from assay_server.sampling.allocation import ALLOCATION_METHODS
+from assay_server.sampling.downsampling import DOWNSAMPLING_METHODS
 from assay_server.sampling.filters import FILTERS, RewardSummary, compile_filters
+from assay_server.sampling.rescue import RESCUE_METHODS
 from assay_server.sampling.selection import select_by_magnitude
 
 
@@ -34,5 +37,8 @@ def _abs_advantage(inputs: Mapping[str, Json], *, threshold: float = 0.01, multi
 COMPUTATIONS: Mapping[str, Computation] = {
     **{name: _filter_computation(name) for name in FILTERS},
     "select/abs_advantage-v1": computation(_abs_advantage),
+    **DOWNSAMPLING_METHODS,
+    **ALLOCATION_METHODS,
+    **RESCUE_METHODS,
 }
 """By versioned id."""

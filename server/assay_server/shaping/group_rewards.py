@@ -35,7 +35,8 @@ def unlikeliness(inputs: Mapping[str, Json], *, beta: float = 0.25) -> Outputs:
     ranks = np.empty(len(rows), np.int64)
     ranks[order] = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     shrunk = rewards * (1.0 - beta * ranks / sizes[index])
-    return {"ranks": ranks.tolist(), "rewards": shrunk.tolist()}
+    places: list[Json] = list(ranks.tolist())
+    return {"ranks": places, "rewards": shrunk.tolist()}
 
 
 @method(
