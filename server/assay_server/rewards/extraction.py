@@ -27,8 +27,8 @@ class Extraction:
 
     Attributes:
         text: the answer.
-        method: ``boxed``, ``answer_tag``, ``final_answer``, ``answer_is``, ``hash``, ``answer_line``, ``last_number``
-            or ``whole_text``.
+        method: ``boxed``, ``answer_tag``, ``final_answer``, ``answer_is``, ``hash``, ``answer_line``, ``last_number``,
+            ``whole_text`` or ``final_line``.
         start: first character of ``text`` in the response.
         end: one past its last character.
     """

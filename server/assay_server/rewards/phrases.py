@@ -11,7 +11,8 @@ from assay_server.rewards.numbers import NUMERAL, parse_number
 _ANSWER = re.compile(
     r"""answers?(?:\*\*|["'”)])?(?:\ ?\([^()\n]{0,40}\))?
     (?:\ (?:to|for|of)\b[^.:\n]{0,80}?)?
-    (?P<mark>\s{0,3}(?:is|are|was|will\ be|would\ be|should\ be|must\ be|equals|comes\ to|becomes)\b\s{0,3}(?::|\*\*:)?
+    (?P<mark>\s{0,3}(?:is|are|was|will\ be|would\ be|should\ be|must\ be|equals|comes\ to|becomes)\b
+        (?:\ (?:therefore|thus|hence|then)\b,?)?\s{0,3}(?::|\*\*:)?
       |\s{0,3}(?:\*\*)?\s?[:=](?:\*\*)?
       |(?<=(?i:final\ answer))\s{0,3}(?:\*\*)?[ \t]*\n
       |(?<=(?i:final\ answer\*\*))[ \t]*\n)""",

@@ -6,6 +6,7 @@ it cannot tell, :func:`math_score` asks the symbolic layer, which may take long 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -22,6 +23,8 @@ from assay_server.rewards.written_forms import written_forms
 _LONGEST_WHOLE = 100
 _LONGEST_SHOWN = 1000
 _MOST_BOXES = 64
+_LONGEST_LINE = 2000
+_AFTER_FORMULA = re.compile(r"[\s.$,;:!]+")
 
 BoxPolicy: TypeAlias = Literal["last", "all_agree", "reject"]
 """Several boxes: the last counts; all must be right; boxes with different answers are no answer, without a key."""
@@ -126,7 +129,7 @@ def _judged(sample: Sample, params: MathParameters) -> _Judged:
     response = sample.response[skipped:] if skipped else sample.response
     found = extract_answer(response, prompt=sample.prompt, truncated=sample.truncated)
     if reference.number is None and (found is None or found.method == "last_number"):
-        found = _whole_text(response, sample) or found
+        found = _final_formula(response, sample) or _whole_text(response, sample) or found
     answer = _NO_ANSWER if found is None else read_answer(found.text)
     return _Judged(found, answer, reference, reference_key, skipped, response)
 
@@ -190,6 +193,22 @@ def _whole_text(response: str, sample: Sample) -> Extraction | None:
         return None
     start = region.find(text)
     return Extraction(text, "whole_text", start, start + len(text))
+
+
+def _final_formula(response: str, sample: Sample) -> Extraction | None:
+    """The last ``$...$`` of the last line: an unmarked answer that is no number."""
+    region = None if sample.truncated else answer_region(response, sample.prompt)
+    if region is None:
+        return None
+    end = len(region.rstrip())
+    start = max(region.rfind("\n", 0, end) + 1, end - _LONGEST_LINE)
+    closing = region.rfind("$", start, end)
+    opening = region.rfind("$", start, closing) if closing != -1 else -1
+    text = region[opening + 1 : closing].strip() if opening != -1 else ""
+    if not text or len(_AFTER_FORMULA.sub("", region[closing + 1 : end])) > 0:
+        return None
+    begin = region.find(text, opening)
+    return Extraction(text, "final_line", begin, begin + len(text))
 
 
 def _boxes_agree(

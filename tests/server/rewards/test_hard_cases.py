@@ -122,3 +122,20 @@ ATTACKS = [
 def test_attacks_earn_nothing(response: str, reason: str) -> None:
     score = math_score(Sample("r", response, {"answer": "18"}), SYMBOLIC)
     assert score.verdict is Verdict.INCORRECT, (reason, score.evidence)
+
+
+UNMARKED = [
+    ("The circle is large.\nWe find the area equals $12\\pi$.", "12\\pi"),
+    ("We find the area equals $12\\pi$.", "12\\pi"),
+    ("The area is\n$12\\pi$", "12\\pi"),
+    ("The answer is therefore 3:4.", "6:8"),
+    ("**Answer:** $(1, 2)$", "(1,2)"),
+    ("The answer is \\[ 5\\sqrt{2} \\]", "5\\sqrt2"),
+    ("It holds for $\\boxed{7}$ and $\\boxed{8}$", "8, 7"),
+]
+
+
+@pytest.mark.parametrize(("response", "reference"), UNMARKED)
+def test_formulas_are_found_without_a_box(response: str, reference: str) -> None:
+    score = math_score(Sample("r", response, {"answer": reference}), SYMBOLIC)
+    assert score.verdict is Verdict.CORRECT, score.evidence

@@ -1231,13 +1231,14 @@ def combinatorics(rng: random.Random) -> Case:
 @form("look-alikes")
 def look_alikes(rng: random.Random) -> Case:
     n, k = rng.randint(1900, 2100), rng.randint(2, 40)
+    root = n + (math.isqrt(n) ** 2 == n)
     return rng.choice([
         Case(f"1/{n}!", [f"\\frac{{1}}{{{n}!}}", f"({n}!)^{{-1}}"], [f"1/{n + 2}!", f"1/{n}", f"1/{n - 1}!", f"{n}!", "0"]),
         Case(f"1-1/{k}^{{50}}", [f"1-\\frac{{1}}{{{k}^{{50}}}}", f"1-{k}^{{-50}}"], [f"1+1/{k}^{{50}}", "1", f"1-1/{k}^{{51}}", f"1-1/{k}^{{49}}"]),
         Case(f"1-{k}/e", [f"1-\\frac{{{k}}}{{e}}", f"\\frac{{e-{k}}}{{e}}", f"-\\frac{{{k}}}{{e}}+1"], [f"1+{k}/e", f"1-e/{k}", f"(1-{k})/e", f"1-{k}e"]),
         Case(f"2^{{{n}}}", [f"2\\cdot 2^{{{n - 1}}}", f"4^{{{n}/2}}"], [f"2^{{{n + 1}}}", f"2^{{{n}}}+1", f"2^{{{n}}}-1", f"{n}^2"]),
         Case(f"{k}^{{{n}}}-1", [f"-1+{k}^{{{n}}}", f"{k}^{{{n}}}-1.0"], [f"{k}^{{{n}}}+1", f"{k}^{{{n}-1}}", f"{k}^{{{n}}}", f"{k}^{{{n + 1}}}-1"]),
-        Case(f"\\sqrt{{{n}}}+{k}", [f"{k}+\\sqrt{{{n}}}"], [f"\\sqrt{{{n}+{k}}}", f"\\sqrt{{{n}}}-{k}", f"\\sqrt{{{n + 1}}}+{k}", f"{math.sqrt(n) + k:.9f}"]),
+        Case(f"\\sqrt{{{root}}}+{k}", [f"{k}+\\sqrt{{{root}}}"], [f"\\sqrt{{{root}+{k}}}", f"\\sqrt{{{root}}}-{k}", f"\\sqrt{{{root + 2}}}+{k}", f"{math.sqrt(root) + k:.9f}"]),
     ])  # fmt: skip
 
 
