@@ -18,6 +18,7 @@ import numpy as np
 from assay.sdk.samples import Json
 from assay.sdk.spec import EstimatorChoice
 from assay_server.estimators.advantage_shapes import SHAPE_METHODS
+from assay_server.estimators.answer_metrics import METRIC_METHODS
 from assay_server.estimators.budget_grid import BUDGET_METHODS
 from assay_server.estimators.canonical import canonical_key
 from assay_server.estimators.case_values import (
@@ -255,6 +256,7 @@ COMPUTATIONS: Mapping[str, Computation] = {
     **TREE_METHODS,
     **SHAPE_METHODS,
     **TOKEN_METHODS,
+    **METRIC_METHODS,
     "metric/step_groups-v1": computation(_step_group_metric),
     "metric/pass_at_k-v1": computation(_pass_at_k),
     "metric/effective_gradient-v1": computation(_effective_gradient),
