@@ -528,7 +528,7 @@ def power(rng: random.Random) -> Case:
 
 @form("logarithm")
 def logarithm(rng: random.Random) -> Case:
-    p, q = rng.sample([2, 3, 5, 7, 11, 13], 2)
+    p, q = rng.sample([2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31], 2)
     k = rng.randint(2, 5)
     equal = [
         f"\\ln {p} + \\ln {q}",
@@ -557,7 +557,7 @@ def logarithm(rng: random.Random) -> Case:
 
 @form("trigonometry")
 def trigonometry(rng: random.Random) -> Case:
-    n, k = rng.choice(["x", "t", "\\theta"]), rng.randint(1, 4)
+    n, k = rng.choice(["x", "t", "\\theta"]), rng.randint(1, 40)
     base, equal, different = rng.choice([
         (f"\\sin^2 {n}", [f"1-\\cos^2 {n}", f"\\frac{{1-\\cos(2{n})}}{{2}}", f"(\\sin {n})^2", f"\\sin({n})^2"], [f"\\cos^2 {n}", f"\\sin {n}", f"\\sin({n}^2)", f"1+\\cos^2 {n}"]),
         (f"{k}\\sin 2{n}", [f"{2 * k}\\sin {n}\\cos {n}", f"{k}\\sin(2{n})", f"{2 * k}\\cos({n})\\sin({n})"], [f"{k}\\sin {n}", f"{k}\\cos 2{n}", f"{2 * k}\\sin {n}", f"{k + 1}\\sin 2{n}"]),
@@ -1204,7 +1204,7 @@ def yes_no(rng: random.Random) -> Case:
 
 @form("combinatorics")
 def combinatorics(rng: random.Random) -> Case:
-    n = rng.randint(4, 12)
+    n = rng.randint(4, 40)
     k = rng.randint(2, n - 2)
     value = math.comb(n, k)
     equal = [
