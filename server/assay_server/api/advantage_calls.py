@@ -46,7 +46,7 @@ def compute_advantages(request: wire.ComputeAdvantagesRequest) -> wire.ComputeAd
     """The pure function behind the call.
 
     Raises:
-        Failure: INVALID_ARGUMENT or NOT_FOUND with the path of the field that is wrong.
+        Failure: INVALID_ARGUMENT with the path of the field that is wrong.
     """
     try:
         grouping = grouping_from_message(request.grouping, "grouping")
@@ -92,8 +92,21 @@ def _violations(request: wire.ComputeAdvantagesRequest) -> Iterator[Violation]:
             seen.add(rollout.rollout_id)
             if rollout.HasField("reward") and not math.isfinite(rollout.reward):
                 yield Violation(f"{path}.reward", "must be finite")
-            for violation in (*step_violations(rollout.steps, 0), *signal_violations(rollout.signals)):
+            for violation in _rollout_violations(rollout):
                 yield violation.at(f"{path}.{violation.field}")
+
+
+def _rollout_violations(rollout: rollout_pb2.ScoredRollout) -> Iterator[Violation]:
+    if rollout.role not in rollout_pb2.RolloutRole.values():
+        yield Violation("role", f"unknown value {rollout.role}")
+    for name in ("num_tokens", "num_tool_calls"):
+        if getattr(rollout, name) < 0:
+            yield Violation(name, f"must not be negative, got {getattr(rollout, name)}")
+    for name, value in rollout.components.items():
+        if not math.isfinite(value):
+            yield Violation(f"components[{name}]", "must be finite")
+    yield from step_violations(rollout.steps, 0)
+    yield from signal_violations(rollout.signals)
 
 
 def _info(definition: EstimatorDefinition) -> wire.EstimatorInfo:

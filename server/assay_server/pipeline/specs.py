@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from google.protobuf import duration_pb2
 
-from assay.sdk.spec import EstimatorChoice, Grouping, RewardSpec
+from assay.sdk.spec import EstimatorChoice, FilterChoice, Grouping, RewardSpec
 from assay.spec_messages import SpecError as SpecMessageError
 from assay.spec_messages import (
     estimator_from_message,
@@ -18,17 +18,16 @@ from assay.spec_messages import (
 from assay.v1 import run_service_pb2 as wire
 from assay_server.estimators import (
     Estimator,
-    InputError,
     ParameterError,
     Role,
     UnknownEstimator,
     UnknownFilter,
     compile_estimator,
 )
-from assay_server.pipeline.failures import Code, Failure, invalid_field
+from assay_server.pipeline.failures import Failure, Violation, invalid, invalid_field
 from assay_server.pipeline.intake import check_id
 from assay_server.rewards.catalogue import Catalogue
-from assay_server.rewards.errors import SpecError
+from assay_server.rewards.errors import SpecError, UnknownReward
 from assay_server.rewards.tree import CompiledReward, compile_reward
 from assay_server.sampling.filters import Filters, compile_filters
 
@@ -72,20 +71,31 @@ def compile_spec(spec: wire.RunSpec, catalogue: Catalogue) -> CompiledSpec:
     """Resolve every name in the spec.
 
     Raises:
-        Failure: INVALID_ARGUMENT or NOT_FOUND with the path of the field that is wrong.
+        Failure: INVALID_ARGUMENT with the path of the field that is wrong.
     """
     reward = compile_reward_message(spec.reward, catalogue, "spec.reward")
     estimator = _compile_estimator(spec)
-    try:
-        filters = compile_filters([filter_from_message(choice, "spec.filters") for choice in spec.filters])
-    except (SpecMessageError, ParameterError) as error:
-        raise invalid_field(error.field or "spec.filters", error.message) from error
-    except UnknownFilter as error:
-        raise not_found("spec.filters", "UNKNOWN_FILTER", str(error)) from error
+    filters = _compile_filters(spec)
     pins = (*reward.pins, *((estimator.pin,) if estimator else ()))
     _check_policy(spec)
     deadline = seconds_of(spec.groups.deadline, "spec.groups.deadline") if spec.groups.HasField("deadline") else None
     return CompiledSpec(spec, spec_digest(spec), reward, estimator, filters, pins, deadline, spec.groups.min_size or 2)
+
+
+def _compile_filters(spec: wire.RunSpec) -> Filters:
+    choices: list[FilterChoice] = []
+    for position, message in enumerate(spec.filters):
+        path = f"spec.filters[{position}]"
+        try:
+            choices.append(filter_from_message(message, path))
+            compile_filters(choices[-1:])
+        except SpecMessageError as error:
+            raise invalid_field(error.field, error.message) from error
+        except ParameterError as error:
+            raise invalid_field(f"{path}.params.{error.field}", error.message) from error
+        except UnknownFilter as error:
+            raise _unknown(f"{path}.id", "UNKNOWN_FILTER", str(error)) from error
+    return compile_filters(choices)
 
 
 def _check_policy(spec: wire.RunSpec) -> None:
@@ -114,7 +124,7 @@ def compile_reward_message(node: wire.RewardNode, catalogue: Catalogue, path: st
     """A reward spec from the wire, compiled.
 
     Raises:
-        Failure: INVALID_ARGUMENT or NOT_FOUND with the path of the field that is wrong.
+        Failure: INVALID_ARGUMENT with the path of the field that is wrong.
     """
     try:
         return compile_reward_spec(reward_from_message(node, path), catalogue, path)
@@ -127,6 +137,8 @@ def compile_reward_spec(spec: RewardSpec, catalogue: Catalogue, path: str = "rew
     try:
         return compile_reward(spec, catalogue, path)
     except SpecError as error:
+        if isinstance(error.__cause__, UnknownReward):
+            raise _unknown(error.field, "UNKNOWN_REWARD", error.message) from error
         raise invalid_field(error.field, error.message) from error
 
 
@@ -136,7 +148,7 @@ def _compile_estimator(spec: wire.RunSpec) -> Estimator | None:
         if not spec.estimator.id:
             return None
         choice = estimator_from_message(spec.estimator, "spec.estimator")
-        return compile_estimator_choice(choice, grouping, counted_roles(spec))
+        return compile_estimator_choice(choice, grouping, counted_roles(spec), "spec.estimator")
     except SpecMessageError as error:
         raise invalid_field(error.field, error.message) from error
 
@@ -155,20 +167,20 @@ def counted_roles(spec: wire.RunSpec) -> frozenset[Role]:
 
 
 def compile_estimator_choice(
-    choice: EstimatorChoice, grouping: Grouping, roles: frozenset[Role] = POLICY_ONLY
+    choice: EstimatorChoice, grouping: Grouping, roles: frozenset[Role] = POLICY_ONLY, path: str = "estimator"
 ) -> Estimator:
     """An estimator, compiled; errors as failures."""
     try:
         return compile_estimator(choice, grouping, roles)
-    except (ParameterError, InputError) as error:
-        raise invalid_field(error.field, error.message) from error
+    except ParameterError as error:
+        raise invalid_field(f"{path}.params.{error.field}", error.message) from error
     except UnknownEstimator as error:
-        raise not_found("estimator.id", "UNKNOWN_ESTIMATOR", str(error)) from error
+        raise _unknown(f"{path}.id", "UNKNOWN_ESTIMATOR", str(error)) from error
 
 
-def not_found(path: str, reason: str, message: str) -> Failure:
-    """NOT_FOUND for a name in a spec."""
-    return Failure(Code.NOT_FOUND, reason, f"{path}: {message}")
+def _unknown(path: str, reason: str, message: str) -> Failure:
+    """A name in a spec that nothing has."""
+    return invalid(f"{path}: {message}", (Violation(path, message),), reason)
 
 
 def seconds_of(duration: duration_pb2.Duration, path: str) -> float:
