@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from assay.v1 import rollout_pb2
 from assay_server.pipeline.context import RunContext
@@ -15,8 +15,7 @@ from assay_server.pipeline.senders import Sender
 from assay_server.store.protocol import ResultItem
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A rollout's answer; ``sender`` is None where no stream waits for the slot."""
 
     item: ResultItem

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import structlog
 
@@ -34,8 +35,7 @@ _CACHED_MEMBERS = 100_000
 _OFF_LOOP_STEPS = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class HeldMember:
+class HeldMember(NamedTuple):
     """An answered member: what it is worth and who hears of its group."""
 
     member: Member

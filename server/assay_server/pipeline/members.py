@@ -35,7 +35,7 @@ def member_of(
         reward,
         _ROLES[rollout.role],
         step_records(rollout.steps, reward) if with_steps else (),
-        signals_of(rollout.signals),
+        signals_of(rollout.signals) if len(rollout.signals) else {},
         components,
         rollout.num_tokens if has("num_tokens") else None,
         rollout.num_tool_calls if has("num_tool_calls") else None,

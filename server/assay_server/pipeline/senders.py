@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
@@ -64,8 +65,7 @@ class Sender:
             self.accepted = wire.Accepted()
 
 
-@dataclass(frozen=True, slots=True)
-class RolloutWork:
+class RolloutWork(NamedTuple):
     """A rollout that came in, with the time at which it did."""
 
     sender: Sender
@@ -73,8 +73,7 @@ class RolloutWork:
     received: float
 
 
-@dataclass(frozen=True, slots=True)
-class ControlWork:
+class ControlWork(NamedTuple):
     """A request other than rollouts, to be handled in its place among them."""
 
     sender: Sender

@@ -74,8 +74,7 @@ class RunRecord:
         return RunKey(self.tenant, self.run_id, self.generation)
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptItem:
+class AcceptItem(NamedTuple):
     """A rollout to take over.
 
     Attributes:
@@ -108,8 +107,7 @@ class AcceptCode(Enum):
     NOT_EXPECTED = "not expected"  # the group was closed with a list of ids that lacks this one
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptOutcome:
+class AcceptOutcome(NamedTuple):
     """What became of one item.
 
     Attributes:
@@ -165,8 +163,7 @@ class StoredRollout:
     result: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ResultItem:
+class ResultItem(NamedTuple):
     """The answer to one rollout; goes to the rollout's consumers."""
 
     rollout_id: str
