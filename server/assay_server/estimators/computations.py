@@ -48,6 +48,7 @@ from assay_server.estimators.trackers import TRACKER_METHODS
 from assay_server.estimators.trees import TREE_METHODS
 
 _ROLES = {role.name.lower(): role for role in Role}
+_GROUP = re.compile(r"groups\[\d+\]\.rollouts$")
 _PLACE = re.compile(r"groups\[(\d+)\]\.rollouts\[(\d+)\]")
 
 
@@ -64,7 +65,8 @@ class _Case:
         try:
             return estimator.evaluate(self.groups)
         except InputError as error:
-            raise InputError(_PLACE.sub(lambda hit: self._path(hit, named), error.field), error.message) from error
+            field = _PLACE.sub(lambda hit: self._path(hit, named), error.field).replace(".signals.", ".")
+            raise InputError(_GROUP.sub(named, field), error.message) from error
 
     def _path(self, hit: re.Match[str], named: str) -> str:
         return f"{named}[{self.places[int(hit[1])][int(hit[2])]}]"

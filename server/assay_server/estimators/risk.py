@@ -55,7 +55,7 @@ def risk_mvar(
     require_scale(eps)
     questions = _bundle(inputs)
     papers = min(map(len, questions.values()), default=0)
-    paired = np.array([rewards[:papers] for rewards in questions.values()], np.float64).reshape(-1, papers)
+    paired = np.array([rewards[:papers] for rewards in questions.values()], np.float64).reshape(len(questions), papers)
     scores = paired.sum(axis=0)
     lower, upper = _quantiles(inputs, scores, low, high, quantiles)
     between = np.maximum(scores - lower, 0.0) - np.maximum(scores - upper, 0.0) + lower - upper
