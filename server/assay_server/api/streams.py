@@ -12,6 +12,7 @@ from assay_server.api.handlers import Context, parse
 from assay_server.api.principals import Principal
 from assay_server.config import Settings
 from assay_server.metrics import Metrics
+from assay_server.pipeline.acknowledging import Acknowledging
 from assay_server.pipeline.failures import Code, Failure, failure_of, internal, invalid_field
 from assay_server.pipeline.intake import MAX_ROLLOUT_BYTES, check_id
 from assay_server.pipeline.live_run import LiveRun
@@ -114,12 +115,14 @@ async def _read(run: LiveRun, sender: Sender, context: Context) -> None:
     What is read while the server drains, or after Closing, is left to the client, which sends it again where it
     connects next.
     """
+    acknowledging = Acknowledging(lambda sequence: run.consumers.acknowledge(sender, sequence))
     try:
         while (data := await context.read()) != grpc.aio.EOF:  # pyright: ignore[reportAttributeAccessIssue] - as above
             if run.closed_to_requests or sender.outlet.closed:
                 continue
-            await _handle(run, sender, parse(wire.StreamRolloutsRequest, data))
+            await _handle(run, sender, acknowledging, parse(wire.StreamRolloutsRequest, data))
             await sender.outlet.room()
+        await acknowledging.settle()
     except (Failure, StoreError) as error:
         sender.outlet.fail(failure_of(error) or internal())
         return
@@ -129,7 +132,9 @@ async def _read(run: LiveRun, sender: Sender, context: Context) -> None:
     sender.outlet.close(wire.Closing())
 
 
-async def _handle(run: LiveRun, sender: Sender, request: wire.StreamRolloutsRequest) -> None:
+async def _handle(
+    run: LiveRun, sender: Sender, acknowledging: Acknowledging, request: wire.StreamRolloutsRequest
+) -> None:
     match request.WhichOneof("request"):
         case "rollouts":
             rollouts = request.rollouts.rollouts
@@ -140,7 +145,7 @@ async def _handle(run: LiveRun, sender: Sender, request: wire.StreamRolloutsRequ
         case "ack":
             if request.ack.sequence < 0:
                 raise invalid_field("ack.sequence", "must not be negative")
-            await run.consumers.acknowledge(sender, request.ack.sequence)
+            await acknowledging.note(request.ack.sequence)
         case "open":
             raise invalid_field("open", "the stream is open already")
         case None:
