@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
+from random import Random
 from statistics import mean, stdev, variance
 from typing import cast
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -385,7 +385,7 @@ def test_actions_are_discounted_between_and_not_inside() -> None:
     assert refused(name, {**steps, "done": False}) == "inputs.bootstrap_value"
     going = cast("list[list[float]]", outputs(name, {**steps, "done": False, "bootstrap_value": 1.0})["advantages"])
     assert going[1][0] == pytest.approx(1.0 + 0.99 - 0.2)
-    assert refused(name, {"steps": [{"values": [], "reward": 0}], "done": True}) == "inputs.steps[0].values"
+    assert refused(name, {"steps": [{"values": list[float](), "reward": 0}], "done": True}) == "inputs.steps[0].values"
 
 
 def test_risk_credit() -> None:
@@ -561,7 +561,7 @@ MEMBER_METHODS = {
 @settings(max_examples=25)
 @given(st.lists(st.tuples(UNIT, st.integers(0, 1), st.sampled_from(["a", "b", None])), max_size=8), st.randoms())
 def test_the_order_of_groups_changes_nothing(
-    name: str, rows: list[tuple[float, int, str | None]], random: np.random.Generator
+    name: str, rows: list[tuple[float, int, str | None]], random: Random
 ) -> None:
     items: list[dict[str, object]] = [
         {"group": f"g{kind}", "reward": reward, "stratum": kind, "answer_key": key, "budget": 512 * (1 + kind)}
