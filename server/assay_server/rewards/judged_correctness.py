@@ -16,10 +16,10 @@ from assay_server.rewards.judged_questions import (
 from assay_server.rewards.references import reference_text
 
 _INSTRUCTIONS = """\
-Decide whether the final answer of the text "response" is equal to the text "reference", which is right by definition. \
-Other notation, other words, units left out and rounding that the question allows make no difference; another value, an \
-answer that is only a part, several different answers or no answer is incorrect. Do not solve the question yourself, \
-and do not judge how the answer was found.
+Decide whether the final answer of the text "response" is equal to the text "reference", which is right by \
+definition. Other notation, other words, units left out and rounding that the question allows make no difference; \
+another value, an answer that is only a part, several different answers or no answer is incorrect. Do not solve the \
+question yourself, and do not judge how the answer was found.
 Give a short rationale first, then the verdict: "correct", "incorrect", or "unclear" where the texts do not let you \
 decide."""
 _SCHEMA = object_schema(verdict={"enum": ["correct", "incorrect", "unclear"]})
@@ -51,9 +51,9 @@ async def correctness(
     """
     reference = reference_text(sample.reference)
     response = judged_response(sample, thoughts=thoughts)
-    if not response:
+    if response is None:
         return no_response(Verdict.INCORRECT)
-    graded = with_question(sample, {"reference": reference, "response": response})
+    graded = with_question(sample, {"reference": reference, "response": response.text})
     said = await ports.judge.ask(JudgeRequest(endpoint, _INSTRUCTIONS, graded, _SCHEMA, temperature, seed))
     verdict = said.verdict["verdict"]
     if verdict == "unclear":

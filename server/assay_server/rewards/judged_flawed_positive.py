@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import cast
 
-from assay.sdk import Evidence, JudgeRequest, Lane, Ports, Sample, Score, Unscorable, Verdict, reward
+from assay.sdk import Evidence, JudgeRequest, Lane, Ports, Sample, Score, Verdict, reward
 from assay_server.rewards.judged_questions import (
     LAYER,
     cost,
@@ -16,19 +16,19 @@ from assay_server.rewards.judged_questions import (
     with_question,
 )
 from assay_server.rewards.references import reference_text
-from assay_server.rewards.verify_math import math_quick
+from assay_server.rewards.verify_math import math_exact
 
 _BREAK = re.compile(r"\n[ \t\r]*\n\s*")
 _MOST_PARAGRAPHS = 256
 _LONGEST_SHOWN = 1000
 
 _INSTRUCTIONS = """\
-The texts "paragraph 0" to "paragraph {last}" are the solution of a question, in order. Its final answer is right: it is \
-the text "reference". Find the first paragraph with an error: a wrong step, a wrong fact, a result that does not follow, \
-a guess, or an argument fitted to the answer. Another way than the usual one is no error, nor is a slip that is put right \
-later.
-Give a short rationale first, then first_error: the number of that paragraph, -1 where there is no error, or null where \
-the texts do not let you decide."""
+The texts "paragraph 0" to "paragraph {last}" are the solution of a question, in order. Its final answer is right: it \
+is the text "reference". Find the first paragraph with an error: a wrong step, a wrong fact, a result that does not \
+follow, a guess, or an argument fitted to the answer. Another way than the usual one is no error, nor is a slip that \
+is put right later.
+Give a short rationale first, then first_error: the number of that paragraph, -1 where there is no error, or null \
+where the texts do not let you decide."""
 
 
 def _by_rule(
@@ -36,17 +36,10 @@ def _by_rule(
 ) -> Score | None:
     """The score of a wrong answer, which no judge is asked about."""
     del endpoint, thoughts, temperature, seed
-    rule = _rule(sample)
+    rule = math_exact(sample)
     if rule.verdict is Verdict.CORRECT:
         return None
     return Score(-1.0, Verdict.INCORRECT, rule.evidence, rule.answer_key, {"rule": -1.0})
-
-
-def _rule(sample: Sample) -> Score:
-    rule = math_quick(sample)
-    if rule is None:
-        raise Unscorable("UNDECIDED", "exact comparison cannot tell whether the answer is the reference's")
-    return rule
 
 
 @reward(
@@ -80,8 +73,9 @@ async def flawed_positive(
     if wrong is not None:
         return wrong
     shown = judged_response(sample, thoughts=thoughts)
-    paragraphs = _paragraphs(shown)
-    texts = {f"paragraph {number}": shown[start:end] for number, (start, end) in enumerate(paragraphs)}
+    assert shown is not None  # a right answer was found in it
+    paragraphs = _paragraphs(shown.text)
+    texts = {f"paragraph {number}": shown.text[start:end] for number, (start, end) in enumerate(paragraphs)}
     graded = with_question(sample, {"reference": reference_text(sample.reference), **texts})
     last = len(paragraphs) - 1
     schema = object_schema(first_error={"type": ["integer", "null"], "minimum": -1, "maximum": last})
@@ -92,19 +86,18 @@ async def flawed_positive(
         raise undecided(endpoint, said)
     first_error = int(answer)
     flawed = first_error != -1
-    # Blanked thoughts are cut at the ends of what is shown, so a paragraph's place is counted from there.
-    offset = sample.response.find(shown[:1]) if thoughts else _offset(sample)
     start, end = paragraphs[first_error] if flawed else (0, 0)
+    offset = shown.start if flawed else 0
     evidence = Evidence(
-        extracted=shown[start:end][:_LONGEST_SHOWN],
-        start=offset + start if flawed else 0,
-        end=offset + end if flawed else 0,
+        extracted=shown.text[start:end][:_LONGEST_SHOWN],
+        start=offset + start,
+        end=offset + end,
         reason=rationale(said),
         layer=LAYER,
         detail={**cost(endpoint, said), "first_error": first_error, "paragraphs": len(paragraphs)},
     )
     components = {"rule": 1.0, "flawed_positive": float(flawed)}
-    return Score(0.0 if flawed else 1.0, Verdict.CORRECT, evidence, _rule(sample).answer_key, components)
+    return Score(0.0 if flawed else 1.0, Verdict.CORRECT, evidence, math_exact(sample).answer_key, components)
 
 
 def _paragraphs(text: str) -> list[tuple[int, int]]:

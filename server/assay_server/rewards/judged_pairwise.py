@@ -22,8 +22,8 @@ Compare the texts "answer A" and "answer B", two answers to the same question, b
 
 {criterion}
 
-Their order says nothing, and neither does their length. Give a short rationale first, then the winner: "A", "B", "tie" \
-where neither is better, or "unclear" where the texts do not let you judge."""
+Their order says nothing, and neither does their length. Give a short rationale first, then the winner: "A", "B", \
+"tie" where neither is better, or "unclear" where the texts do not let you judge."""
 _SCHEMA = object_schema(winner={"enum": ["A", "B", "tie", "unclear"]})
 _VALUES = {"win": 1.0, "tie": 0.5, "loss": 0.0}
 
@@ -58,10 +58,10 @@ async def pairwise(
     """
     reference = reference_text(sample.reference)
     response = judged_response(sample, thoughts=thoughts)
-    if not response:
+    if response is None:
         return no_response()
     instructions = _INSTRUCTIONS.format(criterion=criterion)
-    orders = ((response, reference), (reference, response))
+    orders = ((response.text, reference), (reference, response.text))
     said: list[JudgeVerdict] = []
     for first, second in orders:
         graded = with_question(sample, {"answer A": first, "answer B": second})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from assay.sdk import Evidence, Json, JudgeVerdict, Sample, Score, Unscorable, Verdict
 from assay_server.rewards.regions import answer_region
@@ -12,10 +13,18 @@ RATIONALE: Mapping[str, Json] = {"type": "string"}
 _LONGEST_SHOWN = 1000
 
 
-def judged_response(sample: Sample, *, thoughts: bool) -> str:
-    """What the judge is shown of the response, with or without its thoughts; empty where nothing is left."""
+class Shown(NamedTuple):
+    """The part of a response that a judge sees, and where it begins in the response."""
+
+    text: str
+    start: int
+
+
+def judged_response(sample: Sample, *, thoughts: bool) -> Shown | None:
+    """What the judge is shown of the response, with or without its thoughts; None where nothing is left."""
     region = sample.response if thoughts else answer_region(sample.response, sample.prompt)
-    return "" if region is None else region.strip()
+    text = "" if region is None else region.strip()
+    return Shown(text, region.find(text)) if region is not None and text else None
 
 
 def no_response(verdict: Verdict = Verdict.UNSPECIFIED) -> Score:

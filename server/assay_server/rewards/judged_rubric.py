@@ -58,11 +58,11 @@ async def rubric(
         raise Unscorable("INVALID_PARAMETER", f"lowest must be below highest, got {lowest} and {highest}")
     texts = {"reference": reference_text(sample.reference)} if with_reference else {}
     response = judged_response(sample, thoughts=thoughts)
-    if not response:
+    if response is None:
         return no_response()
     schema = object_schema(score={"type": ["number", "null"], "minimum": lowest, "maximum": highest})
     asked = _INSTRUCTIONS.format(rubric=rubric, lowest=lowest, highest=highest) + (_REFERENCE if texts else "")
-    graded = with_question(sample, {**texts, "response": response})
+    graded = with_question(sample, {**texts, "response": response.text})
     said = await ports.judge.ask(JudgeRequest(endpoint, asked, graded, schema, temperature, seed))
     score = cast("float | None", said.verdict["score"])
     if score is None:
