@@ -106,10 +106,8 @@ def grader_directed_text(sample: Sample, *, thoughts: bool = False) -> Score:
     if found or region.isascii():
         return constraint_score("grader_directed_text", sample.response, found)
     plain = _plain(region)
-    hidden = (
-        [*itertools.islice(matches(_PATTERNS, plain, _plain(sample.prompt)), MOST_FINDINGS)] if plain != region else []
-    )
-    if not hidden:
+    hidden = next(matches(_PATTERNS, plain, _plain(sample.prompt)), None)
+    if hidden is None:
         return constraint_score("grader_directed_text", sample.response, [])
     # Places in the folded text are not places in the response: the whole of it is named, with what was read in it.
     shown = plain[hidden.start : hidden.end]
