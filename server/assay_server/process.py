@@ -47,6 +47,7 @@ class ServerProcess:
     """One server: store, pipeline and doors on one event loop."""
 
     def __init__(self, settings: Settings, catalogue: Catalogue | None = None) -> None:
+        token = load_or_create_token(settings.token_file) if settings.token_file else None
         self._settings = settings
         self._metrics = Metrics()
         self._store = open_store(settings.store)
@@ -60,7 +61,6 @@ class ServerProcess:
         self._http: _HttpServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._lag: asyncio.Task[None] | None = None
-        token = load_or_create_token(settings.token_file) if settings.token_file else None
         self._grpc = GrpcServer(
             self._runs, settings, Authenticator(token), self._metrics, found.records
         )
@@ -147,6 +147,7 @@ def _lane_settings(settings: Settings, plugins: tuple[str, ...]) -> LaneSettings
         cpu_memory_bytes=settings.cpu_memory_mib << 20,
         execution_timeout=settings.execution_timeout,
         plugins=plugins,
+        preload=("assay_server.execution.symbolic",),
     )
 
 

@@ -38,11 +38,16 @@ class SymbolicVerdict:
     reason: str
 
 
-class Symbolic(Protocol):
-    """Equality of mathematical expressions in LaTeX or plain notation. Runs where it can be killed."""
+Strictness = Literal["strict", "default", "lenient"]
+"""How the forms of answers are judged."""
 
-    def compare(self, prediction: str, reference: str) -> SymbolicVerdict:
-        """Whether the two are equal."""
+
+class Symbolic(Protocol):
+    """Equality of answers by computer algebra, then by high-precision numbers. May take long: it runs where it can be
+    killed."""
+
+    def compare(self, prediction: str, reference: str, strictness: Strictness = "default") -> SymbolicVerdict:
+        """Whether both texts, in LaTeX or plain notation, are the same answer."""
         ...
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
+from assay.sdk import Strictness
 from assay_server.rewards.latex import plain_text
 from assay_server.rewards.mathematics.normal_form import OverBudget, form_of
 from assay_server.rewards.mathematics.parsing import MAX_DIGITS
@@ -18,7 +19,6 @@ from assay_server.rewards.mathematics.scanning import MOST_CHARACTERS
 from assay_server.rewards.mathematics.structures import Structures, prepared
 from assay_server.rewards.mathematics.tree import SCALARS, Node
 from assay_server.rewards.numbers import Number, canonical, parse_number, sole_number
-from assay_server.rewards.ports import Strictness
 from assay_server.rewards.written_forms import same_form, written_forms
 
 _ASIDE = re.compile(r",? (?:because|since)\b.*", re.IGNORECASE | re.DOTALL)

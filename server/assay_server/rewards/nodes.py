@@ -179,23 +179,32 @@ class LeafNode:
         return float(score.value), score.verdict
 
     def _said(self, sample: Sample, collected: Collected) -> Score:
-        if self.inline:
-            return self.score(sample)
-        said = collected.known[self.component]
+        said = collected.known.get(self.component)
         if isinstance(said, Unscorable):
             raise said
+        return self.here(sample) if said is None else said
+
+    def here(self, sample: Sample) -> Score:
+        """What the reward says without its lane: all of an inline reward, the quick stage of another.
+
+        Raises:
+            Unscorable: as :meth:`score`; LANE_UNAVAILABLE, the quick stage cannot tell.
+        """
+        said = self.score(sample) if self.inline else self.attempt(sample)
+        if said is None:
+            lane = self.definition.lane.name.lower()
+            raise Unscorable("LANE_UNAVAILABLE", f"{self.component}: only the {lane} lane can tell")
         return said
 
     def mention(self, sample: Sample, collected: Collected) -> None:
-        """Speak though the value does not count: a failure leaves a note instead of a component."""
-        if not self.inline and self.component not in collected.known:
-            collected.evidence[self.component] = Evidence(reason="not run: the gate before it stayed shut")
-            return
+        """Speak though the value does not count: a failure leaves a note instead of a component, and so does what only
+        another lane could tell; that is not run for nothing."""
         try:
             score = self._said(sample, collected)
         except Unscorable as error:
-            note = Evidence(reason=f"not scored, and not needed: {error.message}", detail={"unscorable": error.reason})
-            collected.evidence[self.component] = note
+            unasked = error.reason == "LANE_UNAVAILABLE" and self.component not in collected.known
+            reason = "not run: the gate stayed shut" if unasked else f"not scored, and not needed: {error.message}"
+            collected.evidence[self.component] = Evidence(reason=reason, detail={"unscorable": error.reason})
         else:
             self.collect(score, collected)
 

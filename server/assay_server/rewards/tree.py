@@ -91,7 +91,7 @@ class CompiledReward:
 
 
 def _assess_leaf(leaf: LeafNode, sample: Sample) -> Assessment:
-    score = leaf.score(sample)
+    score = leaf.here(sample)
     value, component = float(score.value), leaf.component
     components = {component: value}
     if score.components:

@@ -10,12 +10,11 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
-from assay.sdk import Evidence, Sample, Score, Unscorable, Verdict, reward
+from assay.sdk import Evidence, Lane, Ports, Sample, Score, Strictness, Symbolic, Unscorable, Verdict, reward
 from assay_server.rewards.answers import Answer, Decision, compare, is_formal, read_answer
 from assay_server.rewards.boxes import boxed_answers
 from assay_server.rewards.extraction import Extraction, extract_answer
 from assay_server.rewards.mathematics.reading import read
-from assay_server.rewards.ports import Strictness, Symbolic
 from assay_server.rewards.references import reference_answer
 from assay_server.rewards.regions import answer_region
 from assay_server.rewards.written_forms import written_forms
@@ -59,16 +58,29 @@ class _Judged(NamedTuple):
     response: str
 
 
+def _quick(
+    sample: Sample,
+    *,
+    last_characters: int | None = None,
+    boxes: BoxPolicy = "last",
+    strictness: Strictness = "default",
+) -> Score | None:
+    return math_quick(sample, params=MathParameters(strictness, boxes, last_characters))
+
+
 @reward(
     "verify/math-v1",
     bounds=(0.0, 1.0),
     binary=True,
+    lane=Lane.CPU,
+    quick=_quick,
     aliases=("math",),
     reference_keys=("answer",),
     source="verify/math (GSM8K, MATH and most of the field)",
 )
 def math(
     sample: Sample,
+    ports: Ports,
     *,
     last_characters: int | None = None,
     boxes: BoxPolicy = "last",
@@ -77,14 +89,24 @@ def math(
     """1 where the final answer equals the reference, else 0; no answer at all is 0 too.
 
     The answer is the last ``\\boxed{}`` or ``<answer>``, else the last "the answer is" / ``####`` / ``A:``, else the
-    last number. It is compared as a number, a written form, a mathematical structure and a text.
+    last number. It is compared as a number, a written form, a mathematical structure and a text, on the loop; only
+    where these cannot tell, by computer algebra and high-precision numbers in a worker that can be killed.
     ``last_characters`` looks only at the end of the response; ``boxes`` says what several different boxes mean;
     ``strictness`` how forms are judged.
     """
-    params = MathParameters(strictness, boxes, last_characters)
-    judged = _judged(sample, params)
-    decision = _decided(judged, params, sample)
-    return _score(judged, Decision(bool(decision.equal), decision.layer), params)
+    return math_score(sample, ports.symbolic, params=MathParameters(strictness, boxes, last_characters))
+
+
+def math_exact(sample: Sample) -> Score:
+    """What the inline stage says with default parameters, for rewards that ask it and have no worker.
+
+    Raises:
+        Unscorable: as :func:`math_quick`; ``UNDECIDED`` where only the symbolic layer can tell.
+    """
+    score = math_quick(sample)
+    if score is None:
+        raise Unscorable("UNDECIDED", "exact comparison cannot tell whether the answer is the reference's")
+    return score
 
 
 def math_quick(sample: Sample, *, params: MathParameters = DEFAULTS) -> Score | None:

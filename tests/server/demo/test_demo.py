@@ -9,7 +9,7 @@ import pytest
 from assay.sdk import Sample, Verdict
 from assay_server.demo.problems import load_problems
 from assay_server.rewards.choice import choice
-from assay_server.rewards.verify_math import math
+from assay_server.rewards.verify_math import math_exact
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_the_right_action_in_the_shown_state_has_the_best_advantage(output: str)
 
 def test_every_bundled_answer_is_judged_as_a_person_judges_it():
     for problem in load_problems():
-        reward = {"math": math, "choice": choice}[problem.type]
+        reward = {"math": math_exact, "choice": choice.function}[problem.type]
         for index, sample in enumerate(problem.samples):
-            score = reward.function(Sample(str(index), sample.text, problem.reference, prompt=problem.question))
+            score = reward(Sample(str(index), sample.text, problem.reference, prompt=problem.question))
             assert (score.verdict is Verdict.CORRECT) == sample.correct, (problem.id, index)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from assay.sdk import Strictness
 from assay_server.rewards.answers import compare, read_answer
-from assay_server.rewards.ports import Strictness
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "math.md").read_text(encoding="utf-8")
 ROW = re.compile(r"\| `([^`]+)` \| `([^`]+)` \| (yes|no) \| (yes|no) \| (yes|no) \| ([^|]+) \|")

@@ -1,16 +1,26 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
-from assay.sdk import Json, Sample, Unscorable, Verdict
+from assay.sdk import Json, Sample, Score, Unscorable, Verdict
+from assay_server.execution.symbolic import SympySymbolic
 from assay_server.rewards.numeric_tolerance import numeric_tolerance
 from assay_server.rewards.text_exact_match import exact_match
 from assay_server.rewards.text_normalised_match import normalised_match
-from assay_server.rewards.verify_math import math
+from assay_server.rewards.verify_math import MathParameters, math_score
 
 
 def sample(response: str, answer: Json) -> Sample:
     return Sample("r", response, {"answer": answer})
+
+
+def math_of(
+    sample: Sample, *, boxes: Literal["last", "all_agree"] = "last", last_characters: int | None = None
+) -> Score:
+    """All stages in this process."""
+    return math_score(sample, SympySymbolic(), params=MathParameters("default", boxes, last_characters))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +90,7 @@ def test_tolerances_and_references_are_checked() -> None:
         numeric_tolerance.function(sample("18", "blue"))
 
 
-@pytest.mark.parametrize("function", [math.function, exact_match.function, normalised_match.function])
+@pytest.mark.parametrize("function", [math_of, exact_match.function, normalised_match.function])
 @pytest.mark.parametrize(
     ("reference", "reason"),
     [
@@ -104,12 +114,12 @@ def test_a_bad_reference_is_no_verdict(function: object, reference: dict[str, Js
 @pytest.mark.parametrize("answer", ["so\n####", "$$", "...", "\\boxed{}"])
 def test_math_refuses_a_reference_that_says_nothing(answer: str) -> None:
     with pytest.raises(Unscorable) as caught:
-        math.function(sample("18", answer))
+        math_of(sample("18", answer))
     assert caught.value.reason == "REFERENCE_UNPARSEABLE"
 
 
 def test_math_says_where_it_found_what() -> None:
-    score = math.function(sample("so\n\\boxed{\\frac{6}{8}} it is", "3/4"))
+    score = math_of(sample("so\n\\boxed{\\frac{6}{8}} it is", "3/4"))
     assert score.evidence is not None
     assert (score.evidence.extracted, score.evidence.method, score.evidence.layer) == (
         "\\frac{6}{8}",
@@ -121,7 +131,7 @@ def test_math_says_where_it_found_what() -> None:
 
 
 def test_no_answer_is_the_models_failure() -> None:
-    score = math.function(sample("I do not know", "18"))
+    score = math_of(sample("I do not know", "18"))
     assert (score.value, score.verdict, score.answer_key) == (0.0, Verdict.INCORRECT, "")
     assert score.evidence is not None
     assert score.evidence.reason == "no answer found"
@@ -129,19 +139,19 @@ def test_no_answer_is_the_models_failure() -> None:
 
 def test_math_can_look_at_the_end_only_and_ask_boxes_to_agree() -> None:
     early = sample("\\boxed{18}" + " x" * 300, "18")
-    assert math.function(early).value == 1.0
-    assert math.function(early, last_characters=300).value == 0.0
-    late = math.function(sample("x" * 500 + "\\boxed{18}", "18"), last_characters=300)
+    assert math_of(early).value == 1.0
+    assert math_of(early, last_characters=300).value == 0.0
+    late = math_of(sample("x" * 500 + "\\boxed{18}", "18"), last_characters=300)
     assert late.evidence is not None
     assert (late.value, late.evidence.start, late.evidence.end) == (1.0, 507, 509)
     two = sample("\\boxed{7} no, \\boxed{18}", "18")
-    assert math.function(two).value == 1.0
-    assert math.function(two, boxes="all_agree").value == 0.0
-    assert math.function(sample("\\boxed{18.0} that is \\boxed{18}", "18"), boxes="all_agree").value == 1.0
+    assert math_of(two).value == 1.0
+    assert math_of(two, boxes="all_agree").value == 0.0
+    assert math_of(sample("\\boxed{18.0} that is \\boxed{18}", "18"), boxes="all_agree").value == 1.0
 
 
 def test_long_wrong_answers_have_short_keys_and_evidence() -> None:
-    score = math.function(sample("\\boxed{" + "word " * 1500 + "}", "18"))
+    score = math_of(sample("\\boxed{" + "word " * 1500 + "}", "18"))
     assert score.evidence is not None
     assert len(score.evidence.extracted) == 1000
     assert len(score.answer_key) < 250

@@ -11,13 +11,13 @@ from typing import Literal
 
 import sympy
 
+from assay.sdk import Strictness, SymbolicVerdict
 from assay_server.execution.symbolic import numeric
 from assay_server.execution.symbolic.guard import Refused, check
 from assay_server.execution.symbolic.translation import to_sympy
 from assay_server.rewards.answers import decide, read_answer
 from assay_server.rewards.mathematics.structures import Structures, equal_exactly
 from assay_server.rewards.mathematics.tree import Node, variables
-from assay_server.rewards.ports import Strictness, SymbolicVerdict
 
 LONGEST = 4000
 """Characters of an answer; longer ones are not compared."""
@@ -91,7 +91,7 @@ def _is_zero(a: Node, b: Node) -> bool:
 
 
 class SympySymbolic:
-    """:class:`assay_server.rewards.ports.Symbolic` by SymPy and mpmath.
+    """:class:`assay.sdk.Symbolic` by SymPy and mpmath.
 
     May take long and much memory: run it where it can be killed.
     """

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
+from assay.sdk import Strictness
 from assay_server.rewards.mathematics.floating import evaluate, points_for, real_value, refuted
 from assay_server.rewards.mathematics.normal_form import OverBudget, Undefined, cross_difference, equal_forms, form_of
 from assay_server.rewards.mathematics.regions import NoRegion, Region, region_of, same_region
@@ -23,7 +24,6 @@ from assay_server.rewards.mathematics.tree import (
     sym,
     variables,
 )
-from assay_server.rewards.ports import Strictness
 
 Ratio = Callable[[Node, Node, frozenset[str]], "bool | None"]
 Scalars = Callable[[Node, Node], "bool | None"]

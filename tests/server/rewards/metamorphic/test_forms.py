@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 import pytest
 
-from assay.sdk import Sample, Unscorable
+from assay.sdk import Sample, Strictness, Symbolic, SymbolicVerdict, Unscorable
 from assay_server.execution.symbolic import SympySymbolic
 from assay_server.rewards import answers
 from assay_server.rewards.mathematics import structures
 from assay_server.rewards.mathematics.normal_form import Form
 from assay_server.rewards.mathematics.tree import Node
-from assay_server.rewards.ports import Strictness, Symbolic, SymbolicVerdict
 from assay_server.rewards.verify_math import math_quick, math_score
 
 from .forms import FORMS, Case
