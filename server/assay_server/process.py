@@ -73,6 +73,14 @@ class ServerProcess:
         Raises:
             StoreUnavailable: the store cannot be opened. OSError: an address cannot be bound.
         """
+        try:
+            await self._start()
+        except BaseException:
+            await self._grpc.stop(0)
+            await self._release()
+            raise
+
+    async def _start(self) -> None:
         # The store's writer thread needs the interpreter for microseconds at a time; waiting out the default
         # 5 ms for each would make a commit cost more than the work it stores.
         sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
@@ -100,6 +108,10 @@ class ServerProcess:
         except TimeoutError:
             _log.warning("drain ran out of time; the rest stays in the store")
         await self._grpc.stop(_LAST_WORDS_SECONDS)
+        await self._release()
+        _log.info("stopped")
+
+    async def _release(self) -> None:
         await self._runs.close()
         await self._lanes.stop()
         if self._judge is not None:
@@ -110,7 +122,6 @@ class ServerProcess:
             self._http.should_exit = True
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._store.close()
-        _log.info("stopped")
 
     async def _start_http(self, address: str) -> None:
         host, _, port = address.rpartition(":")
