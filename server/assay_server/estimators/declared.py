@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from assay.sdk.parameters import Parameter, parameters_of
 from assay.sdk.samples import Json
 from assay_server.estimators.definition import bind
+from assay_server.estimators.errors import InputError
 
 Reach: TypeAlias = Literal["sample", "group", "batch", "run"]
 """What a value depends on. ``run``: on state that goes in and comes out; nothing is kept here."""
@@ -43,9 +46,14 @@ class DeclaredMethod:
 
         Raises:
             ParameterError: a parameter is unknown, missing, of the wrong type or out of bounds.
-            InputError: an input is missing, of the wrong type or out of bounds.
+            InputError: an input is missing, of the wrong type or out of bounds, or the result would not be finite.
         """
-        return self.function(inputs, **bind(self.parameters, params))
+        bound = bind(self.parameters, params)
+        try:
+            with np.errstate(over="raise", invalid="raise", divide="raise"):
+                return self.function(inputs, **bound)
+        except (FloatingPointError, OverflowError) as error:
+            raise InputError("numbers", f"too large for {self.id}: the result would not be finite") from error
 
 
 def method(
