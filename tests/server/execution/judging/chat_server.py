@@ -120,7 +120,10 @@ class ChatServer:
         self._writers.add(writer)
         try:
             while (asked := await _read(reader)) is not None:
-                writer.write(_written(await self._answer(asked)))
+                reply = await self._answer(asked, reader)
+                if reply is None:
+                    break
+                writer.write(_written(reply))
                 await writer.drain()
         except ConnectionError:
             pass
@@ -128,14 +131,21 @@ class ChatServer:
             self._writers.discard(writer)
             writer.close()
 
-    async def _answer(self, asked: Asked) -> Reply:
+    async def _answer(self, asked: Asked, reader: asyncio.StreamReader) -> Reply | None:
+        """The scripted reply; None where the client goes away before it is there."""
         self.asked.append(asked)
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         await self._tell()
+        reply = asyncio.ensure_future(self.script(asked))
+        gone = asyncio.create_task(reader.read(1))
         try:
-            return await self.script(asked)
+            await asyncio.wait((reply, gone), return_when=asyncio.FIRST_COMPLETED)
+            return reply.result() if reply.done() else None
         finally:
+            for task in (reply, gone):
+                task.cancel()
+            await asyncio.gather(reply, gone, return_exceptions=True)
             self.under_way -= 1
             await self._tell()
 
