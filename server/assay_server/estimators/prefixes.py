@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -67,10 +68,9 @@ class PrefixTree:
         alone = columns.counted_rewards if self.singleton == "raw" else np.zeros(len(index))
         advantages = np.where(lone[of_token], alone[of_token], advantages)
         advantages = np.where(moments.flat[index][of_token] & ~lone[of_token], 0.0, advantages)
-        cuts = np.cumsum(counts)[:-1]
         per_member: dict[str, list[Json]] = {
-            "values": [part.tolist() for part in np.split(values, cuts)][: len(counts)],
-            "advantages": [part.tolist() for part in np.split(advantages, cuts)][: len(counts)],
+            "values": _per_member(values, counts),
+            "advantages": _per_member(advantages, counts),
         }
         return Parts(np.where(lone, alone, base), member_outputs=per_member)
 
@@ -100,13 +100,25 @@ def prefix_values(
     return values
 
 
+def _per_member(values: Floats, counts: npt.NDArray[np.intp]) -> list[Json]:
+    flat: list[Json] = list(values.tolist())
+    ends: list[int] = np.cumsum(counts).tolist()
+    return [flat[start:end] for start, end in pairwise([0, *ends])]
+
+
 def _token_ids(columns: Columns) -> list[npt.NDArray[np.int64]]:
     found: list[npt.NDArray[np.int64]] = []
     positions: list[int] = columns.counted.tolist()
     for position in positions:
         ids: npt.NDArray[np.generic] = np.asarray(columns.members[position].signals["token_ids"])
-        if ids.ndim != 1 or ids.dtype.kind not in "iu" or bool((ids.astype(np.float64) < 0.0).any()):
-            where = member_field(columns.groups, columns.starts, position, "signals.token_ids")
-            raise InputError(where, "expected a list of token ids >= 0")
+        if ids.ndim != 1 or ids.dtype.kind not in "iu":
+            raise _bad_tokens(columns, position)
         found.append(ids.astype(np.int64, copy=False))
+    if found and bool((np.concatenate(found) < 0).any()):
+        raise _bad_tokens(columns, next(p for p, ids in zip(positions, found, strict=True) if (ids < 0).any()))
     return found
+
+
+def _bad_tokens(columns: Columns, position: int) -> InputError:
+    where = member_field(columns.groups, columns.starts, position, "signals.token_ids")
+    return InputError(where, "expected a list of token ids >= 0; padding takes no part")

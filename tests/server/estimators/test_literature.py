@@ -9,6 +9,7 @@ from random import Random
 from statistics import mean, stdev, variance
 from typing import cast
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from assay.sdk.samples import Json
 from assay.sdk.spec import EstimatorChoice
 from assay_server.compute import compute
-from assay_server.estimators import Group, Member, compile_estimator
+from assay_server.estimators import Group, InputError, Member, compile_estimator
 
 BITS = st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=6)
 UNIT = st.floats(0.0, 1.0).map(lambda value: round(value, 3))
@@ -575,3 +576,16 @@ def test_the_order_of_groups_changes_nothing(
     again = outputs(f"advantage/{name}", shuffled, **MEMBER_METHODS[name])["advantages"]
 
     assert [again[order.index(place)] for place in range(len(items))] == pytest.approx(found, rel=1e-6, abs=1e-7)
+
+
+def test_token_signals_that_are_no_ids_are_refused() -> None:
+    estimator = compile_estimator(EstimatorChoice("prefix_tree_td"))
+
+    for ids in (np.array([1, -100]), np.array([0.5]), np.array([[1]])):
+        member = Member("r", 1.0, signals={"token_ids": ids})
+        with pytest.raises(InputError) as bad:
+            estimator.advantages([Group("g", (Member("a", 0.0, signals={"token_ids": np.array([1])}), member))])
+        assert bad.value.field == "groups[0].rollouts[1].signals.token_ids"
+    with pytest.raises(InputError) as missing:
+        estimator.advantages([Group("g", (Member("a", 0.0),))])
+    assert missing.value.field == "groups[0].rollouts[0].signals.token_ids"
