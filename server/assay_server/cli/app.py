@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from assay_server.cli import plugins
 from assay_server.cli.refusals import told_plainly
 
 app = typer.Typer(
@@ -16,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(plugins.app, name="plugin")
 
 Server = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Use this server instead of an embedded one.")]
 Token = Annotated[str | None, typer.Option(envvar="ASSAY_TOKEN", help="Key for --server.", show_envvar=True)]
@@ -23,6 +25,9 @@ Params = Annotated[str, typer.Option(metavar="JSON", help="Parameters, as a JSON
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 where an answer is an error.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Reward = Annotated[str, typer.Option(metavar="ID|FILE.py:NAME", help="A reward by id, or a verl function in a file.")]
+Plugins = Annotated[
+    list[str] | None, typer.Option("--plugin", metavar="PATH[:NAME]", help="A plugin file; may be given several times.")
+]
 TimeoutMs = Annotated[int | None, typer.Option(min=1, help="Per rollout, from when its work starts.")]
 
 
@@ -41,12 +46,13 @@ def serve(
     listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="gRPC; default 127.0.0.1:50051.")] = None,
     http_listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Probes, metrics, HTTP.")] = None,
     store: Annotated[str | None, typer.Option(metavar="URL", help="memory:, or sqlite:PATH.")] = None,
+    plugin: Plugins = None,
 ) -> None:
     """Run the server until SIGTERM, then drain. Options win over ASSAY_* variables."""
     from assay_server.cli.serving import serve_until_stopped
 
     with told_plainly():
-        raise typer.Exit(serve_until_stopped(listen=listen, http_listen=http_listen, store=store))
+        raise typer.Exit(serve_until_stopped(plugin, listen=listen, http_listen=http_listen, store=store))
 
 
 @app.command()
@@ -54,6 +60,7 @@ def score(
     reward: Reward,
     params: Params = "{}",
     execution_timeout_ms: TimeoutMs = None,
+    plugin: Plugins = None,
     server: Server = None,
     token: Token = None,
     strict: Strict = False,
@@ -63,7 +70,7 @@ def score(
 
     with told_plainly():
         timeout = None if execution_timeout_ms is None else execution_timeout_ms / 1000
-        tally = score_lines(reward, params, timeout, server=server, token=token)
+        tally = score_lines(reward, params, timeout, plugins=plugin or (), server=server, token=token)
         raise typer.Exit(tally.exit_code(strict=strict))
 
 

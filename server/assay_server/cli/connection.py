@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,12 @@ def named_reward(reward: str, params: Mapping[str, Json]) -> Leaf:
 
 @contextmanager
 def connected(
-    server: str | None, token: str | None, *, store: str | None = None, reward: Leaf | None = None
+    server: str | None,
+    token: str | None,
+    *,
+    store: str | None = None,
+    reward: Leaf | None = None,
+    plugins: Sequence[str] = (),
 ) -> Generator[Client]:
     """A client of ``server``, or of an embedded one that ends with the command.
 
@@ -37,6 +42,8 @@ def connected(
     if server is not None:
         if store is not None:
             raise Usage("--store is for the embedded server; a named server has its own")
+        if plugins:
+            raise Usage("--plugin is for the embedded server; a named server has its own")
         if file:
             raise Usage(f"--reward {file}: a file can be named without --server only")
         with Client(server, token=token) as client:
@@ -47,9 +54,9 @@ def connected(
     from assay_server.execution.plugin_files import BrokenPlugin
 
     try:
-        engine = Engine(Settings(store=store or "memory:", plugins=(file,) if file else ()))
+        engine = Engine(Settings(store=store or "memory:", plugins=(*plugins, *([file] if file else []))))
     except BrokenPlugin as error:
-        raise Usage(f"--reward {error}") from error
+        raise Usage(f"{'--plugin' if plugins else '--reward'} {error}") from error
     with engine:
         yield engine
 

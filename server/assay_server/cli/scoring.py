@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from assay.client import Client
 from assay.errors import Failure, Misuse, ResourceExhausted, Violation
@@ -22,7 +23,13 @@ _INVALID_ARGUMENT = 3
 
 
 def score_lines(
-    reward: str, params: str, execution_timeout: float | None, *, server: str | None, token: str | None
+    reward: str,
+    params: str,
+    execution_timeout: float | None,
+    *,
+    plugins: Sequence[str] = (),
+    server: str | None,
+    token: str | None,
 ) -> Tally:
     """Answer every line of standard input.
 
@@ -31,7 +38,7 @@ def score_lines(
         assay.errors.AssayError: the reward is not known, or the server cannot be reached.
     """
     named = named_reward(reward, read_params(params))
-    with connected(server, token, reward=named) as client:
+    with connected(server, token, reward=named, plugins=plugins) as client:
         scorer = Scorer(client, named, execution_timeout)
         scorer.check()
         descriptor = sys.stdin.fileno()

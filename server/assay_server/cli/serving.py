@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import ValidationError
 
 from assay_server.cli.refusals import Usage
@@ -9,14 +11,15 @@ from assay_server.config import Settings
 from assay_server.serve import serve
 
 
-def serve_until_stopped(**options: str | None) -> int:
+def serve_until_stopped(plugins: Sequence[str] | None = None, **options: str | None) -> int:
     """Run the server in the foreground; the exit status of its drain.
 
     Raises:
         Usage: a setting, from an option or an ``ASSAY_*`` variable, is not usable.
     """
     try:
-        settings = Settings.model_validate({name: value for name, value in options.items() if value is not None})
+        given: dict[str, object] = {name: value for name, value in options.items() if value is not None}
+        settings = Settings.model_validate({**given, "plugins": tuple(plugins)} if plugins else given)
     except ValidationError as error:
         raise Usage(_listed(error)) from error
     return serve(settings)

@@ -1,0 +1,90 @@
+"""What ``assay plugin check`` and ``list`` do."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from assay.sdk import Json, PluginDefinition, RewardDefinition
+from assay_server.cli.plugins_check import Finding, check_rewards
+from assay_server.cli.plugins_check_groups import check_plugin
+from assay_server.cli.refusals import Usage
+from assay_server.execution.discovery import (
+    ENTRY_POINTS,
+    INSTALLED,
+    BrokenPlugin,
+    PluginRecord,
+    discover,
+    is_path,
+    load_plugin,
+)
+from assay_server.rewards.catalogue import builtin_catalogue
+
+
+def listed_plugins(plugins: Sequence[str], *, as_json: bool) -> list[str]:
+    """A line for everything that can be named, the broken ones with the reason and the definition at fault.
+
+    Raises:
+        Usage: one that was named is broken.
+    """
+    try:
+        records = discover(builtin_catalogue(), _absolute(plugins)).records
+    except BrokenPlugin as error:
+        raise Usage(f"--plugin: {error}") from error
+    return [json.dumps(_json(record)) if as_json else _listed(record) for record in records]
+
+
+def shown_finding(finding: Finding, *, as_json: bool) -> str:
+    """A finding as a line."""
+    if as_json:
+        return json.dumps(dataclasses.asdict(finding))
+    return f"{'ok  ' if finding.passed else 'FAIL'}  {finding.plugin}  {finding.check}: {finding.explanation}"
+
+
+def check_all(plugin: str) -> list[Finding]:
+    """The findings about every definition of a plugin; one finding where it cannot be loaded.
+
+    Raises:
+        Usage: there is nothing of that name.
+    """
+    name = _named(plugin)
+    try:
+        loaded = load_plugin(name)
+        discover(builtin_catalogue(), [name] if is_path(name) else [], installed=False)
+    except BrokenPlugin as error:
+        return [Finding(plugin, "declaration", False, str(error))]
+    definitions = [definition for definition, _ in loaded]
+    findings = check_rewards(name, [one for one in definitions if isinstance(one, RewardDefinition)])
+    for definition in definitions:
+        if isinstance(definition, PluginDefinition):
+            findings += check_plugin(definition)
+    return findings
+
+
+def _named(plugin: str) -> str:
+    """The plugin as workers are told it: an absolute path, or an entry point by its name or its module."""
+    if is_path(plugin):
+        return _absolute([plugin])[0]
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        if plugin in (entry.name, entry.value, entry.module):
+            return INSTALLED + entry.name
+    raise Usage(f"{plugin}: neither a .py file nor an installed plugin; `assay plugin list` shows what there is")
+
+
+def _absolute(plugins: Sequence[str]) -> list[str]:
+    return [str(Path(plugin).absolute()) if is_path(plugin) else plugin for plugin in plugins]
+
+
+def _json(record: PluginRecord) -> dict[str, Json]:
+    body: dict[str, Json] = {**dataclasses.asdict(record), "origin": record.origin.value}
+    return body
+
+
+def _listed(record: PluginRecord) -> str:
+    if record.broken:
+        return f"{record.id}  BROKEN  {record.origin.value}: {record.place}  {record.broken}\n{record.definition}"
+    where = record.origin.value + (f": {record.place}" if record.place != "assay" else "")
+    return f"{record.id}  {record.kind}  {where}  {record.digest[:12]}"
