@@ -9,7 +9,8 @@ import math
 import random
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -64,18 +65,38 @@ class ChatCompletions:
             headers["authorization"] = f"Bearer {endpoint.key.get_secret_value()}"
         secure = self._url.startswith("https:")
         authorities = None if endpoint.settings.ca_file is None else str(endpoint.settings.ca_file)
-        self._http = httpx.AsyncClient(
-            headers=headers,
-            timeout=None,  # noqa: S113 - each attempt has its deadline in `_attempt`
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=endpoint.settings.max_concurrent),
-            verify=ssl.create_default_context(cafile=authorities) if secure and authorities else secure,
-            trust_env=False,  # neither a proxy nor a .netrc of the environment may see or change the key
-        )
+        self._headers = headers
+        self._verify = ssl.create_default_context(cafile=authorities) if secure and authorities else secure
+        self._clients: list[httpx.AsyncClient] = []
+        self._idle: list[httpx.AsyncClient] = []
         self._shut_until = 0.0
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await asyncio.gather(*(client.aclose() for client in self._clients))
+
+    @contextmanager
+    def _connection(self) -> Generator[httpx.AsyncClient]:
+        """A client for one request: the one used last, so that few connections stay warm.
+
+        Each has a single connection: a shared pool looks at all of them for every request, which at hundreds of
+        requests costs the loop seconds.
+        """
+        if not self._idle:
+            client = httpx.AsyncClient(
+                headers=self._headers,
+                timeout=None,  # noqa: S113 - each attempt has its deadline in `_attempt`
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=1),
+                verify=self._verify,
+                trust_env=False,  # neither a proxy nor a .netrc of the environment may see or change the key
+            )
+            self._clients.append(client)
+            self._idle.append(client)
+        client = self._idle.pop()
+        try:
+            yield client
+        finally:
+            self._idle.append(client)
 
     async def until_open(self) -> None:
         """Wait while the endpoint has asked everyone to come back later."""
@@ -136,14 +157,19 @@ class ChatCompletions:
         if seconds <= 0.0:
             return _Trouble("its execution timeout is over", retryable=True)
         try:
-            async with asyncio.timeout(seconds), self._http.stream("POST", self._url, content=body) as response:
-                if response.status_code != _OK:
-                    return _refusal(response)
-                return _completion(await _limited(response))
+            async with asyncio.timeout(seconds):
+                with self._connection() as http:
+                    return await self._exchange(http, body)
         except TimeoutError:
             return _Trouble(f"no answer within {seconds:.3g} s", retryable=True)
         except httpx.HTTPError as error:
             return _Trouble(f"the connection failed ({type(error).__name__})", retryable=True)
+
+    async def _exchange(self, http: httpx.AsyncClient, body: bytes) -> Completion | _Trouble:
+        async with http.stream("POST", self._url, content=body) as response:
+            if response.status_code != _OK:
+                return _refusal(response)
+            return _completion(await _limited(response))
 
     def _delay(self, attempt: int, trouble: _Trouble) -> float:
         spread = random.uniform(0.5, 1.0)  # noqa: S311 - only keeps those who wait from coming back at once
