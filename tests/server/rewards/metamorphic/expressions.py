@@ -1,0 +1,324 @@
+"""Expressions: roots, powers, functions, constants, polynomials, equations.
+
+Different by construction: every edit changes a value, a sign, a bracket, an order or a name that matters.
+"""
+
+# ruff: noqa: E501 - a case a line reads best
+
+from __future__ import annotations
+
+import math
+import random
+from fractions import Fraction
+
+from .cases import Case, form, frac, nonzero, proper, squarefree
+
+
+@form("root")
+def root(rng: random.Random) -> Case:
+    k, s = rng.randint(2, 12), squarefree(rng)
+    equal = [
+        f"\\sqrt{{{k * k * s}}}",
+        f"\\sqrt{{{s}}}\\cdot {k}",
+        f"{k}*sqrt({s})",
+        f"{k}√{s}",
+        f"{k} \\cdot {s}^{{1/2}}",
+        f"\\frac{{{k * s}}}{{\\sqrt{{{s}}}}}",
+        f"sqrt({k * k * s})",
+        f"{k}\\sqrt {{{s}}}",
+        f"\\sqrt[4]{{{k**4 * s * s}}}",
+    ]
+    value = k * math.sqrt(s)
+    return Case(
+        f"{k}\\sqrt{{{s}}}",
+        equal,
+        [
+            f"{k}\\sqrt{{{s + 1}}}",
+            f"{k + 1}\\sqrt{{{s}}}",
+            f"-{k}\\sqrt{{{s}}}",
+            f"{k}\\sqrt[3]{{{s}}}",
+            f"{value:.3f}",
+            str(k * s),
+            f"\\sqrt{{{k * s}}}",
+            f"\\sqrt{{{k * k * s + 1}}}",
+        ],
+    )
+
+
+@form("surd")
+def surd(rng: random.Random) -> Case:
+    a, b, s, d = nonzero(rng), nonzero(rng, 9), squarefree(rng), rng.randint(2, 9)
+    sign = "+" if b > 0 else "-"
+    base = f"\\frac{{{a}{sign}{abs(b)}\\sqrt{{{s}}}}}{{{d}}}"
+    first, second = Fraction(a, d), Fraction(b, d)
+    equal = [
+        f"({a}{sign}{abs(b)}*sqrt({s}))/{d}",
+        f"{frac(first)}{sign}{frac(abs(second))}\\sqrt{{{s}}}",
+        f"\\dfrac{{{b}\\sqrt{{{s}}}+{a}}}{{{d}}}",
+        f"\\frac{{{2 * a}{sign}{2 * abs(b)}\\sqrt{{{s}}}}}{{{2 * d}}}",
+        f"\\frac{{{a * a - b * b * s}}}{{{d}({a}{'-' if b > 0 else '+'}{abs(b)}\\sqrt{{{s}}})}}",
+    ]
+    opposite = "-" if b > 0 else "+"
+    return Case(
+        base,
+        equal,
+        [
+            f"\\frac{{{a}{opposite}{abs(b)}\\sqrt{{{s}}}}}{{{d}}}",
+            f"\\frac{{{a + 1}{sign}{abs(b)}\\sqrt{{{s}}}}}{{{d}}}",
+            f"\\frac{{{a}{sign}{abs(b)}\\sqrt{{{s + 1}}}}}{{{d}}}",
+            f"\\frac{{{a}{sign}{abs(b)}\\sqrt{{{s}}}}}{{{d + 1}}}",
+            f"{a}{sign}\\frac{{{abs(b)}\\sqrt{{{s}}}}}{{{d}}}",
+        ],
+    )
+
+
+@form("power")
+def power(rng: random.Random) -> Case:
+    b, e = rng.choice([2, 3, 5, 6, 7, 10]), rng.randint(2, 9)
+    equal = [
+        str(b**e),
+        f"{b}^{e}",
+        f"{b}**{e}",
+        f"{b}^{{{e - 1}}}\\cdot {b}",
+        f"{b * b}^{{{e}/2}}",
+        f"\\left({b}\\right)^{{{e}}}",
+        f"\\frac{{1}}{{{b}^{{-{e}}}}}",
+    ]
+    return Case(
+        f"{b}^{{{e}}}",
+        equal,
+        [
+            f"{b}^{{{e + 1}}}",
+            f"{b + 1}^{{{e}}}",
+            f"{b}^{{-{e}}}",
+            f"{b * e}" if b * e != b**e else f"{b * e + 1}",
+            str(b**e + 1),
+            f"-{b}^{{{e}}}",
+            f"{b}_{{{e}}}",
+        ],
+    )
+
+
+@form("logarithm")
+def logarithm(rng: random.Random) -> Case:
+    p, q = rng.sample([2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31], 2)
+    k = rng.randint(2, 5)
+    equal = [
+        f"\\ln {p} + \\ln {q}",
+        f"\\ln({p * q})",
+        f"\\log_{{e}} {p * q}",
+        f"\\frac{{\\log_{{10}} {p * q}}}{{\\log_{{10}} e}}",
+        f"\\frac{{1}}{{{k}}}\\ln {(p * q) ** k}",
+        f"ln({p * q})",
+        f"\\ln {p * q * k} - \\ln {k}",
+    ]
+    return Case(
+        f"\\ln {p * q}",
+        equal,
+        [
+            f"\\ln {p} \\cdot \\ln {q}",
+            f"\\ln {p * q + 1}",
+            f"-\\ln {p * q}",
+            f"\\log_2 {p * q}",
+            f"\\ln({p}+{q})" if p + q != p * q else "\\ln 7000",
+            f"{math.log(p * q):.4f}",
+            f"{k}\\ln {p * q}",
+            f"\\log_{{10}} {p * q}",
+        ],
+    )
+
+
+@form("trigonometry")
+def trigonometry(rng: random.Random) -> Case:
+    n, k = rng.choice(["x", "t", "\\theta"]), rng.randint(1, 40)
+    base, equal, different = rng.choice([
+        (f"\\sin^2 {n}", [f"1-\\cos^2 {n}", f"\\frac{{1-\\cos(2{n})}}{{2}}", f"(\\sin {n})^2", f"\\sin({n})^2"], [f"\\cos^2 {n}", f"\\sin {n}", f"\\sin({n}^2)", f"1+\\cos^2 {n}"]),
+        (f"{k}\\sin 2{n}", [f"{2 * k}\\sin {n}\\cos {n}", f"{k}\\sin(2{n})", f"{2 * k}\\cos({n})\\sin({n})"], [f"{k}\\sin {n}", f"{k}\\cos 2{n}", f"{2 * k}\\sin {n}", f"{k + 1}\\sin 2{n}"]),
+        (f"\\cos {n}+{k}", [f"{k}+\\cos({n})", f"{k}+\\cos(-{n})", f"\\sin({n}+\\frac{{\\pi}}{{2}})+{k}"], [f"\\sin {n}+{k}", f"\\cos({n}+{k})", f"\\cos {n}-{k}", f"-\\cos {n}+{k}"]),
+        (f"\\tan {n}", [f"\\frac{{\\sin {n}}}{{\\cos {n}}}", f"\\tan({n})", f"\\frac{{1}}{{\\cot {n}}}"], [f"\\cot {n}", f"-\\tan {n}", f"\\tan 2{n}", f"\\frac{{\\cos {n}}}{{\\sin {n}}}"]),
+    ])  # fmt: skip
+    return Case(base, equal, different)
+
+
+@form("special angles")
+def special(rng: random.Random) -> Case:
+    return rng.choice([
+        Case("\\sin\\frac{\\pi}{6}", ["\\frac12", "0.5", "\\cos 60^\\circ", "\\sin 30^\\circ"], ["\\frac{\\sqrt3}{2}", "-\\frac12", "\\frac{\\sqrt2}{2}", "\\frac13"]),
+        Case("\\cos\\frac{\\pi}{12}", ["\\frac{\\sqrt6+\\sqrt2}{4}", "\\cos 15^\\circ", "\\frac{1+\\sqrt{3}}{2\\sqrt{2}}"], ["\\frac{\\sqrt6-\\sqrt2}{4}", "\\sin 15^\\circ", "0.9659"]),
+        Case("\\tan\\frac{\\pi}{3}", ["\\sqrt3", "\\tan 60^\\circ", "\\frac{3}{\\sqrt3}"], ["\\frac{1}{\\sqrt3}", "-\\sqrt3", "1.732", "3"]),
+        Case("\\arctan 1", ["\\frac{\\pi}{4}", "\\tan^{-1}(1)", "45^\\circ"], ["\\frac{\\pi}{2}", "-\\frac{\\pi}{4}", "\\arctan 2", "0.785"]),
+        Case("\\sin 1", ["\\sin(1)", "sin 1", "-\\sin(-1)"], ["\\cos 1", "\\sin 2", "0.8415", "1", "\\sin 1^\\circ"]),
+        Case("2\\cos\\frac{\\pi}{5}", ["\\frac{1+\\sqrt5}{2}", "2\\cos 36^\\circ"], ["\\frac{1-\\sqrt5}{2}", "1.618", "\\cos 36^\\circ"]),
+    ])  # fmt: skip
+
+
+@form("pi and e")
+def constants(rng: random.Random) -> Case:
+    q, c = proper(rng, 12), rng.choice(["\\pi", "e", "\\pi^2"])
+    a, b = q.numerator, q.denominator
+    equal = [
+        f"\\frac{{{a}{c}}}{{{b}}}",
+        f"{a}{c}/{b}",
+        f"{c}\\cdot\\frac{{{a}}}{{{b}}}",
+        f"\\frac{{{3 * a}}}{{{3 * b}}} {c}",
+        f"\\frac{{{a}}}{{{b}}}*{c}",
+    ]
+    if c == "\\pi":
+        equal += [f"{a}π/{b}", f"{a}pi/{b}", f"{a}*pi/{b}"]
+    other = {"\\pi": "e", "e": "\\pi", "\\pi^2": "\\pi"}[c]
+    number = float(q) * {"\\pi": math.pi, "e": math.e, "\\pi^2": math.pi**2}[c]
+    return Case(
+        f"\\frac{{{a}}}{{{b}}}{c}",
+        equal,
+        [
+            f"\\frac{{{a}}}{{{b}}}{other}",
+            f"-\\frac{{{a}}}{{{b}}}{c}",
+            f"{number:.2f}",
+            f"{number:.6f}",
+            f"\\frac{{{b}}}{{{a}}}{c}",
+            f"\\frac{{{a}}}{{{b}}}",
+            f"\\frac{{{a}}}{{{b}}}+{c}",
+            f"\\frac{{{a}}}{{{b}{c}}}",
+        ],
+    )
+
+
+@form("complex")
+def complex_number(rng: random.Random) -> Case:
+    a, b = nonzero(rng), rng.choice([-1, 1]) * rng.randint(2, 12)
+    sign = "+" if b > 0 else "-"
+    other = "-" if b > 0 else "+"
+    equal = [
+        f"{b}i+{a}" if a > 0 else f"{b}i{a}",
+        f"{a} {sign} {abs(b)} i",
+        f"{a}{sign}{abs(b)}\\cdot i",
+        f"({a}{sign}{abs(b)}i)",
+        f"\\frac{{{2 * a}{sign}{2 * abs(b)}i}}{{2}}",
+        f"{a}{sign}i*{abs(b)}",
+        f"\\frac{{{a * a + b * b}}}{{{a}{other}{abs(b)}i}}",
+    ]
+    return Case(
+        f"{a}{sign}{abs(b)}i",
+        equal,
+        [
+            f"{a}{other}{abs(b)}i",
+            f"{-a}{sign}{abs(b)}i",
+            f"{b}+{a}i" if a != b else f"{b}+{a + 1}i",
+            f"{a}{sign}{abs(b)}",
+            f"{a + b}",
+            f"{a}{sign}{abs(b) + 1}i",
+            f"({a}, {b})",
+        ],
+    )
+
+
+@form("polynomial")
+def polynomial(rng: random.Random) -> Case:
+    v = rng.choice(["x", "y", "n", "t"])
+    p, q = nonzero(rng, 9), nonzero(rng, 9)
+    while p == q or p + q == 0:
+        q = nonzero(rng, 9)
+    s, m = p + q, p * q
+    base = f"{v}^2{s:+d}{v}{m:+d}"
+    equal = [
+        f"({v}{p:+d})({v}{q:+d})",
+        f"{m}{s:+d}{v}+{v}^2",
+        f"{v}^{{2}} {s:+d} {v} {m:+d}",
+        f"({v}{q:+d})*({v}{p:+d})",
+        f"{v}({v}{s:+d}){m:+d}",
+        f"{v}**2{s:+d}*{v}{m:+d}",
+        f"\\frac{{2{v}^2{2 * s:+d}{v}{2 * m:+d}}}{{2}}",
+    ]
+    other = "z" if v != "z" else "x"
+    return Case(
+        base,
+        equal,
+        [
+            f"{v}^2{-s:+d}{v}{m:+d}",
+            f"{v}^2{s:+d}{v}{-m:+d}",
+            f"{v}^2{s:+d}{v}{m + 1:+d}",
+            f"2{v}^2{s:+d}{v}{m:+d}",
+            f"{v}^3{s:+d}{v}{m:+d}",
+            f"({v}{p:+d})^2",
+            base.replace(v, other),
+            f"{v}^2{m:+d}",
+        ],
+    )
+
+
+@form("rational function")
+def rational(rng: random.Random) -> Case:
+    a, b = rng.randint(1, 9), rng.randint(1, 9)
+    equal = [
+        f"\\frac{{{2 * a}}}{{2x+{2 * b}}}",
+        f"{a}/(x+{b})",
+        f"\\frac{{{a}}}{{{b}+x}}",
+        f"{a}(x+{b})^{{-1}}",
+        f"\\frac{{{a}x}}{{x^2+{b}x}}",
+        f"-\\frac{{{a}}}{{-x-{b}}}",
+    ]
+    return Case(
+        f"\\frac{{{a}}}{{x+{b}}}",
+        equal,
+        [
+            f"\\frac{{{a}}}{{x-{b}}}",
+            f"\\frac{{{a}}}{{x}}+{b}",
+            f"\\frac{{x+{b}}}{{{a}}}",
+            f"\\frac{{{a + 1}}}{{x+{b}}}",
+            f"{a}/x+{b}",
+            f"-\\frac{{{a}}}{{x+{b}}}",
+            f"\\frac{{{a}}}{{x^2+{b}}}",
+        ],
+    )
+
+
+@form("equation")
+def equation(rng: random.Random) -> Case:
+    m, c, k = rng.choice([-1, 1]) * rng.randint(2, 9), nonzero(rng, 9), rng.randint(2, 5)
+    base = f"y={m}x{c:+d}"
+    equal = [
+        f"y = {m}x {c:+d}",
+        f"{m}x{c:+d}=y",
+        f"y{-m:+d}x={c}",
+        f"{k}y={k * m}x{k * c:+d}",
+        f"{m}x-y{c:+d}=0",
+        f"y={c}{m:+d}x",
+        f"-y={-m}x{-c:+d}",
+    ]
+    return Case(
+        base,
+        equal,
+        [
+            f"y={m}x{-c:+d}",
+            f"y={-m}x{c:+d}",
+            f"y={m}x{c + 1:+d}" if c != -1 else f"y={m}x+5",
+            f"x={m}y{c:+d}",
+            f"z={m}x{c:+d}",
+            f"y={m + 1}x{c:+d}" if m != -1 else "y=7x",
+            f"{k}y={m}x{c:+d}",
+            f"y={m}x^2{c:+d}",
+        ],
+    )
+
+
+@form("conic")
+def conic(rng: random.Random) -> Case:
+    a, b, r = nonzero(rng, 6), nonzero(rng, 6), rng.randint(1, 9)
+    base = f"(x{-a:+d})^2+(y{-b:+d})^2={r * r}"
+    equal = [
+        f"(y{-b:+d})^2+(x{-a:+d})^2={r * r}",
+        f"x^2+y^2{-2 * a:+d}x{-2 * b:+d}y{a * a + b * b - r * r:+d}=0",
+        f"{r * r}=(x{-a:+d})^2+(y{-b:+d})^2",
+        f"2(x{-a:+d})^2+2(y{-b:+d})^2={2 * r * r}",
+    ]
+    return Case(
+        base,
+        equal,
+        [
+            f"(x{a:+d})^2+(y{-b:+d})^2={r * r}",
+            f"(x{-a:+d})^2+(y{-b:+d})^2={r * r + 1}",
+            f"(x{-a:+d})^2-(y{-b:+d})^2={r * r}",
+            f"(x{-a:+d})^2+(y{-b - 1:+d})^2={r * r}",
+            str(r * r),
+        ],
+    )
