@@ -20,6 +20,7 @@ HEADER = struct.Struct("<I")
 MAX_ANSWER = 4 * 1024 * 1024
 MEMORY_LIMIT = "MEMORY_LIMIT"
 _POSITIONS = 1 << 31
+_UNFIT = "it holds text that is not valid, a number that is not finite, or what is no JSON value"
 _LONGEST_REASON = 100
 _LONGEST_MESSAGE = 4000
 
@@ -98,8 +99,8 @@ def encode_report(report: Report) -> bytes:
     """A report, framed; what its outcome cannot be written as becomes REWARD_FAILED."""
     try:
         payload = _payload(report)
-    except Exception as error:  # noqa: BLE001 - whatever a reward put into its score shows here at the latest
-        payload = _payload(replace(report, outcome=_unwritable(type(error).__name__)))
+    except Exception:  # noqa: BLE001 - whatever a reward put into its score shows here at the latest
+        payload = _payload(replace(report, outcome=_unwritable(_UNFIT)))
     if len(payload) > MAX_ANSWER:
         what = f"{len(payload)} bytes, where {MAX_ANSWER} are allowed"
         payload = _payload(replace(report, outcome=_unwritable(what)))
@@ -150,8 +151,8 @@ def decode_report(payload: bytes) -> Report:
         if b"\\u" in payload:
             json.dumps(body, ensure_ascii=False).encode()  # a lone surrogate came as an escape
         return replace(report, outcome=_outcome_of(body))
-    except _DAMAGE as error:
-        return replace(report, outcome=_unwritable(type(error).__name__))
+    except _DAMAGE:
+        return replace(report, outcome=_unwritable(_UNFIT))
 
 
 _DAMAGE = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
