@@ -91,9 +91,8 @@ def score_rollout(
     started = time.monotonic()
     try:
         sample = sample_of(rollout, *task_fields(rollout, task))
-        if reward.inline:
-            assessment = reward.evaluate(sample)
-        else:
+        assessment = reward.at_once(sample)
+        if assessment is None:
             plan = Plan()
             leaves = reward.pending(sample, plan)
             if leaves:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from assay.sdk import RewardDefinition, Sample
+from assay.sdk import RewardDefinition, Sample, Score
 from assay.sdk.parameters import bind_parameters
 from assay.sdk.spec import Ensemble, Gate, Leaf, Product, RewardSpec, Route, WeightedSum
 from assay_server.rewards.assessment import Assessment
@@ -56,6 +56,18 @@ class CompiledReward:
         """Whether every leaf may run on the loop."""
         return all(leaf.inline for leaf in self.leaves)
 
+    def at_once(self, sample: Sample) -> Assessment | None:
+        """What can be said of ``sample`` on the loop in one go; None: :meth:`pending` has to be asked.
+
+        Raises:
+            Unscorable: as :meth:`evaluate`.
+        """
+        root = self.root
+        if type(root) is LeafNode:
+            said = root.score(sample) if root.inline else root.attempt(sample)
+            return None if said is None else _assessment_of(root, said)
+        return self.evaluate(sample) if self.inline else None
+
     def pending(self, sample: Sample, plan: Plan) -> list[LeafNode]:
         """The leaves of other lanes that are to be run next for ``sample``; none where :meth:`evaluate` can answer.
 
@@ -75,7 +87,7 @@ class CompiledReward:
         """
         root = self.root
         if known is None and type(root) is LeafNode:
-            return _assess_leaf(root, sample)
+            return _assessment_of(root, root.here(sample))
         collected = Collected(known=known or {})
         value, verdict = root.evaluate(sample, collected)
         return Assessment(
@@ -90,8 +102,7 @@ class CompiledReward:
         )
 
 
-def _assess_leaf(leaf: LeafNode, sample: Sample) -> Assessment:
-    score = leaf.here(sample)
+def _assessment_of(leaf: LeafNode, score: Score) -> Assessment:
     value, component = float(score.value), leaf.component
     components = {component: value}
     if score.components:
