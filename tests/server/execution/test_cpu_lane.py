@@ -36,13 +36,15 @@ async def pool() -> AsyncGenerator[CpuPool]:
 
 
 async def test_the_slow_lane_takes_half_of_the_workers_at_most(pool: CpuPool) -> None:
-    slow = [asyncio.create_task(outcome(pool, "loop", 0.4)) for _ in range(3 * SIZE)]
-    await until(lambda: pool.figures.moved >= 3 * SIZE - SIZE // 2)
+    slow = [asyncio.create_task(outcome(pool, "loop", FAR_TIMEOUT)) for _ in range(3 * SIZE)]
     fine = await asyncio.gather(*(outcome(pool, "fine") for _ in range(100)))
-    assert not any(task.done() for task in slow[SIZE:]), "the fast items waited for the slow ones"
     assert fine == [FINE] * 100
-    assert set(await asyncio.gather(*slow)) == {"DEADLINE_EXCEEDED"}
+    assert not any(task.done() for task in slow), "the fast items waited for the slow ones"
     assert pool.figures.most_slow == SIZE // 2
+    for task in slow:
+        task.cancel()
+    await asyncio.gather(*slow, return_exceptions=True)
+    await until(lambda: at_full_strength(pool))
 
 
 async def test_items_that_wait_instead_of_computing_do_not_hold_the_fast_workers(pool: CpuPool) -> None:
@@ -84,7 +86,7 @@ async def test_a_reward_that_is_killed_again_and_again_starts_in_the_slow_lane(p
 async def test_a_reward_is_not_quarantined_for_a_few_of_many_samples(pool: CpuPool) -> None:
     await asyncio.gather(*(outcome(pool, "fine") for _ in range(100)))
     for _ in range(4):
-        assert await outcome(pool, "loop", 0.06) == "DEADLINE_EXCEEDED"
+        assert await outcome(pool, "loop", 1.0) == "DEADLINE_EXCEEDED"
     assert pool.figures.moved >= 4
 
 
