@@ -61,9 +61,7 @@ class ServerProcess:
         self._http: _HttpServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._lag: asyncio.Task[None] | None = None
-        self._grpc = GrpcServer(
-            self._runs, settings, Authenticator(token), self._metrics, found.records
-        )
+        self._grpc = GrpcServer(self._runs, settings, Authenticator(token), self._metrics, found.records)
         self.address = ""
         self.http_address = ""
 
