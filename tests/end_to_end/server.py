@@ -32,6 +32,7 @@ class Endpoint:
     def __init__(self, address: str, http_address: str = "", token: str | None = None) -> None:
         self.address = address
         self.http_address = http_address
+        self.prefix = ""
         self._metadata = (("authorization", f"Bearer {token}"),) if token else None
         self.channel = grpc.aio.insecure_channel(
             address,
@@ -67,9 +68,13 @@ class Endpoint:
         call = multi(request.SerializeToString(), metadata=self._metadata)
         return [answer.FromString(data) async for data in call]
 
+    def run_id(self, name: str) -> str:
+        """The id under which a test's run is known to a server that several tests share."""
+        return self.prefix + name
+
     async def create_run(self, run_id: str, made: run_service_pb2.RunSpec | None = None) -> run_service_pb2.Run:
         """A run; math and GRPO where no spec is given."""
-        request = run_service_pb2.CreateRunRequest(run_id=run_id, spec=made or spec())
+        request = run_service_pb2.CreateRunRequest(run_id=self.run_id(run_id), spec=made or spec())
         return (await self.call("RunService/CreateRun", request, run_service_pb2.CreateRunResponse)).run
 
     def bytes_call(self) -> Call:
@@ -90,7 +95,7 @@ class Endpoint:
     ) -> Stream:
         """A stream, not yet open; use it as a context manager."""
         open_request = wire.Open(
-            run_id=run_id,
+            run_id=self.run_id(run_id),
             consumer=consumer,
             generation=generation,
             resume_after=resume_after,

@@ -16,6 +16,8 @@ from .rollouts import mixed_group, right, rollout, spec, step
 from .server import Service
 from .statuses import refusal_of
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 NAN, INF = float("nan"), float("inf")
 DEEP = 10_000
 

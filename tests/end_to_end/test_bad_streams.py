@@ -16,6 +16,8 @@ from .rollouts import mixed_group, right
 from .server import Service
 from .statuses import Refusal
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 INVALID_UTF8 = b"\x12\x08\x0a\x06\x0a\x02\xff\xfe\x12\x00"  # a batch with one rollout whose id is no text
 
 SECOND_OPEN = wire.StreamRolloutsRequest(open=wire.Open(run_id="run", consumer="a")).SerializeToString()
@@ -46,6 +48,8 @@ async def _first(server: Service, data: bytes) -> Refusal:
 )
 async def test_an_open_that_is_not_well_formed(server: Service, open_request: wire.Open, field: str) -> None:
     await server.create_run("run")
+    if open_request.run_id:
+        open_request.run_id = server.run_id("run")
     refusal = await _first(server, wire.StreamRolloutsRequest(open=open_request).SerializeToString())
     assert (refusal.code, refusal.fields) == (Code.INVALID_ARGUMENT, (field,))
 
@@ -54,7 +58,11 @@ async def test_an_open_of_what_is_not_there(server: Service) -> None:
     await server.create_run("run")
     for open_request, code, reason in (
         (wire.Open(run_id="nothing", consumer="a"), Code.NOT_FOUND, "RUN_NOT_FOUND"),
-        (wire.Open(run_id="run", consumer="a", generation=7), Code.FAILED_PRECONDITION, "STALE_GENERATION"),
+        (
+            wire.Open(run_id=server.run_id("run"), consumer="a", generation=7),
+            Code.FAILED_PRECONDITION,
+            "STALE_GENERATION",
+        ),
     ):
         refusal = await _first(server, wire.StreamRolloutsRequest(open=open_request).SerializeToString())
         assert (refusal.code, refusal.reason) == (code, reason)

@@ -16,6 +16,8 @@ from assay_server.estimators import Group, Member, compile_estimator
 from .rollouts import mixed_group, right, rollout, spec, step, wrong
 from .server import Service, serving, settings
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 MIXED = spec(filters=["select/mixed_outcome"])
 
 

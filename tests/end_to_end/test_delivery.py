@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
 from assay.v1.run_service_pb2 import DELIVERY_MODE_ALL, DELIVERY_MODE_CONSUMER
 
 from .rollouts import mixed_group, right, rollout, spec, step
 from .server import Service
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_a_group_is_accepted_scored_and_finished(server: Service) -> None:

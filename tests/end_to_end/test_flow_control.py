@@ -15,6 +15,8 @@ from .rollouts import mixed_group, right, rollout, spec, step
 from .server import Endpoint, Service, serving, settings
 from .server_process import server_process
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 MIB = 1024 * 1024
 
 

@@ -15,14 +15,16 @@ from .driver import Stream
 from .rollouts import mixed_group, right, rollout, spec, step
 from .server import Endpoint, Service, serving, settings
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def checkpoint(server: Endpoint, name: str) -> run.CheckpointRunResponse:
-    request = run.CheckpointRunRequest(run_id="run", checkpoint=name)
+    request = run.CheckpointRunRequest(run_id=server.run_id("run"), checkpoint=name)
     return await server.call("RunService/CheckpointRun", request, run.CheckpointRunResponse)
 
 
 async def restore(server: Endpoint, name: str, expected: int = 0) -> run.RestoreRunResponse:
-    request = run.RestoreRunRequest(run_id="run", checkpoint=name, expected_generation=expected)
+    request = run.RestoreRunRequest(run_id=server.run_id("run"), checkpoint=name, expected_generation=expected)
     return await server.call("RunService/RestoreRun", request, run.RestoreRunResponse)
 
 
@@ -94,7 +96,8 @@ async def test_a_retried_restore_does_what_the_first_did(server: Service) -> Non
         await stream.send(right("r3"))
         await stream.scored("r3")
     refusal = await server.refused(
-        "RunService/RestoreRun", run.RestoreRunRequest(run_id="run", checkpoint="", expected_generation=1)
+        "RunService/RestoreRun",
+        run.RestoreRunRequest(run_id=server.run_id("run"), checkpoint="", expected_generation=1),
     )
     assert (refusal.code, refusal.reason) == (Code.FAILED_PRECONDITION, "STALE_GENERATION")
 
@@ -103,9 +106,21 @@ async def test_restores_of_what_is_not_there(server: Service) -> None:
     await server.create_run("run")
     for request, code, reason in (
         (run.RestoreRunRequest(run_id="nothing"), Code.NOT_FOUND, "RUN_NOT_FOUND"),
-        (run.RestoreRunRequest(run_id="run", checkpoint="nothing"), Code.NOT_FOUND, "CHECKPOINT_NOT_FOUND"),
-        (run.RestoreRunRequest(run_id="run", expected_generation=3), Code.FAILED_PRECONDITION, "STALE_GENERATION"),
-        (run.RestoreRunRequest(run_id="run", expected_generation=-1), Code.INVALID_ARGUMENT, "INVALID_ARGUMENT"),
+        (
+            run.RestoreRunRequest(run_id=server.run_id("run"), checkpoint="nothing"),
+            Code.NOT_FOUND,
+            "CHECKPOINT_NOT_FOUND",
+        ),
+        (
+            run.RestoreRunRequest(run_id=server.run_id("run"), expected_generation=3),
+            Code.FAILED_PRECONDITION,
+            "STALE_GENERATION",
+        ),
+        (
+            run.RestoreRunRequest(run_id=server.run_id("run"), expected_generation=-1),
+            Code.INVALID_ARGUMENT,
+            "INVALID_ARGUMENT",
+        ),
     ):
         refusal = await server.refused("RunService/RestoreRun", request)
         assert (refusal.code, refusal.reason) == (code, reason)
@@ -123,10 +138,10 @@ async def test_checkpoints_of_one_name_are_one_and_need_the_present_generation(s
     assert named.digest != first.digest
     await restore(server, "c")
     for request, code in (
-        (run.CheckpointRunRequest(run_id="run", generation=1), Code.FAILED_PRECONDITION),
+        (run.CheckpointRunRequest(run_id=server.run_id("run"), generation=1), Code.FAILED_PRECONDITION),
         (run.CheckpointRunRequest(run_id="nothing"), Code.NOT_FOUND),
-        (run.CheckpointRunRequest(run_id="run", generation=-1), Code.INVALID_ARGUMENT),
-        (run.CheckpointRunRequest(run_id="run", checkpoint="a\n"), Code.INVALID_ARGUMENT),
+        (run.CheckpointRunRequest(run_id=server.run_id("run"), generation=-1), Code.INVALID_ARGUMENT),
+        (run.CheckpointRunRequest(run_id=server.run_id("run"), checkpoint="a\n"), Code.INVALID_ARGUMENT),
     ):
         assert (await server.refused("RunService/CheckpointRun", request)).code is code
 

@@ -36,6 +36,8 @@ from .rollouts import mixed_group, right, rollout, spec, step, unscorable, wrong
 from .server import Service
 from .statuses import refusal_of
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 DEADLINE = GroupPolicy(deadline=duration_pb2.Duration(nanos=50_000_000))
 
 

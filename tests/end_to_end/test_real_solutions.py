@@ -14,6 +14,8 @@ from assay.v1 import rollout_pb2
 from .rollouts import step
 from .server import Service
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 SOLUTIONS = Path(__file__).resolve().parents[3] / "shared" / "data" / "gsm8k_model_solutions.jsonl"
 EPS = 1e-6
 

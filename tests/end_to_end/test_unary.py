@@ -6,12 +6,10 @@ import hashlib
 import json
 import math
 import statistics
-from collections.abc import AsyncGenerator
 from typing import cast
 
 import grpc
 import pytest
-import pytest_asyncio
 from google.protobuf import duration_pb2
 
 from assay.v1 import (
@@ -26,19 +24,12 @@ from assay.v1 import (
 from assay_server.pipeline.failures import Code
 
 from .rollouts import mixed_group, right, rollout, spec, step, unscorable, wrong
-from .server import Service, serving
+from .server import Service
 from .statuses import refusal_of, refusal_of_error
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NAN, INF = float("nan"), float("inf")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server() -> AsyncGenerator[Service]:
-    """One server for all: these calls share no state."""
-    async with serving() as service:
-        yield service
 
 
 def math_reward() -> run_service_pb2.RewardNode:
@@ -67,7 +58,7 @@ async def test_score_answers_in_request_order_and_in_band(server: Service) -> No
 
 async def test_score_with_the_reward_of_a_run(server: Service) -> None:
     await server.create_run("run")
-    request = reward_service_pb2.ScoreRequest(rollouts=[right("a")], run_id="run")
+    request = reward_service_pb2.ScoreRequest(rollouts=[right("a")], run_id=server.run_id("run"))
     answer = await server.call("RewardService/Score", request, reward_service_pb2.ScoreResponse)
     assert answer.results[0].score.value == 1.0
     request.run_id = "nothing"
@@ -181,7 +172,9 @@ async def test_unknown_names_have_reasons_of_their_own_and_say_what_is_near(serv
 async def test_creating_a_run_again_is_harmless_and_with_another_spec_refused(server: Service) -> None:
     first = await server.create_run("again")
     assert await server.create_run("again") == first
-    request = run_service_pb2.CreateRunRequest(run_id="again", spec=spec(estimator="advantage/leave_one_out"))
+    request = run_service_pb2.CreateRunRequest(
+        run_id=server.run_id("again"), spec=spec(estimator="advantage/leave_one_out")
+    )
     refusal = await server.refused("RunService/CreateRun", request)
     assert (refusal.code, refusal.reason) == (Code.ALREADY_EXISTS, "RUN_EXISTS")
     assert (await server.create_run("")).run_id == (await server.create_run("")).run_id
@@ -293,7 +286,7 @@ async def test_tasks_are_sent_once_and_named_by_digest(server: Service) -> None:
         rollout_pb2.Task(task_id="other name", type="math", reference_json='{"a":1,"answer":"18"}'),
         rollout_pb2.Task(task_id="t2", type="math", reference_json='{"answer":"17"}'),
     ]
-    request = run_service_pb2.PutTasksRequest(run_id="tasks", tasks=tasks)
+    request = run_service_pb2.PutTasksRequest(run_id=server.run_id("tasks"), tasks=tasks)
     answer = await server.call("RunService/PutTasks", request, run_service_pb2.PutTasksResponse)
     assert answer.digests[0] == answer.digests[1] != answer.digests[2]
     async with server.stream("tasks", "a") as stream:
@@ -340,7 +333,7 @@ async def test_rescoring_leaves_the_first_results_as_they_were(server: Service) 
         await stream.finish()
     opposite = run_service_pb2.RewardNode()
     opposite.weighted_sum.terms.add(weight=-1.0, reward=math_reward())
-    request = reward_service_pb2.RescoreRequest(run_id="rescored", reward=opposite)
+    request = reward_service_pb2.RescoreRequest(run_id=server.run_id("rescored"), reward=opposite)
     answers = await server.call_stream("RewardService/Rescore", request, reward_service_pb2.RescoreResponse)
     results = [result for answer in answers for result in answer.results]
     assert [result.before.rollout_id for result in results] == [*(f"g/{i}" for i in range(100)), "growing"]
