@@ -37,7 +37,7 @@ def test_the_server_wheel_holds_every_file_of_the_package(tmp_path: Path) -> Non
 
 def test_the_client_wheel_holds_every_file_of_the_package(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "client", tmp_path / "client", ignore=NOT_SHIPPED)
-    expected = files_below(tmp_path / "client") - {"pyproject.toml"}
+    expected = files_below(tmp_path / "client") - {"pyproject.toml", "README.md"}
     assert wheel_contents(tmp_path / "client", tmp_path / "dist") == expected
 
 

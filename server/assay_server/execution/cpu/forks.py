@@ -157,10 +157,16 @@ class TemplateProcess:
                 raise TemplateEnded from None
         try:
             pid, pidfd = await answer
-            ours.setblocking(False)
-            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_READ_LIMIT)
         except BaseException:
             ours.close()  # the worker sees the end of its connection and ends
+            raise
+        connecting = asyncio.ensure_future(asyncio.open_unix_connection(sock=ours, limit=_READ_LIMIT))
+        try:
+            reader, writer = await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            _, writer = await connecting  # no more than a turn of the loop: both ends are connected already
+            writer.close()
+            os.close(pidfd)
             raise
         return ForkedWorker(pid, pidfd, reader, writer)
 

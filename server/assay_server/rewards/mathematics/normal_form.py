@@ -18,8 +18,8 @@ Monomial = tuple[tuple[str, Fraction], ...]
 Polynomial = dict[Monomial, Fraction]
 
 _UNIT: Monomial = ()
-_MOST_TERMS = 300
-_MOST_PRODUCTS = 4000
+_MOST_TERMS = 40
+_MOST_PRODUCTS = 800
 _MOST_BITS = 16_000
 _LARGEST_POWER = 64
 _LARGEST_TRIAL = 1000
