@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from assay.sdk.values import value
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """A value that JSON can hold; integers keep their full precision."""
@@ -44,7 +46,7 @@ class Verdict(Enum):
     INCORRECT = 2
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Step:
     """One action and what followed it. Texts are the concatenated text parts of the contents."""
 
@@ -59,7 +61,7 @@ class Step:
     policy_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sample:
     """One rollout as a reward sees it.
 
@@ -94,7 +96,7 @@ class Sample:
     seed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Evidence:
     """Why a component has its value.
 
@@ -118,7 +120,7 @@ class Evidence:
     step_index: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SpanReward:
     """A process reward on characters ``start:end`` of one step's action."""
 
@@ -129,7 +131,7 @@ class SpanReward:
     reward: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Score:
     """What one reward says of one sample.
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assay.sdk.samples import Json
+from assay.sdk.values import value
 
 Floats: TypeAlias = "npt.NDArray[np.float64]"
 Ints: TypeAlias = "npt.NDArray[np.int32]"
@@ -58,7 +59,7 @@ class MemberOutcome(IntEnum):
     ROLE_EXCLUDED = 4
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AnchorState:
     """The canonical state an action was taken in: never the prompt, never the history.
 
@@ -76,7 +77,7 @@ class AnchorState:
 NO_ANCHOR = AnchorState()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StepRecord:
     """One step: where it was taken, what it earned, whether its action was valid."""
 
@@ -85,7 +86,7 @@ class StepRecord:
     action_valid: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Member:
     """A rollout of a group.
 
@@ -109,7 +110,7 @@ class Member:
     prompt_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Group:
     """The rollouts of one prompt from one start. Members are used in order of ``rollout_id``, however they came."""
 

@@ -6,11 +6,11 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
 from assay.sdk import Strictness
+from assay.sdk.values import value
 from assay_server.rewards.latex import plain_text
 from assay_server.rewards.mathematics.normal_form import OverBudget, form_of
 from assay_server.rewards.mathematics.parsing import MAX_DIGITS
@@ -38,7 +38,7 @@ _LONGEST_REMEMBERED = 64
 _MOST_ITEMS = 100
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """An answer as text and, where it is one, as a number."""
 
@@ -170,7 +170,7 @@ Comparison = Callable[[Answer, Answer, Structures], Outcome]
 """``(answer, reference, structures) -> outcome``."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decision:
     """Whether two answers are the same (None: undecided), and the layer that decided or was asked last."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from assay.sdk import Evidence, SpanReward, Verdict
+from assay.sdk.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Assessment:
     """The value of a sample under a reward spec, with everything that explains it.
 

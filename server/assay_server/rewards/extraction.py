@@ -8,8 +8,8 @@ most :data:`assay_server.rewards.marks.MAX_CANDIDATES` marks of a kind are looke
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from assay.sdk.values import value
 from assay_server.rewards.boxes import last_box
 from assay_server.rewards.marks import Found, is_placeholder
 from assay_server.rewards.phrases import last_number, last_phrase
@@ -21,7 +21,7 @@ _TAGS_LOOKED_AT = 8
 _NO_TEXT = re.compile(r"\s*")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Extraction:
     """An answer as it stood in the response.
 

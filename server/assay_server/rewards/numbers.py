@@ -7,10 +7,10 @@ Everything is rational (:class:`fractions.Fraction`): ``0.5``, ``1/2`` and ``\\f
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 
+from assay.sdk.values import value
 from assay_server.rewards.latex import plain_text
 from assay_server.rewards.units import conversion, is_unit_text, unit_of
 
@@ -60,7 +60,7 @@ _PLAIN_WORDS = re.compile(r"[A-Za-z\s.,:;'\"?°]*")
 _ASSIGNED = re.compile(r"[A-Za-z](?:_\{?[A-Za-z0-9]{1,4}\}?)?(?:\([a-z0-9]{1,2}\))? ?= ?(?=[^=])")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Number:
     """A number as it was written.
 
