@@ -85,7 +85,8 @@ class RewardCalls:
             if len(page) < len(found):
                 missing = request.rollout_ids[found.index(None)]
                 raise invalid_field("rollout_ids", f"rollout {missing!r} is not held")
-            yield await self._rescored(principal.tenant, page, reward)
+            for start in range(0, len(page), _SLICE):
+                yield await self._rescored(principal.tenant, page[start : start + _SLICE], reward)
             return
         async for stored in self._runs.store.scan_rollouts(record.key):
             page.append(stored)

@@ -122,6 +122,7 @@ async def _read(run: LiveRun, sender: Sender, context: Context) -> None:
                 continue
             await _handle(run, sender, acknowledging, parse(wire.StreamRolloutsRequest, data))
             await sender.outlet.room()
+            await sender.room()
         await acknowledging.settle()
     except (Failure, StoreError) as error:
         sender.outlet.fail(failure_of(error) or internal())

@@ -12,6 +12,8 @@ from assay_server.pipeline.delivery import Outlet
 from assay_server.pipeline.failures import Failure
 from assay_server.pipeline.results import failed_result
 
+_MAX_REQUESTS = 1024
+
 
 @dataclass(slots=True)
 class Sender:
@@ -30,6 +32,7 @@ class Sender:
     in_flight: int = 0
     requests: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
+    _fewer: asyncio.Event = field(default_factory=asyncio.Event)
     accepted: wire.Accepted = field(default_factory=wire.Accepted)
 
     def answered(self, rollouts: int) -> None:
@@ -41,7 +44,15 @@ class Sender:
     def handled(self) -> None:
         """One of its other requests was handled."""
         self.requests -= 1
+        if self.requests < _MAX_REQUESTS:
+            self._fewer.set()
         self._note_idle()
+
+    async def room(self) -> None:
+        """Wait while too many of its requests are queued: they cost no credit, but the stream is read no further."""
+        while self.requests >= _MAX_REQUESTS:
+            self._fewer.clear()
+            await self._fewer.wait()
 
     def _note_idle(self) -> None:
         if not self.in_flight and not self.requests:
