@@ -25,6 +25,8 @@ from assay.v1 import rollout_pb2 as v1
 from assay.v1 import run_service_pb2 as run
 
 BATCH_ROLLOUTS = 64
+"""Rollouts that need not wait for company; what more is there goes with them, as far as the service takes it."""
+
 BATCH_BYTES = 4 * 1024 * 1024
 BATCH_SECONDS = 0.002
 ACK_RESULTS = 64
@@ -300,7 +302,7 @@ class StreamState:
     def _send_batch(self) -> bytes:
         queue = self._queue
         opened = self.opened
-        limit = min(BATCH_ROLLOUTS, self._credits, (opened.max_batch_rollouts if opened else 0) or BATCH_ROLLOUTS)
+        limit = min(self._credits, (opened.max_batch_rollouts if opened else 0) or BATCH_ROLLOUTS)
         fields: list[bytes] = []
         size = 0
         while queue and len(fields) < limit and queue[0].kind is Kind.ROLLOUT:

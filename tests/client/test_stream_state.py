@@ -274,6 +274,16 @@ def test_a_full_batch_does_not_wait():
     assert len(next_ids(state)) == 3
 
 
+def test_a_backlog_goes_in_batches_as_large_as_the_service_takes():
+    state = StreamState(Opening("run", "me"))
+    state.connect()
+    state.receive(opened(1000, max_batch_rollouts=256))
+    give(state, 300)
+    assert len(next_ids(state)) == 256
+    assert next_ids(state) == []
+    assert len(next_ids(state, NOW + BATCH_SECONDS)) == 44
+
+
 def test_batches_stay_below_their_size():
     state = state_with(0)
     for number in range(3):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from assay.v1 import reward_service_pb2 as wire
 from assay_server.pipeline.failures import Code, Failure
-from assay_server.pipeline.frames import MAX_BYTES, MAX_ITEMS, frame_results, run_length
+from assay_server.pipeline.frames import ENOUGH_ITEMS, MAX_BYTES, MAX_ITEMS, frame_results, run_length
 from assay_server.store.protocol import OutboxEntry, RunKey, StaleGeneration, Store
 
 _TAIL_ENTRIES = 4096
@@ -168,7 +168,7 @@ class Outlet:
         """A message of results that were not sent yet, where there are any."""
         if self._sent >= self._known or self._superseded:
             return []
-        if self._tail and len(self._tail) < MAX_ITEMS and self._closing is None:
+        if self._tail and len(self._tail) < ENOUGH_ITEMS and self._closing is None:
             await asyncio.sleep(_LINGER_SECONDS)
         entries = self._from_tail() if self._tail else await self._from_store()
         if not entries:

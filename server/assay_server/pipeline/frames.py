@@ -12,7 +12,12 @@ from typing import NamedTuple
 from assay.v1 import reward_service_pb2 as wire
 from assay_server.store.protocol import OutboxEntry, OutboxKind
 
-MAX_ITEMS = 64
+ENOUGH_ITEMS = 64
+"""Results that need not wait for company."""
+
+MAX_ITEMS = 256
+"""Results of one answer, where so many are there."""
+
 MAX_BYTES = 4 * 1024 * 1024
 
 _LENGTH_DELIMITED = 2
