@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from assay.v1 import reward_service_pb2 as wire
@@ -228,11 +228,14 @@ class Completion:
         ]
         positions, sequences = await context.persist(lambda: context.store.emit_groups(context.key, results))
         entries: list[tuple[tuple[str, ...], bytes]] = []
+        counts: Counter[tuple[int, bool]] = Counter()
         for one, (group_id, payload, receivers), position in zip(finished, results, positions, strict=True):
             self._desk.forget(group_id)
             if position:
                 entries.append((receivers, payload))
                 self._batches.add(one)
-                outcome = rollout_pb2.GroupOutcome.Name(one.message.outcome)
-                context.metrics.groups.labels(outcome, str(one.message.kept).lower()).inc()
+                counts[one.message.outcome, one.message.kept] += 1
+        for (outcome, kept), count in counts.items():
+            name = rollout_pb2.GroupOutcome.Name(outcome)  # pyright: ignore[reportArgumentType] - a number of the enum
+            context.metrics.groups.labels(name, str(kept).lower()).inc(count)
         self._consumers.push(OutboxKind.GROUP, entries, sequences)

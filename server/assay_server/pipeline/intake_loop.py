@@ -160,6 +160,8 @@ class Intake:
             self._not_taken(admitted, outcome[0])
             return
         self._context.metrics.queue_seconds.observe(time.monotonic() - admitted[0].received)
+        taken = sum(accepted.code is AcceptCode.ACCEPTED for accepted in outcome[0])
+        self._context.metrics.accepted.inc(taken)
         for work, item, accepted, answer in zip(admitted, items, outcome[0], answers, strict=True):
             self._taken(work, item, accepted, answer)
         _flush(work.sender for work in admitted)
@@ -228,7 +230,6 @@ class Intake:
         if outcome.code is AcceptCode.DUPLICATE:
             self._consumers.free_slots(work.sender, 1)
             return
-        self._context.metrics.accepted.inc()
         if item.group_id:
             if outcome.late:  # its group may be finished: it must not open it again
                 self._desk.mark_irregular(item.group_id)

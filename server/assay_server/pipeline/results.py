@@ -7,11 +7,15 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from google.protobuf import duration_pb2
+
 from assay.sdk import Evidence
 from assay.v1 import rollout_pb2
 from assay_server.estimators import GroupAdvantages, Member
 from assay_server.pipeline.failures import Failure
 from assay_server.rewards.tree import Assessment
+
+_SECOND = 1_000_000_000
 
 _STEP_FIELDS: Final = (
     "step_counts",
@@ -44,10 +48,17 @@ def scored_result(
         score.spans.add(
             step_index=span.step_index, start=span.start, end=span.end, label=span.label, reward=span.reward
         )
-    score.timing.queue_time.nanos = min(int(queue_seconds * 1e9), 999_999_999)
-    score.timing.queue_time.seconds = int(queue_seconds)
-    score.timing.run_time.nanos = min(int(run_seconds * 1e9), 999_999_999)
+    timing = score.timing
+    _fill_duration(timing.queue_time, queue_seconds)
+    _fill_duration(timing.run_time, run_seconds)
     return result
+
+
+def _fill_duration(duration: duration_pb2.Duration, seconds: float) -> None:
+    nanos = int(seconds * 1e9)
+    if nanos >= _SECOND:
+        duration.seconds, nanos = divmod(nanos, _SECOND)
+    duration.nanos = nanos
 
 
 def _fill_evidence(message: rollout_pb2.Evidence, evidence: Evidence) -> None:
@@ -57,7 +68,8 @@ def _fill_evidence(message: rollout_pb2.Evidence, evidence: Evidence) -> None:
     message.end = evidence.end
     message.reason = evidence.reason
     message.layer = evidence.layer
-    message.step_index = evidence.step_index
+    if evidence.step_index:
+        message.step_index = evidence.step_index
     if evidence.detail:
         message.detail_json = json.dumps(dict(evidence.detail), ensure_ascii=False, allow_nan=False)
 

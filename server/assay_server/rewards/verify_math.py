@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
 from assay.sdk import Evidence, Lane, Ports, Sample, Score, Strictness, Symbolic, Unscorable, Verdict, reward
@@ -45,6 +46,8 @@ class MathParameters:
 
 
 DEFAULTS = MathParameters()
+_parameters = lru_cache(maxsize=64)(MathParameters)
+"""Parameters by their values: a run has few, and asks for them with every rollout."""
 
 
 class _Judged(NamedTuple):
@@ -65,7 +68,7 @@ def _quick(
     boxes: BoxPolicy = "last",
     strictness: Strictness = "default",
 ) -> Score | None:
-    return math_quick(sample, params=MathParameters(strictness, boxes, last_characters))
+    return math_quick(sample, params=_parameters(strictness, boxes, last_characters))
 
 
 @reward(
