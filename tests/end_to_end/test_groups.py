@@ -45,6 +45,22 @@ def in_progress(rollout_id: str, group: str = "", size: int = 0) -> rollout_pb2.
     return rollout(rollout_id, "", group=group, size=size, state=ROLLOUT_STATE_IN_PROGRESS)
 
 
+def starting(rollout_id: str, digest: str) -> rollout_pb2.Rollout:
+    made = right(rollout_id, "g", 2)
+    made.initial_state_digest = digest
+    return made
+
+
+async def test_members_of_a_group_start_from_one_state(server: Service) -> None:
+    await server.create_run("run")
+    async with server.stream("run", "a") as stream:
+        await stream.send(starting("r0", "here"), starting("r1", "there"))
+        refusal = await stream.refusal("r1")
+        assert (refusal.code, refusal.reason) == (Code.INVALID_ARGUMENT, "START_DIFFERS")
+        await stream.send(starting("r2", "here"))
+        assert list((await stream.group("g")).rollout_ids) == ["r0", "r2"]
+
+
 # ---------------------------------------------------------------- closing
 
 

@@ -115,11 +115,6 @@ class Outlet:
         """What is not sent yet is a newer stream's to send, or nobody's."""
         return self._fenced or (self._closing is not None and self._closing.reason == wire.CLOSING_REASON_REPLACED)
 
-    @property
-    def unsent(self) -> int:
-        """Results that are stored and not yet sent."""
-        return self._known - self._sent
-
     # ------------------------------------------------------------ the stream's side
 
     async def next_frames(self) -> list[bytes]:

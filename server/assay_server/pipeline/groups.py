@@ -24,7 +24,7 @@ from assay_server.estimators import (
 )
 from assay_server.pipeline.assembly import assemble
 from assay_server.pipeline.barriers import FinishedGroup
-from assay_server.pipeline.failures import Code, Failure, internal, invalid_field
+from assay_server.pipeline.failures import Code, Failure, Violation, internal, invalid_field
 from assay_server.pipeline.members import member_of
 from assay_server.pipeline.results import fill_group_result, fill_without_estimator, without_advantages
 from assay_server.pipeline.specs import CompiledSpec, counted_roles
@@ -70,6 +70,7 @@ class GroupDesk:
         self._spec = spec
         self._groups: dict[str, OpenGroup] = {}
         self._held = 0
+        self._starts: dict[str, str] = {}
         estimator = spec.estimator
         self._with_steps = estimator is not None and estimator.reads_steps
         self._per_group = (
@@ -120,8 +121,23 @@ class GroupDesk:
         group.members[held.member.rollout_id] = held
         self._held += 1
 
+    def check_start(self, rollout: rollout_pb2.Rollout) -> None:
+        """Refuse a rollout that did not start where its group did.
+
+        Raises:
+            Failure: INVALID_ARGUMENT, START_DIFFERS.
+        """
+        digest = rollout.initial_state_digest
+        start = self._starts.setdefault(rollout.group_id, digest) if rollout.group_id else digest
+        if start != digest:
+            message = f"group {rollout.group_id!r} starts at {start[:80]!r}, this rollout at {digest[:80]!r}"
+            raise Failure(
+                Code.INVALID_ARGUMENT, "START_DIFFERS", message, (Violation("initial_state_digest", "differs"),)
+            )
+
     def forget(self, group_id: str) -> None:
         """The group is finished."""
+        self._starts.pop(group_id, None)
         group = self._groups.pop(group_id, None)
         if group is not None:
             self._held -= len(group.members)

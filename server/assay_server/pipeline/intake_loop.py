@@ -179,6 +179,8 @@ class Intake:
     def _admissible(self, work: RolloutWork) -> bool:
         try:
             check_rollout(work.rollout)
+            if work.rollout.initial_state_digest:
+                self._desk.check_start(work.rollout)
         except Failure as failure:
             self._refuse(work, failure)
             return False
