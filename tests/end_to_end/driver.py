@@ -6,11 +6,13 @@ The contract is tested through this and not through the client library, so that 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Protocol, Self
 
 import grpc
+from grpc._cython import cygrpc  # pyright: ignore - its errors are public, its module is not
 
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
@@ -19,6 +21,14 @@ from .statuses import Refusal, refusal_of, refusal_of_error
 
 PATIENCE_SECONDS = 20.0
 """How long a condition may take before a test gives up; nothing waits this long where all is well."""
+
+
+_CALL_OVER: tuple[type[Exception], ...] = (
+    asyncio.InvalidStateError,
+    cygrpc.InternalError,  # pyright: ignore - without stubs
+    cygrpc.ExecuteBatchError,  # pyright: ignore - as above
+)
+"""What grpc.aio raises where the server has ended the call first; reading tells how."""
 
 
 class Call(Protocol):
@@ -83,7 +93,8 @@ class Stream:
 
     async def start(self) -> None:
         """Open; returns when the server has answered (or ended the stream)."""
-        await self.write(wire.StreamRolloutsRequest(open=self._open))
+        with contextlib.suppress(*_CALL_OVER, grpc.aio.AioRpcError):  # a refusal; reading tells it
+            await self.write(wire.StreamRolloutsRequest(open=self._open))
         self.listen()
         await self.until(lambda: bool(self.opened.run_id) or self.ended is not None, "opened")
 
@@ -169,7 +180,8 @@ class Stream:
 
     async def half_close(self) -> None:
         """End this side."""
-        await self._call.done_writing()
+        with contextlib.suppress(*_CALL_OVER):
+            await self._call.done_writing()
 
     async def finish(self) -> None:
         """End this side; returns when the server has sent everything and ended its side."""
