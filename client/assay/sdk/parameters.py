@@ -74,6 +74,16 @@ def schema_of(annotation: object) -> dict[str, Json]:
     raise ValueError(f"cannot take values of type {annotation!r} from JSON")
 
 
+def object_schema(parameters: Sequence[Parameter]) -> dict[str, Json]:
+    """JSON Schema of the object that gives these parameters."""
+    return {
+        "type": "object",
+        "properties": {parameter.name: dict(parameter.schema) for parameter in parameters},
+        "required": [parameter.name for parameter in parameters if parameter.required],
+        "additionalProperties": False,
+    }
+
+
 def bind_parameters(parameters: Sequence[Parameter], given: Mapping[str, Json]) -> dict[str, object]:
     """Complete keyword arguments for a definition's function, with defaults filled in.
 

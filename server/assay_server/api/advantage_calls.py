@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterator
 
+from assay.sdk.parameters import object_schema
 from assay.spec_messages import SpecError, estimator_from_message, grouping_from_message
 from assay.v1 import advantage_service_pb2 as wire
 from assay.v1 import rollout_pb2
@@ -110,15 +111,12 @@ def _rollout_violations(rollout: rollout_pb2.ScoredRollout) -> Iterator[Violatio
 
 
 def _info(definition: EstimatorDefinition) -> wire.EstimatorInfo:
-    properties = {parameter.name: dict(parameter.schema) for parameter in definition.parameters}
     return wire.EstimatorInfo(
         id=definition.id,
         digest=definition.digest,
         summary=definition.summary,
         doc=definition.edges,
-        params_schema_json=json.dumps(
-            {"type": "object", "properties": properties, "additionalProperties": False}, sort_keys=True
-        ),
+        params_schema_json=json.dumps(object_schema(definition.parameters), sort_keys=True),
         scope=_SCOPES[definition.scope],
         required_signals=definition.required_signals,
         formula=definition.formula,

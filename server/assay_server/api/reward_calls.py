@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 
 from assay.sdk import Lane, RewardDefinition
+from assay.sdk.parameters import object_schema
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2, run_service_pb2
 from assay_server.api.handlers import parse
@@ -127,15 +128,12 @@ async def _gathered(scorings: Sequence[Scoring]) -> list[rollout_pb2.SampleResul
 
 
 def _info(definition: RewardDefinition) -> wire.RewardInfo:
-    properties = {parameter.name: dict(parameter.schema) for parameter in definition.parameters}
-    required = [parameter.name for parameter in definition.parameters if parameter.required]
-    schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
     return wire.RewardInfo(
         id=definition.id,
         digest=definition.digest,
         summary=definition.doc.split("\n", 1)[0],
         doc=definition.doc,
-        params_schema_json=json.dumps(schema, sort_keys=True),
+        params_schema_json=json.dumps(object_schema(definition.parameters), sort_keys=True),
         min=definition.minimum,
         max=definition.maximum,
         binary=definition.binary,

@@ -123,7 +123,7 @@ class Completion:
         timeout = None if deadline is None else max(0.0, deadline - time.time())
         try:
             await asyncio.wait_for(self._wake.wait(), timeout)
-        except (TimeoutError, asyncio.TimeoutError):  # one class since Python 3.11
+        except TimeoutError:
             self._advance = True
 
     async def _work(self) -> None:
