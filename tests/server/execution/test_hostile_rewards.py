@@ -84,6 +84,13 @@ async def test_only_the_item_itself_gets_what_it_does(pool: CpuPool, behaviour: 
     assert await outcome(pool, "fine") == FINE
 
 
+async def test_the_lane_comes_back_however_often_its_template_is_killed_while_it_comes_back(pool: CpuPool) -> None:
+    for _ in range(2):
+        said = await asyncio.gather(*(outcome(pool, kind) for kind in ("kill_parent", "fine") * 3))
+        assert said == [OUTCOMES["kill_parent"], FINE] * 3
+        await until(lambda: at_full_strength(pool))
+
+
 async def test_a_batch_with_one_of_each_scores_all_the_others(pool: CpuPool) -> None:
     kinds = [kind for kind in OUTCOMES if kind not in ("kill_parent", "allocate", "huge_text")]
     calls = [

@@ -143,14 +143,15 @@ class TemplateProcess:
         Raises:
             TemplateEnded: nothing forks any more.
         """
-        if self._control is None:
+        control = self._control
+        if control is None:
             raise TemplateEnded
         ours, theirs = socket.socketpair()
         answer: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
         self._forks.append(answer)
         with theirs:
             try:
-                send_with_fd(self._control, b"f", theirs.fileno())
+                send_with_fd(control, b"f", theirs.fileno())
             except ConnectionError:  # its end is noticed where its answers are read
                 ours.close()
                 self._forks.pop()
@@ -168,7 +169,11 @@ class TemplateProcess:
             writer.close()
             os.close(pidfd)
             raise
-        return ForkedWorker(pid, pidfd, reader, writer)
+        forked = ForkedWorker(pid, pidfd, reader, writer)
+        if self._control is not control:  # the template ended meanwhile, and its workers with it
+            forked.kill()
+            raise TemplateEnded
+        return forked
 
     def _on_control(self) -> None:
         assert self._control is not None

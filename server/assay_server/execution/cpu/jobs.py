@@ -76,6 +76,11 @@ class Worker:
         return not self.jobs and not self.retiring
 
     @property
+    def on_probation(self) -> bool:
+        """Whether what it has is suspected of having ended a worker, and has not used up its slice yet."""
+        return not self.slow and any(job.attempts for job in self.jobs.values())
+
+    @property
     def suspect(self) -> Job | None:
         """The item that is to blame where the worker dies: the one that ran, else the one that was to start."""
         return self.current or next(iter(self.jobs.values()), None)
@@ -88,6 +93,7 @@ class PoolFigures:
     Attributes:
         kills: workers that were ended, by why.
         finished: items that a worker answered.
+        forks: workers and spares that were started.
         moved: items that used up their slice and went to the slow lane.
         most_slow: most workers that the slow lane ever had.
         restarts: templates that were started again.
@@ -96,6 +102,7 @@ class PoolFigures:
 
     kills: Counter[str] = field(default_factory=Counter[str])
     finished: int = 0
+    forks: int = 0
     moved: int = 0
     most_slow: int = 0
     restarts: int = 0

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import signal
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -63,6 +62,7 @@ class CpuPool:
         self._spares: list[ForkedWorker] = []
         self._fast: deque[Job] = deque()
         self._slow: deque[Job] = deque()
+        self._suspected: deque[Job] = deque()
         self._numbers = 0
         self._kills_of: Counter[str] = Counter()
         self._runs_of: Counter[str] = Counter()
@@ -110,10 +110,14 @@ class CpuPool:
         self._fail_waiting("LANE_STOPPED", "the server is going away")
 
     def _fail_waiting(self, reason: str, message: str) -> None:
-        for job in (*self._fast, *self._slow):
-            job.fail(reason, message, retryable=True)
-        self._fast.clear()
-        self._slow.clear()
+        for queue in self._queues:
+            for job in queue:
+                job.fail(reason, message, retryable=True)
+            queue.clear()
+
+    @property
+    def _queues(self) -> tuple[deque[Job], ...]:
+        return self._suspected, self._fast, self._slow
 
     @property
     def strength(self) -> int:
@@ -173,7 +177,7 @@ class CpuPool:
         return kills >= _QUARANTINE_KILLS and kills >= _QUARANTINE_SHARE * self._runs_of[reward]
 
     def _forget(self, job: Job) -> None:
-        for queue in (self._fast, self._slow):
+        for queue in self._queues:
             if job in queue:
                 queue.remove(job)
         for worker in self._workers.values():
@@ -190,7 +194,10 @@ class CpuPool:
             if self._slow and self._slow_workers() < self._slow_limit:
                 self._make_slow(worker)
                 self._give(worker, [self._slow.popleft()])
-            elif self._fast:
+            elif self._suspected:  # alone, so that nobody else is blamed where it does it again
+                if all(other.slow or not other.jobs for other in self._workers.values()):
+                    self._give(worker, [self._suspected.popleft()])
+            elif self._fast and not any(other.on_probation for other in self._workers.values()):
                 share = -(-len(self._fast) // max(1, len(self._workers)))
                 count = min(_MAX_BATCH, share, len(self._fast))
                 self._give(worker, [self._fast.popleft() for _ in range(count)])
@@ -322,7 +329,7 @@ class CpuPool:
             if others:
                 worker.forked.send(encode_order(Discard(frozenset(other.task.number for other in others))))
                 self._fast.extendleft(reversed(others))
-                self._dispatch()
+            self._dispatch()
             return
         job.slow = True
         worker.jobs.pop(job.task.number)
@@ -359,7 +366,7 @@ class CpuPool:
         self._replace()
 
     def _bury(self, worker: Worker) -> None:
-        """Take a worker out and give what it had not started to others."""
+        """Take a worker out and give what it had not answered to others; what is suspected runs alone, one at a time."""
         self._workers.pop(worker.forked.pid, None)
         worker.forked.kill()
         if worker.watch is not None:
@@ -367,7 +374,7 @@ class CpuPool:
         if worker.reader is not None and worker.reader is not asyncio.current_task():
             worker.reader.cancel()
         for job in reversed([job for job in worker.jobs.values() if not job.answer.done()]):
-            (self._slow if job.slow else self._fast).appendleft(job)
+            (self._suspected if job.attempts else self._slow if job.slow else self._fast).appendleft(job)
         worker.jobs.clear()
         worker.current = None
 
@@ -388,6 +395,7 @@ class CpuPool:
         with contextlib.suppress(TemplateEnded):  # what happens then begins where its end is noticed
             while len(self._workers) < self.size or len(self._spares) < self.spares:
                 forked = await self._template.fork()
+                self.figures.forks += 1
                 if len(self._workers) < self.size:
                     self._enlist(forked)
                     self._dispatch()
@@ -437,8 +445,10 @@ class CpuPool:
         if self._stopping:
             return
         _log.error("the cpu lane's template died; starting over")
-        for worker in list(self._workers.values()):
+        workers = list(self._workers.values())
+        for worker in [worker for worker in workers if worker.on_probation] or workers:
             self._suspect(worker)
+        for worker in workers:
             self._bury(worker)
         for spare in self._spares:
             spare.kill()
@@ -448,14 +458,17 @@ class CpuPool:
 
     async def _revive(self) -> None:
         """Start templates until one stays; items wait, unless that takes too many."""
-        for failures in itertools.count():
+        failures = 0
+        while True:
             await asyncio.to_thread(self._template.sweep)
             self._template.launch()
             self.figures.restarts += 1
+            forked = self.figures.forks
             try:
                 await self._bring_up()
             except TemplateEnded:
-                if failures >= _FAILED_STARTS:
+                failures = 0 if self.figures.forks > forked else failures + 1
+                if failures > _FAILED_STARTS:
                     self._down = True
                     self._fail_waiting("LANE_UNAVAILABLE", "the cpu lane does not start; the server's log says why")
                 await asyncio.sleep(min(_RESTART_SECONDS * 2 ** min(failures, 10), _MAX_RESTART_SECONDS))
