@@ -366,7 +366,7 @@ class CpuPool:
         self._replace()
 
     def _bury(self, worker: Worker) -> None:
-        """Take a worker out and give what it had not answered to others; what is suspected runs alone, one at a time."""
+        """Take a worker out and give what it had not answered to others; what is suspected will run alone."""
         self._workers.pop(worker.forked.pid, None)
         worker.forked.kill()
         if worker.watch is not None:
