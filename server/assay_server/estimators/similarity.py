@@ -134,10 +134,10 @@ def _candidates(
     """Per row the columns that counting characters does not prove to be too far away."""
     shape = (len(rows), len(columns))
     bound = allowed[rows.start : rows.stop, None]
-    of_columns = counts[:, columns]
+    of_columns = counts.take(columns, axis=1)  # indexing would lay it out text by text, and the loop reads buckets
     apart = np.zeros(shape, np.uint16)
     difference = np.empty(shape, np.int8)
-    found = np.arange(apart.size)
+    found = np.empty(0, np.intp)
     for start in range(0, _BUCKETS, _PER_SUM):
         some = np.zeros(shape, np.uint8)
         for bucket in range(start, start + _PER_SUM):
