@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from assay.rollouts import Step as Step
     from assay.runs import Checkpoint as Checkpoint
     from assay.runs import DeliveryMode as DeliveryMode
+    from assay.runs import JudgeQuota as JudgeQuota
     from assay.runs import RunConfig as RunConfig
     from assay.runs import RunInfo as RunInfo
     from assay.runs import Task as Task
@@ -110,7 +111,8 @@ _HOMES = {
     ),
     "rollouts": ("Anchor", "Rollout", "RolloutRole", "RolloutState", "Step"),
     "runs": (
-        "Checkpoint", "DeliveryMode", "RunConfig", "RunInfo", "Task", "TruncatedPolicy", "UnscoredPolicy",
+        "Checkpoint", "DeliveryMode", "JudgeQuota", "RunConfig", "RunInfo", "Task", "TruncatedPolicy",
+        "UnscoredPolicy",
     ),
     "sdk.samples": ("Evidence", "SpanReward", "Verdict"),
     "sdk.spec": (

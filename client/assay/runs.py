@@ -57,6 +57,23 @@ class TruncatedPolicy(IntEnum):
     SKIP = 2
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeQuota:
+    """What judging models may cost a run in all; None = no limit.
+
+    Once it is used up, a rollout that needs another question fails with ``JUDGE_QUOTA``; cached verdicts cost nothing.
+
+    Attributes:
+        calls: questions sent, repairs of unusable answers included.
+        tokens: prompt and completion tokens, after which nothing more is asked.
+        cost: in the unit of the operator's prices, after which nothing more is asked.
+    """
+
+    calls: int | None = None
+    tokens: int | None = None
+    cost: float | None = None
+
+
 def _no_params() -> Mapping[str, Json]:
     return {}
 
@@ -131,6 +148,9 @@ class RunConfig:
     state_policy: Mapping[str, Json] | None = None
     """What per-prompt state is kept."""
 
+    judge_quota: JudgeQuota | None = None
+    """What judging models may cost the run; None = what the operator allows."""
+
     def to_message(self) -> run.CreateRunRequest:
         """The request that creates this run.
 
@@ -172,6 +192,9 @@ def _spec(config: RunConfig) -> run.RunSpec:
         spec.sampling_policy_json = json_object_text(config.sampling_policy)
     if config.state_policy is not None:
         spec.state_policy_json = json_object_text(config.state_policy)
+    if config.judge_quota is not None:
+        quota = config.judge_quota
+        spec.judge_quota.CopyFrom(run.JudgeQuota(calls=quota.calls, tokens=quota.tokens, cost=quota.cost))
     return spec
 
 

@@ -15,6 +15,7 @@ from assay import (
     Gate,
     Grouping,
     InvalidArgument,
+    JudgeQuota,
     Leaf,
     Product,
     RolloutRole,
@@ -206,6 +207,7 @@ def test_a_run_configuration_says_everything():
         retention=60,
         sampling_policy={"kind": "uniform"},
         state_policy={"kind": "none"},
+        judge_quota=JudgeQuota(calls=0, cost=1.5),
     )
     request = config.to_message()
     spec = request.spec
@@ -219,6 +221,10 @@ def test_a_run_configuration_says_everything():
     assert (spec.delivery, spec.deliver_to) == (run.DELIVERY_MODE_CONSUMER, "driver")
     assert spec.record_retention.seconds == 60
     assert spec.sampling_policy_json == '{"kind":"uniform"}'
+    assert spec.judge_quota == run.JudgeQuota(calls=0, cost=1.5)
+    assert spec.judge_quota.HasField("calls")
+    assert not spec.judge_quota.HasField("tokens")
+    assert not RunConfig(reward="math").to_message().spec.HasField("judge_quota")
 
 
 @pytest.mark.parametrize(

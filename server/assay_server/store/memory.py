@@ -68,6 +68,12 @@ class MemoryStore:
             raise UnknownRun(f"there is no run {run_id!r}")
         return run.restore(name, expected_generation)
 
+    async def add_to_counters(self, tenant: str, run_id: str, amounts: Mapping[str, float]) -> Mapping[str, float]:
+        run = self._runs.get((tenant, run_id))
+        if run is None:
+            raise UnknownRun(f"there is no run {run_id!r}")
+        return run.add_to_counters(amounts)
+
     async def accept_rollouts(self, key: RunKey, items: Sequence[AcceptItem], now: float) -> Sequence[AcceptOutcome]:
         run = self._run(key)
         return [run.accept(item, now) for item in items]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from .checkpoints import beginning, checkpoint_record
@@ -50,6 +50,12 @@ class MemoryRun:
         self._outboxes: dict[str, MemoryOutbox] = {}
         self._checkpoints: dict[str, MemoryCheckpoint] = {}
         self._restored: tuple[CheckpointRecord, int] | None = None
+        self._counters: dict[str, float] = {}
+
+    def add_to_counters(self, amounts: Mapping[str, float]) -> Mapping[str, float]:
+        for name, amount in amounts.items():
+            self._counters[name] = self._counters.get(name, 0.0) + amount
+        return dict(self._counters)
 
     # ------------------------------------------------------------ rollouts
 

@@ -332,6 +332,13 @@ class Store(Protocol):
         """
         ...
 
+    async def add_to_counters(self, tenant: str, run_id: str, amounts: Mapping[str, float]) -> Mapping[str, float]:
+        """Add to the run's counters, which begin at 0; what all of them are afterwards.
+
+        They count what the run has used, whatever its generation: a restore takes nothing back. UnknownRun.
+        """
+        ...
+
     # ------------------------------------------------------------ rollouts
 
     async def accept_rollouts(self, key: RunKey, items: Sequence[AcceptItem], now: float) -> Sequence[AcceptOutcome]:

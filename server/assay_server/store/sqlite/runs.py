@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from assay_server.store.checkpoints import beginning, checkpoint_record
@@ -96,6 +97,19 @@ def restore(
     transaction.drop_mirror(run)
     transaction.refresh()
     return transaction.run(run.record.key._replace(generation=present + 1)).record, point.record, forgotten
+
+
+def count(transaction: Transaction, tenant: str, run_id: str, amounts: Mapping[str, float]) -> Mapping[str, float]:
+    """See :meth:`Store.add_to_counters`."""
+    run = transaction.find_run(tenant, run_id)
+    if run is None:
+        raise UnknownRun(f"there is no run {run_id!r}")
+    for name, amount in amounts.items():
+        transaction.execute(
+            "INSERT INTO counters VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+            (run.key, name, amount),
+        )
+    return dict(transaction.execute("SELECT name, value FROM counters WHERE run = ?", (run.key,)).fetchall())
 
 
 def _point(transaction: Transaction, run: RunMirror, name: str) -> _Point | None:

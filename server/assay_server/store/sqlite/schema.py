@@ -15,7 +15,7 @@ from assay_server.store.protocol import StoreUnavailable
 
 Synchronous = Literal["NORMAL", "FULL"]
 
-VERSION = 1
+VERSION = 2
 KEY_BITS = 40
 PAGE_BYTES = 4096  # larger pages pack 4 KB texts no better, and an index over random ids writes a page per id
 
@@ -114,6 +114,10 @@ CREATE TABLE objects (
     PRIMARY KEY (tenant, kind, digest)
 );
 """
+_COUNTERS = """
+CREATE TABLE counters (run INTEGER, name TEXT, value REAL NOT NULL, PRIMARY KEY (run, name)) WITHOUT ROWID;
+"""
+_VERSIONS = (_TABLES, _COUNTERS)  # what each version added to the one before
 
 
 def connect(path: Path, synchronous: Synchronous = "NORMAL", *, cache_bytes: int = 32 << 20) -> sqlite3.Connection:
@@ -133,16 +137,18 @@ def connect(path: Path, synchronous: Synchronous = "NORMAL", *, cache_bytes: int
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Create the tables in an empty file. StoreUnavailable if a newer version of this code made the file."""
+    """Create the tables that are missing. StoreUnavailable if a newer version of this code made the file."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise StoreUnavailable(
             f"the store has schema version {version}, this server knows up to {VERSION}: start a newer server"
         )
-    if version < VERSION:
+    if version == 0:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+    if version < VERSION:
+        missing = "".join(_VERSIONS[version:])
+        connection.executescript(f"BEGIN IMMEDIATE; {missing} PRAGMA user_version = {VERSION}; COMMIT;")
 
 
 def limit_size(connection: sqlite3.Connection, max_bytes: int) -> None:

@@ -141,6 +141,9 @@ class SqliteStore:
             lambda transaction: runs.restore(transaction, tenant, run_id, name, expected_generation)
         )
 
+    async def add_to_counters(self, tenant: str, run_id: str, amounts: Mapping[str, float]) -> Mapping[str, float]:
+        return await self._write(lambda transaction: runs.count(transaction, tenant, run_id, amounts))
+
     # ------------------------------------------------------------ rollouts
 
     async def accept_rollouts(self, key: RunKey, items: Sequence[AcceptItem], now: float) -> Sequence[AcceptOutcome]:
