@@ -102,6 +102,8 @@ def _fill_reward(node: run.RewardNode, reward: spec.RewardSpec, path: str, depth
     deeper = depth + 1
     if isinstance(reward, spec.Leaf):
         _fill_leaf(node.leaf, reward, f"{path}.leaf")
+        if reward.of is not None:
+            _fill_reward(node.leaf.of, reward.of, f"{path}.leaf.of", deeper)
     elif isinstance(reward, spec.WeightedSum):
         node.weighted_sum.SetInParent()
         for index, (weight, term) in enumerate(reward.terms):
@@ -158,7 +160,7 @@ def reward_from_message(node: run.RewardNode, path: str = "reward", depth: int =
     kind = node.WhichOneof("node")
     here = f"{path}.{kind}"
     if kind == "leaf":
-        return _leaf(node.leaf, node.name, here)
+        return _leaf(node.leaf, node.name, here, depth + 1)
     if kind == "weighted_sum":
         terms = (
             (term.weight, reward_from_message(term.reward, f"{here}.terms[{index}].reward", depth + 1))
@@ -186,13 +188,14 @@ def _not_empty(members: tuple[T, ...], path: str) -> tuple[T, ...]:
     return members
 
 
-def _leaf(leaf: run.RewardLeaf, name: str, path: str) -> spec.Leaf:
+def _leaf(leaf: run.RewardLeaf, name: str, path: str, depth: int) -> spec.Leaf:
     if not leaf.id:
         raise SpecError(f"{path}.id", "expected a reward's id, e.g. math")
     timeout = None
     if leaf.HasField("execution_timeout"):
         timeout = seconds_of(leaf.execution_timeout, f"{path}.execution_timeout")
-    return spec.Leaf(leaf.id, _params(leaf.params_json, f"{path}.params"), name, timeout)
+    of = reward_from_message(leaf.of, f"{path}.of", depth) if leaf.HasField("of") else None
+    return spec.Leaf(leaf.id, _params(leaf.params_json, f"{path}.params"), name, timeout, of)
 
 
 def _gate(gate: run.Gate, name: str, path: str, depth: int) -> spec.Gate:

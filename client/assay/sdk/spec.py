@@ -29,12 +29,15 @@ class Leaf:
     Attributes:
         name: component name; the id as written where empty.
         execution_timeout: seconds, from the start of the work; None = the reward's own.
+        of: what a group or batch reward is told as each member's reward; None = what of the whole spec is known when
+            it runs.
     """
 
     id: str
     params: Params = field(default_factory=_no_params)
     name: str = ""
     execution_timeout: float | None = None
+    of: RewardSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,34 +22,36 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from assay.v1 import advantage_service_pb2 as assay_dot_v1_dot_advantage__service__pb2
+from assay.v1 import reward_service_pb2 as assay_dot_v1_dot_reward__service__pb2
 from assay.v1 import rollout_pb2 as assay_dot_v1_dot_rollout__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61ssay/v1/plugin_service.proto\x12\x08\x61ssay.v1\x1a\x16\x61ssay/v1/rollout.proto\"\xa8\x01\n\nPluginInfo\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\"\n\x04kind\x18\x03 \x01(\x0e\x32\x14.assay.v1.PluginKind\x12\x0e\n\x06origin\x18\x04 \x01(\t\x12\x0f\n\x07summary\x18\x05 \x01(\t\x12\x0e\n\x06\x62roken\x18\x06 \x01(\x08\x12\x15\n\rbroken_reason\x18\x07 \x01(\t\x12\x12\n\ndefinition\x18\x08 \x01(\t\"8\n\x12ListPluginsRequest\x12\"\n\x04kind\x18\x01 \x01(\x0e\x32\x14.assay.v1.PluginKind\"<\n\x13ListPluginsResponse\x12%\n\x07plugins\x18\x01 \x03(\x0b\x32\x14.assay.v1.PluginInfo\"9\n\x12\x43heckPluginRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x13\n\x0bobject_name\x18\x02 \x01(\t\"B\n\x0c\x43heckFinding\x12\r\n\x05\x63heck\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x13\n\x0b\x65xplanation\x18\x03 \x01(\t\"`\n\x13\x43heckPluginResponse\x12(\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x16.assay.v1.CheckFinding\x12\x1f\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x10.assay.v1.Status\"U\n\x15RegisterPluginRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x13\n\x0bobject_name\x18\x02 \x01(\t\x12\x17\n\x0f\x65xpected_digest\x18\x03 \x01(\t\">\n\x16RegisterPluginResponse\x12$\n\x06plugin\x18\x01 \x01(\x0b\x32\x14.assay.v1.PluginInfo*\x93\x01\n\nPluginKind\x12\x1b\n\x17PLUGIN_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12PLUGIN_KIND_REWARD\x10\x01\x12\x19\n\x15PLUGIN_KIND_ESTIMATOR\x10\x02\x12\x18\n\x14PLUGIN_KIND_SELECTOR\x10\x03\x12\x1b\n\x17PLUGIN_KIND_ENVIRONMENT\x10\x04\x32\xfc\x01\n\rPluginService\x12J\n\x0bListPlugins\x12\x1c.assay.v1.ListPluginsRequest\x1a\x1d.assay.v1.ListPluginsResponse\x12J\n\x0b\x43heckPlugin\x12\x1c.assay.v1.CheckPluginRequest\x1a\x1d.assay.v1.CheckPluginResponse\x12S\n\x0eRegisterPlugin\x12\x1f.assay.v1.RegisterPluginRequest\x1a .assay.v1.RegisterPluginResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61ssay/v1/plugin_service.proto\x12\x08\x61ssay.v1\x1a assay/v1/advantage_service.proto\x1a\x1d\x61ssay/v1/reward_service.proto\x1a\x16\x61ssay/v1/rollout.proto\"\xea\x02\n\nPluginInfo\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\"\n\x04kind\x18\x03 \x01(\x0e\x32\x14.assay.v1.PluginKind\x12\x0e\n\x06origin\x18\x04 \x01(\t\x12\x0f\n\x07summary\x18\x05 \x01(\t\x12\x0e\n\x06\x62roken\x18\x06 \x01(\x08\x12\x15\n\rbroken_reason\x18\x07 \x01(\t\x12\x12\n\ndefinition\x18\x08 \x01(\t\x12\x1a\n\x12params_schema_json\x18\t \x01(\t\x12\x1c\n\x04lane\x18\n \x01(\x0e\x32\x0e.assay.v1.Lane\x12\x15\n\rdeterministic\x18\x0b \x01(\x08\x12\x1e\n\x05scope\x18\x0c \x01(\x0e\x32\x0f.assay.v1.Scope\x12\x18\n\x10required_signals\x18\r \x03(\t\x12\x0b\n\x03min\x18\x0e \x01(\x01\x12\x0b\n\x03max\x18\x0f \x01(\x01\x12\x0b\n\x03\x64oc\x18\x10 \x01(\t\x12\x0e\n\x06source\x18\x11 \x01(\t\"8\n\x12ListPluginsRequest\x12\"\n\x04kind\x18\x01 \x01(\x0e\x32\x14.assay.v1.PluginKind\"<\n\x13ListPluginsResponse\x12%\n\x07plugins\x18\x01 \x03(\x0b\x32\x14.assay.v1.PluginInfo\"9\n\x12\x43heckPluginRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x13\n\x0bobject_name\x18\x02 \x01(\t\"B\n\x0c\x43heckFinding\x12\r\n\x05\x63heck\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x13\n\x0b\x65xplanation\x18\x03 \x01(\t\"`\n\x13\x43heckPluginResponse\x12(\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x16.assay.v1.CheckFinding\x12\x1f\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x10.assay.v1.Status\"U\n\x15RegisterPluginRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x13\n\x0bobject_name\x18\x02 \x01(\t\x12\x17\n\x0f\x65xpected_digest\x18\x03 \x01(\t\">\n\x16RegisterPluginResponse\x12$\n\x06plugin\x18\x01 \x01(\x0b\x32\x14.assay.v1.PluginInfo*\x93\x01\n\nPluginKind\x12\x1b\n\x17PLUGIN_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12PLUGIN_KIND_REWARD\x10\x01\x12\x19\n\x15PLUGIN_KIND_ESTIMATOR\x10\x02\x12\x18\n\x14PLUGIN_KIND_SELECTOR\x10\x03\x12\x1b\n\x17PLUGIN_KIND_ENVIRONMENT\x10\x04\x32\xfc\x01\n\rPluginService\x12J\n\x0bListPlugins\x12\x1c.assay.v1.ListPluginsRequest\x1a\x1d.assay.v1.ListPluginsResponse\x12J\n\x0b\x43heckPlugin\x12\x1c.assay.v1.CheckPluginRequest\x1a\x1d.assay.v1.CheckPluginResponse\x12S\n\x0eRegisterPlugin\x12\x1f.assay.v1.RegisterPluginRequest\x1a .assay.v1.RegisterPluginResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'assay.v1.plugin_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PLUGINKIND']._serialized_start=735
-  _globals['_PLUGINKIND']._serialized_end=882
-  _globals['_PLUGININFO']._serialized_start=68
-  _globals['_PLUGININFO']._serialized_end=236
-  _globals['_LISTPLUGINSREQUEST']._serialized_start=238
-  _globals['_LISTPLUGINSREQUEST']._serialized_end=294
-  _globals['_LISTPLUGINSRESPONSE']._serialized_start=296
-  _globals['_LISTPLUGINSRESPONSE']._serialized_end=356
-  _globals['_CHECKPLUGINREQUEST']._serialized_start=358
-  _globals['_CHECKPLUGINREQUEST']._serialized_end=415
-  _globals['_CHECKFINDING']._serialized_start=417
-  _globals['_CHECKFINDING']._serialized_end=483
-  _globals['_CHECKPLUGINRESPONSE']._serialized_start=485
-  _globals['_CHECKPLUGINRESPONSE']._serialized_end=581
-  _globals['_REGISTERPLUGINREQUEST']._serialized_start=583
-  _globals['_REGISTERPLUGINREQUEST']._serialized_end=668
-  _globals['_REGISTERPLUGINRESPONSE']._serialized_start=670
-  _globals['_REGISTERPLUGINRESPONSE']._serialized_end=732
-  _globals['_PLUGINSERVICE']._serialized_start=885
-  _globals['_PLUGINSERVICE']._serialized_end=1137
+  _globals['_PLUGINKIND']._serialized_start=994
+  _globals['_PLUGINKIND']._serialized_end=1141
+  _globals['_PLUGININFO']._serialized_start=133
+  _globals['_PLUGININFO']._serialized_end=495
+  _globals['_LISTPLUGINSREQUEST']._serialized_start=497
+  _globals['_LISTPLUGINSREQUEST']._serialized_end=553
+  _globals['_LISTPLUGINSRESPONSE']._serialized_start=555
+  _globals['_LISTPLUGINSRESPONSE']._serialized_end=615
+  _globals['_CHECKPLUGINREQUEST']._serialized_start=617
+  _globals['_CHECKPLUGINREQUEST']._serialized_end=674
+  _globals['_CHECKFINDING']._serialized_start=676
+  _globals['_CHECKFINDING']._serialized_end=742
+  _globals['_CHECKPLUGINRESPONSE']._serialized_start=744
+  _globals['_CHECKPLUGINRESPONSE']._serialized_end=840
+  _globals['_REGISTERPLUGINREQUEST']._serialized_start=842
+  _globals['_REGISTERPLUGINREQUEST']._serialized_end=927
+  _globals['_REGISTERPLUGINRESPONSE']._serialized_start=929
+  _globals['_REGISTERPLUGINRESPONSE']._serialized_end=991
+  _globals['_PLUGINSERVICE']._serialized_start=1144
+  _globals['_PLUGINSERVICE']._serialized_end=1396
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,5 @@
+from assay.v1 import advantage_service_pb2 as _advantage_service_pb2
+from assay.v1 import reward_service_pb2 as _reward_service_pb2
 from assay.v1 import rollout_pb2 as _rollout_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -22,7 +24,7 @@ PLUGIN_KIND_SELECTOR: PluginKind
 PLUGIN_KIND_ENVIRONMENT: PluginKind
 
 class PluginInfo(_message.Message):
-    __slots__ = ("id", "digest", "kind", "origin", "summary", "broken", "broken_reason", "definition")
+    __slots__ = ("id", "digest", "kind", "origin", "summary", "broken", "broken_reason", "definition", "params_schema_json", "lane", "deterministic", "scope", "required_signals", "min", "max", "doc", "source")
     ID_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +33,15 @@ class PluginInfo(_message.Message):
     BROKEN_FIELD_NUMBER: _ClassVar[int]
     BROKEN_REASON_FIELD_NUMBER: _ClassVar[int]
     DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    PARAMS_SCHEMA_JSON_FIELD_NUMBER: _ClassVar[int]
+    LANE_FIELD_NUMBER: _ClassVar[int]
+    DETERMINISTIC_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    MIN_FIELD_NUMBER: _ClassVar[int]
+    MAX_FIELD_NUMBER: _ClassVar[int]
+    DOC_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
     id: str
     digest: str
     kind: PluginKind
@@ -39,7 +50,16 @@ class PluginInfo(_message.Message):
     broken: bool
     broken_reason: str
     definition: str
-    def __init__(self, id: _Optional[str] = ..., digest: _Optional[str] = ..., kind: _Optional[_Union[PluginKind, str]] = ..., origin: _Optional[str] = ..., summary: _Optional[str] = ..., broken: bool = ..., broken_reason: _Optional[str] = ..., definition: _Optional[str] = ...) -> None: ...
+    params_schema_json: str
+    lane: _reward_service_pb2.Lane
+    deterministic: bool
+    scope: _advantage_service_pb2.Scope
+    required_signals: _containers.RepeatedScalarFieldContainer[str]
+    min: float
+    max: float
+    doc: str
+    source: str
+    def __init__(self, id: _Optional[str] = ..., digest: _Optional[str] = ..., kind: _Optional[_Union[PluginKind, str]] = ..., origin: _Optional[str] = ..., summary: _Optional[str] = ..., broken: bool = ..., broken_reason: _Optional[str] = ..., definition: _Optional[str] = ..., params_schema_json: _Optional[str] = ..., lane: _Optional[_Union[_reward_service_pb2.Lane, str]] = ..., deterministic: bool = ..., scope: _Optional[_Union[_advantage_service_pb2.Scope, str]] = ..., required_signals: _Optional[_Iterable[str]] = ..., min: _Optional[float] = ..., max: _Optional[float] = ..., doc: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
 
 class ListPluginsRequest(_message.Message):
     __slots__ = ("kind",)

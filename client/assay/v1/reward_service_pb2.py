@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from assay.v1 import advantage_service_pb2 as assay_dot_v1_dot_advantage__service__pb2
 from assay.v1 import rollout_pb2 as assay_dot_v1_dot_rollout__pb2
 from assay.v1 import run_service_pb2 as assay_dot_v1_dot_run__service__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61ssay/v1/reward_service.proto\x12\x08\x61ssay.v1\x1a\x16\x61ssay/v1/rollout.proto\x1a\x1a\x61ssay/v1/run_service.proto\x1a\x1egoogle/protobuf/duration.proto\"u\n\x0cScoreRequest\x12#\n\x08rollouts\x18\x01 \x03(\x0b\x32\x11.assay.v1.Rollout\x12&\n\x06reward\x18\x02 \x01(\x0b\x32\x14.assay.v1.RewardNodeH\x00\x12\x10\n\x06run_id\x18\x03 \x01(\tH\x00\x42\x06\n\x04spec\"8\n\rScoreResponse\x12\'\n\x07results\x18\x01 \x03(\x0b\x32\x16.assay.v1.SampleResult\"\xb6\x02\n\x15StreamRolloutsRequest\x12\x1e\n\x04open\x18\x01 \x01(\x0b\x32\x0e.assay.v1.OpenH\x00\x12*\n\x08rollouts\x18\x02 \x01(\x0b\x32\x16.assay.v1.RolloutBatchH\x00\x12-\n\x0c\x61ppend_steps\x18\x03 \x01(\x0b\x32\x15.assay.v1.AppendStepsH\x00\x12/\n\rgroup_control\x18\x04 \x01(\x0b\x32\x16.assay.v1.GroupControlH\x00\x12$\n\x07\x62\x61rrier\x18\x05 \x01(\x0b\x32\x11.assay.v1.BarrierH\x00\x12\"\n\x06\x63\x61ncel\x18\x06 \x01(\x0b\x32\x10.assay.v1.CancelH\x00\x12\x1c\n\x03\x61\x63k\x18\x07 \x01(\x0b\x32\r.assay.v1.AckH\x00\x42\t\n\x07request\"\x92\x03\n\x16StreamRolloutsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\"\n\x06opened\x18\x02 \x01(\x0b\x32\x10.assay.v1.OpenedH\x00\x12&\n\x08\x61\x63\x63\x65pted\x18\x03 \x01(\x0b\x32\x12.assay.v1.AcceptedH\x00\x12\x31\n\x0esample_results\x18\x04 \x01(\x0b\x32\x17.assay.v1.SampleResultsH\x00\x12/\n\rgroup_results\x18\x05 \x01(\x0b\x32\x16.assay.v1.GroupResultsH\x00\x12\x31\n\x0e\x62\x61tch_progress\x18\x06 \x01(\x0b\x32\x17.assay.v1.BatchProgressH\x00\x12-\n\x0c\x62\x61tch_result\x18\x07 \x01(\x0b\x32\x15.assay.v1.BatchResultH\x00\x12\"\n\x06\x63redit\x18\x08 \x01(\x0b\x32\x10.assay.v1.CreditH\x00\x12$\n\x07\x63losing\x18\t \x01(\x0b\x32\x11.assay.v1.ClosingH\x00\x42\n\n\x08response\"\xbf\x01\n\x04Open\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x03\x12\x10\n\x08\x63onsumer\x18\x03 \x01(\t\x12(\n\x08\x64\x65livery\x18\x04 \x01(\x0e\x32\x16.assay.v1.DeliveryMode\x12\x12\n\ndeliver_to\x18\x05 \x01(\t\x12\x14\n\x0cresume_after\x18\x06 \x01(\x03\x12\x15\n\rmax_in_flight\x18\x07 \x01(\x05\x12\x16\n\x0e\x63lient_version\x18\x08 \x01(\t\"\xa5\x02\n\x06Opened\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x03\x12\x15\n\rmax_in_flight\x18\x03 \x01(\x05\x12\x1a\n\x12max_batch_rollouts\x18\x04 \x01(\x05\x12\x19\n\x11max_rollout_bytes\x18\x05 \x01(\x03\x12\x19\n\x11max_message_bytes\x18\x06 \x01(\x03\x12\x18\n\x10required_signals\x18\x07 \x03(\t\x12\x12\n\nlast_acked\x18\x08 \x01(\x03\x12\x15\n\rlast_sequence\x18\t \x01(\x03\x12\x31\n\x0emax_stream_age\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0eserver_version\x18\x0b \x01(\t\"3\n\x0cRolloutBatch\x12#\n\x08rollouts\x18\x01 \x03(\x0b\x32\x11.assay.v1.Rollout\"\xa9\x02\n\x0b\x41ppendSteps\x12\x12\n\nrollout_id\x18\x01 \x01(\t\x12\x12\n\nfrom_index\x18\x02 \x01(\x05\x12\x1d\n\x05steps\x18\x03 \x03(\x0b\x32\x0e.assay.v1.Step\x12\r\n\x05\x66inal\x18\x04 \x01(\x08\x12%\n\x05state\x18\x05 \x01(\x0e\x32\x16.assay.v1.RolloutState\x12\x17\n\nnum_tokens\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x33\n\x07signals\x18\x07 \x03(\x0b\x32\".assay.v1.AppendSteps.SignalsEntry\x1a@\n\x0cSignalsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1f\n\x05value\x18\x02 \x01(\x0b\x32\x10.assay.v1.Signal:\x02\x38\x01\x42\r\n\x0b_num_tokens\"y\n\x0cGroupControl\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12%\n\x05\x63lose\x18\x02 \x01(\x0b\x32\x14.assay.v1.CloseGroupH\x00\x12%\n\x05\x61\x62ort\x18\x03 \x01(\x0b\x32\x14.assay.v1.AbortGroupH\x00\x42\t\n\x07\x63ontrol\"*\n\nCloseGroup\x12\x1c\n\x14\x65xpected_rollout_ids\x18\x01 \x03(\t\"\x1c\n\nAbortGroup\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x80\x01\n\x07\x42\x61rrier\x12\x12\n\nbarrier_id\x18\x01 \x01(\t\x12\x14\n\x0cparticipants\x18\x02 \x03(\t\x12\x0f\n\x05\x63ount\x18\x03 \x01(\x05H\x00\x12\x15\n\x0bkept_groups\x18\x04 \x01(\x05H\x00\x12\x1a\n\x10\x61ll_participants\x18\x05 \x01(\x08H\x00\x42\x07\n\x05until\"-\n\x06\x43\x61ncel\x12\x13\n\x0brollout_ids\x18\x01 \x03(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x17\n\x03\x41\x63k\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"J\n\x08\x41\x63\x63\x65pted\x12\x13\n\x0brollout_ids\x18\x01 \x03(\t\x12)\n\x07\x61ppends\x18\x02 \x03(\x0b\x32\x18.assay.v1.AppendAccepted\"4\n\x0e\x41ppendAccepted\x12\x12\n\nrollout_id\x18\x01 \x01(\t\x12\x0e\n\x06length\x18\x02 \x01(\x05\"8\n\rSampleResults\x12\'\n\x07results\x18\x01 \x03(\x0b\x32\x16.assay.v1.SampleResult\"5\n\x0cGroupResults\x12%\n\x06groups\x18\x01 \x03(\x0b\x32\x15.assay.v1.GroupResult\"\x91\x01\n\rBatchProgress\x12\x12\n\nbarrier_id\x18\x01 \x01(\t\x12\x10\n\x08rollouts\x18\x02 \x01(\x05\x12\x13\n\x0bkept_groups\x18\x03 \x01(\x05\x12\x16\n\x0e\x64ropped_groups\x18\x04 \x01(\x05\x12\x0f\n\x07missing\x18\x05 \x01(\x05\x12\x1c\n\x14missing_participants\x18\x06 \x03(\t\"\xe3\x01\n\x0b\x42\x61tchResult\x12\x12\n\nbarrier_id\x18\x01 \x01(\t\x12\x11\n\tgroup_ids\x18\x02 \x03(\t\x12\x19\n\x11\x64ropped_group_ids\x18\x03 \x03(\t\x12%\n\x06groups\x18\x04 \x03(\x0b\x32\x15.assay.v1.GroupResult\x12-\n\nstatistics\x18\x05 \x01(\x0b\x32\x19.assay.v1.BatchStatistics\x12\x1f\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x10.assay.v1.Status\x12\x0c\n\x04part\x18\x07 \x01(\x05\x12\r\n\x05parts\x18\x08 \x01(\x05\"\xf1\x01\n\x0f\x42\x61tchStatistics\x12\x10\n\x08rollouts\x18\x01 \x01(\x05\x12\x0e\n\x06scored\x18\x02 \x01(\x05\x12\x13\n\x0breward_mean\x18\x03 \x01(\x01\x12\x12\n\nreward_std\x18\x04 \x01(\x01\x12\x1d\n\x15\x65\x66\x66\x65\x63tive_group_ratio\x18\x05 \x01(\x01\x12@\n\x0c\x64rop_reasons\x18\x06 \x03(\x0b\x32*.assay.v1.BatchStatistics.DropReasonsEntry\x1a\x32\n\x10\x44ropReasonsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\x1a\n\x06\x43redit\x12\x10\n\x08rollouts\x18\x01 \x01(\x05\"c\n\x07\x43losing\x12\'\n\x06reason\x18\x01 \x01(\x0e\x32\x17.assay.v1.ClosingReason\x12\x18\n\x10reconnect_target\x18\x02 \x01(\t\x12\x15\n\rlast_sequence\x18\x03 \x01(\x03\"[\n\x0eRescoreRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x13\n\x0brollout_ids\x18\x02 \x03(\t\x12$\n\x06reward\x18\x03 \x01(\x0b\x32\x14.assay.v1.RewardNode\"=\n\x0fRescoreResponse\x12*\n\x07results\x18\x01 \x03(\x0b\x32\x19.assay.v1.RescoredRollout\"`\n\x0fRescoredRollout\x12&\n\x06\x62\x65\x66ore\x18\x01 \x01(\x0b\x32\x16.assay.v1.SampleResult\x12%\n\x05\x61\x66ter\x18\x02 \x01(\x0b\x32\x16.assay.v1.SampleResult\"$\n\x12ListRewardsRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\"\xaa\x02\n\nRewardInfo\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0f\n\x07summary\x18\x03 \x01(\t\x12\x0b\n\x03\x64oc\x18\x04 \x01(\t\x12\x1a\n\x12params_schema_json\x18\x05 \x01(\t\x12\x0b\n\x03min\x18\x06 \x01(\x01\x12\x0b\n\x03max\x18\x07 \x01(\x01\x12\x0e\n\x06\x62inary\x18\x08 \x01(\x08\x12\x1c\n\x04lane\x18\t \x01(\x0e\x32\x0e.assay.v1.Lane\x12\x18\n\x10required_signals\x18\n \x03(\t\x12\x16\n\x0ereference_keys\x18\x0b \x03(\t\x12\x0e\n\x06source\x18\x0c \x01(\t\x12\x15\n\rdeterministic\x18\r \x01(\x08\x12\x0e\n\x06\x62roken\x18\x0e \x01(\x08\x12\x15\n\rbroken_reason\x18\x0f \x01(\t\"<\n\x13ListRewardsResponse\x12%\n\x07rewards\x18\x01 \x03(\x0b\x32\x14.assay.v1.RewardInfo*\xa0\x01\n\rClosingReason\x12\x1e\n\x1a\x43LOSING_REASON_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43LOSING_REASON_DRAINING\x10\x01\x12\x1a\n\x16\x43LOSING_REASON_MAX_AGE\x10\x02\x12\x1b\n\x17\x43LOSING_REASON_REPLACED\x10\x03\x12\x19\n\x15\x43LOSING_REASON_FENCED\x10\x04*Z\n\x04Lane\x12\x14\n\x10LANE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bLANE_INLINE\x10\x01\x12\x0c\n\x08LANE_CPU\x10\x02\x12\x0b\n\x07LANE_IO\x10\x03\x12\x10\n\x0cLANE_SANDBOX\x10\x04\x32\xb0\x02\n\rRewardService\x12\x38\n\x05Score\x12\x16.assay.v1.ScoreRequest\x1a\x17.assay.v1.ScoreResponse\x12W\n\x0eStreamRollouts\x12\x1f.assay.v1.StreamRolloutsRequest\x1a .assay.v1.StreamRolloutsResponse(\x01\x30\x01\x12@\n\x07Rescore\x12\x18.assay.v1.RescoreRequest\x1a\x19.assay.v1.RescoreResponse0\x01\x12J\n\x0bListRewards\x12\x1c.assay.v1.ListRewardsRequest\x1a\x1d.assay.v1.ListRewardsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61ssay/v1/reward_service.proto\x12\x08\x61ssay.v1\x1a assay/v1/advantage_service.proto\x1a\x16\x61ssay/v1/rollout.proto\x1a\x1a\x61ssay/v1/run_service.proto\x1a\x1egoogle/protobuf/duration.proto\"u\n\x0cScoreRequest\x12#\n\x08rollouts\x18\x01 \x03(\x0b\x32\x11.assay.v1.Rollout\x12&\n\x06reward\x18\x02 \x01(\x0b\x32\x14.assay.v1.RewardNodeH\x00\x12\x10\n\x06run_id\x18\x03 \x01(\tH\x00\x42\x06\n\x04spec\"8\n\rScoreResponse\x12\'\n\x07results\x18\x01 \x03(\x0b\x32\x16.assay.v1.SampleResult\"\xb6\x02\n\x15StreamRolloutsRequest\x12\x1e\n\x04open\x18\x01 \x01(\x0b\x32\x0e.assay.v1.OpenH\x00\x12*\n\x08rollouts\x18\x02 \x01(\x0b\x32\x16.assay.v1.RolloutBatchH\x00\x12-\n\x0c\x61ppend_steps\x18\x03 \x01(\x0b\x32\x15.assay.v1.AppendStepsH\x00\x12/\n\rgroup_control\x18\x04 \x01(\x0b\x32\x16.assay.v1.GroupControlH\x00\x12$\n\x07\x62\x61rrier\x18\x05 \x01(\x0b\x32\x11.assay.v1.BarrierH\x00\x12\"\n\x06\x63\x61ncel\x18\x06 \x01(\x0b\x32\x10.assay.v1.CancelH\x00\x12\x1c\n\x03\x61\x63k\x18\x07 \x01(\x0b\x32\r.assay.v1.AckH\x00\x42\t\n\x07request\"\x92\x03\n\x16StreamRolloutsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\"\n\x06opened\x18\x02 \x01(\x0b\x32\x10.assay.v1.OpenedH\x00\x12&\n\x08\x61\x63\x63\x65pted\x18\x03 \x01(\x0b\x32\x12.assay.v1.AcceptedH\x00\x12\x31\n\x0esample_results\x18\x04 \x01(\x0b\x32\x17.assay.v1.SampleResultsH\x00\x12/\n\rgroup_results\x18\x05 \x01(\x0b\x32\x16.assay.v1.GroupResultsH\x00\x12\x31\n\x0e\x62\x61tch_progress\x18\x06 \x01(\x0b\x32\x17.assay.v1.BatchProgressH\x00\x12-\n\x0c\x62\x61tch_result\x18\x07 \x01(\x0b\x32\x15.assay.v1.BatchResultH\x00\x12\"\n\x06\x63redit\x18\x08 \x01(\x0b\x32\x10.assay.v1.CreditH\x00\x12$\n\x07\x63losing\x18\t \x01(\x0b\x32\x11.assay.v1.ClosingH\x00\x42\n\n\x08response\"\xbf\x01\n\x04Open\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x03\x12\x10\n\x08\x63onsumer\x18\x03 \x01(\t\x12(\n\x08\x64\x65livery\x18\x04 \x01(\x0e\x32\x16.assay.v1.DeliveryMode\x12\x12\n\ndeliver_to\x18\x05 \x01(\t\x12\x14\n\x0cresume_after\x18\x06 \x01(\x03\x12\x15\n\rmax_in_flight\x18\x07 \x01(\x05\x12\x16\n\x0e\x63lient_version\x18\x08 \x01(\t\"\xa5\x02\n\x06Opened\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x03\x12\x15\n\rmax_in_flight\x18\x03 \x01(\x05\x12\x1a\n\x12max_batch_rollouts\x18\x04 \x01(\x05\x12\x19\n\x11max_rollout_bytes\x18\x05 \x01(\x03\x12\x19\n\x11max_message_bytes\x18\x06 \x01(\x03\x12\x18\n\x10required_signals\x18\x07 \x03(\t\x12\x12\n\nlast_acked\x18\x08 \x01(\x03\x12\x15\n\rlast_sequence\x18\t \x01(\x03\x12\x31\n\x0emax_stream_age\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0eserver_version\x18\x0b \x01(\t\"3\n\x0cRolloutBatch\x12#\n\x08rollouts\x18\x01 \x03(\x0b\x32\x11.assay.v1.Rollout\"\xa9\x02\n\x0b\x41ppendSteps\x12\x12\n\nrollout_id\x18\x01 \x01(\t\x12\x12\n\nfrom_index\x18\x02 \x01(\x05\x12\x1d\n\x05steps\x18\x03 \x03(\x0b\x32\x0e.assay.v1.Step\x12\r\n\x05\x66inal\x18\x04 \x01(\x08\x12%\n\x05state\x18\x05 \x01(\x0e\x32\x16.assay.v1.RolloutState\x12\x17\n\nnum_tokens\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x33\n\x07signals\x18\x07 \x03(\x0b\x32\".assay.v1.AppendSteps.SignalsEntry\x1a@\n\x0cSignalsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1f\n\x05value\x18\x02 \x01(\x0b\x32\x10.assay.v1.Signal:\x02\x38\x01\x42\r\n\x0b_num_tokens\"y\n\x0cGroupControl\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12%\n\x05\x63lose\x18\x02 \x01(\x0b\x32\x14.assay.v1.CloseGroupH\x00\x12%\n\x05\x61\x62ort\x18\x03 \x01(\x0b\x32\x14.assay.v1.AbortGroupH\x00\x42\t\n\x07\x63ontrol\"*\n\nCloseGroup\x12\x1c\n\x14\x65xpected_rollout_ids\x18\x01 \x03(\t\"\x1c\n\nAbortGroup\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x80\x01\n\x07\x42\x61rrier\x12\x12\n\nbarrier_id\x18\x01 \x01(\t\x12\x14\n\x0cparticipants\x18\x02 \x03(\t\x12\x0f\n\x05\x63ount\x18\x03 \x01(\x05H\x00\x12\x15\n\x0bkept_groups\x18\x04 \x01(\x05H\x00\x12\x1a\n\x10\x61ll_participants\x18\x05 \x01(\x08H\x00\x42\x07\n\x05until\"-\n\x06\x43\x61ncel\x12\x13\n\x0brollout_ids\x18\x01 \x03(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x17\n\x03\x41\x63k\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"J\n\x08\x41\x63\x63\x65pted\x12\x13\n\x0brollout_ids\x18\x01 \x03(\t\x12)\n\x07\x61ppends\x18\x02 \x03(\x0b\x32\x18.assay.v1.AppendAccepted\"4\n\x0e\x41ppendAccepted\x12\x12\n\nrollout_id\x18\x01 \x01(\t\x12\x0e\n\x06length\x18\x02 \x01(\x05\"8\n\rSampleResults\x12\'\n\x07results\x18\x01 \x03(\x0b\x32\x16.assay.v1.SampleResult\"5\n\x0cGroupResults\x12%\n\x06groups\x18\x01 \x03(\x0b\x32\x15.assay.v1.GroupResult\"\x91\x01\n\rBatchProgress\x12\x12\n\nbarrier_id\x18\x01 \x01(\t\x12\x10\n\x08rollouts\x18\x02 \x01(\x05\x12\x13\n\x0bkept_groups\x18\x03 \x01(\x05\x12\x16\n\x0e\x64ropped_groups\x18\x04 \x01(\x05\x12\x0f\n\x07missing\x18\x05 \x01(\x05\x12\x1c\n\x14missing_participants\x18\x06 \x03(\t\"\xe3\x01\n\x0b\x42\x61tchResult\x12\x12\n\nbarrier_id\x18\x01 \x01(\t\x12\x11\n\tgroup_ids\x18\x02 \x03(\t\x12\x19\n\x11\x64ropped_group_ids\x18\x03 \x03(\t\x12%\n\x06groups\x18\x04 \x03(\x0b\x32\x15.assay.v1.GroupResult\x12-\n\nstatistics\x18\x05 \x01(\x0b\x32\x19.assay.v1.BatchStatistics\x12\x1f\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x10.assay.v1.Status\x12\x0c\n\x04part\x18\x07 \x01(\x05\x12\r\n\x05parts\x18\x08 \x01(\x05\"\xf1\x01\n\x0f\x42\x61tchStatistics\x12\x10\n\x08rollouts\x18\x01 \x01(\x05\x12\x0e\n\x06scored\x18\x02 \x01(\x05\x12\x13\n\x0breward_mean\x18\x03 \x01(\x01\x12\x12\n\nreward_std\x18\x04 \x01(\x01\x12\x1d\n\x15\x65\x66\x66\x65\x63tive_group_ratio\x18\x05 \x01(\x01\x12@\n\x0c\x64rop_reasons\x18\x06 \x03(\x0b\x32*.assay.v1.BatchStatistics.DropReasonsEntry\x1a\x32\n\x10\x44ropReasonsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\x1a\n\x06\x43redit\x12\x10\n\x08rollouts\x18\x01 \x01(\x05\"c\n\x07\x43losing\x12\'\n\x06reason\x18\x01 \x01(\x0e\x32\x17.assay.v1.ClosingReason\x12\x18\n\x10reconnect_target\x18\x02 \x01(\t\x12\x15\n\rlast_sequence\x18\x03 \x01(\x03\"[\n\x0eRescoreRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x13\n\x0brollout_ids\x18\x02 \x03(\t\x12$\n\x06reward\x18\x03 \x01(\x0b\x32\x14.assay.v1.RewardNode\"=\n\x0fRescoreResponse\x12*\n\x07results\x18\x01 \x03(\x0b\x32\x19.assay.v1.RescoredRollout\"`\n\x0fRescoredRollout\x12&\n\x06\x62\x65\x66ore\x18\x01 \x01(\x0b\x32\x16.assay.v1.SampleResult\x12%\n\x05\x61\x66ter\x18\x02 \x01(\x0b\x32\x16.assay.v1.SampleResult\"$\n\x12ListRewardsRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\"\xca\x02\n\nRewardInfo\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0f\n\x07summary\x18\x03 \x01(\t\x12\x0b\n\x03\x64oc\x18\x04 \x01(\t\x12\x1a\n\x12params_schema_json\x18\x05 \x01(\t\x12\x0b\n\x03min\x18\x06 \x01(\x01\x12\x0b\n\x03max\x18\x07 \x01(\x01\x12\x0e\n\x06\x62inary\x18\x08 \x01(\x08\x12\x1c\n\x04lane\x18\t \x01(\x0e\x32\x0e.assay.v1.Lane\x12\x18\n\x10required_signals\x18\n \x03(\t\x12\x16\n\x0ereference_keys\x18\x0b \x03(\t\x12\x0e\n\x06source\x18\x0c \x01(\t\x12\x15\n\rdeterministic\x18\r \x01(\x08\x12\x0e\n\x06\x62roken\x18\x0e \x01(\x08\x12\x15\n\rbroken_reason\x18\x0f \x01(\t\x12\x1e\n\x05scope\x18\x10 \x01(\x0e\x32\x0f.assay.v1.Scope\"<\n\x13ListRewardsResponse\x12%\n\x07rewards\x18\x01 \x03(\x0b\x32\x14.assay.v1.RewardInfo*\xa0\x01\n\rClosingReason\x12\x1e\n\x1a\x43LOSING_REASON_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43LOSING_REASON_DRAINING\x10\x01\x12\x1a\n\x16\x43LOSING_REASON_MAX_AGE\x10\x02\x12\x1b\n\x17\x43LOSING_REASON_REPLACED\x10\x03\x12\x19\n\x15\x43LOSING_REASON_FENCED\x10\x04*Z\n\x04Lane\x12\x14\n\x10LANE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bLANE_INLINE\x10\x01\x12\x0c\n\x08LANE_CPU\x10\x02\x12\x0b\n\x07LANE_IO\x10\x03\x12\x10\n\x0cLANE_SANDBOX\x10\x04\x32\xb0\x02\n\rRewardService\x12\x38\n\x05Score\x12\x16.assay.v1.ScoreRequest\x1a\x17.assay.v1.ScoreResponse\x12W\n\x0eStreamRollouts\x12\x1f.assay.v1.StreamRolloutsRequest\x1a .assay.v1.StreamRolloutsResponse(\x01\x30\x01\x12@\n\x07Rescore\x12\x18.assay.v1.RescoreRequest\x1a\x19.assay.v1.RescoreResponse0\x01\x12J\n\x0bListRewards\x12\x1c.assay.v1.ListRewardsRequest\x1a\x1d.assay.v1.ListRewardsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,72 +39,72 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPENDSTEPS_SIGNALSENTRY']._serialized_options = b'8\001'
   _globals['_BATCHSTATISTICS_DROPREASONSENTRY']._loaded_options = None
   _globals['_BATCHSTATISTICS_DROPREASONSENTRY']._serialized_options = b'8\001'
-  _globals['_CLOSINGREASON']._serialized_start=3915
-  _globals['_CLOSINGREASON']._serialized_end=4075
-  _globals['_LANE']._serialized_start=4077
-  _globals['_LANE']._serialized_end=4167
-  _globals['_SCOREREQUEST']._serialized_start=127
-  _globals['_SCOREREQUEST']._serialized_end=244
-  _globals['_SCORERESPONSE']._serialized_start=246
-  _globals['_SCORERESPONSE']._serialized_end=302
-  _globals['_STREAMROLLOUTSREQUEST']._serialized_start=305
-  _globals['_STREAMROLLOUTSREQUEST']._serialized_end=615
-  _globals['_STREAMROLLOUTSRESPONSE']._serialized_start=618
-  _globals['_STREAMROLLOUTSRESPONSE']._serialized_end=1020
-  _globals['_OPEN']._serialized_start=1023
-  _globals['_OPEN']._serialized_end=1214
-  _globals['_OPENED']._serialized_start=1217
-  _globals['_OPENED']._serialized_end=1510
-  _globals['_ROLLOUTBATCH']._serialized_start=1512
-  _globals['_ROLLOUTBATCH']._serialized_end=1563
-  _globals['_APPENDSTEPS']._serialized_start=1566
-  _globals['_APPENDSTEPS']._serialized_end=1863
-  _globals['_APPENDSTEPS_SIGNALSENTRY']._serialized_start=1784
-  _globals['_APPENDSTEPS_SIGNALSENTRY']._serialized_end=1848
-  _globals['_GROUPCONTROL']._serialized_start=1865
-  _globals['_GROUPCONTROL']._serialized_end=1986
-  _globals['_CLOSEGROUP']._serialized_start=1988
-  _globals['_CLOSEGROUP']._serialized_end=2030
-  _globals['_ABORTGROUP']._serialized_start=2032
-  _globals['_ABORTGROUP']._serialized_end=2060
-  _globals['_BARRIER']._serialized_start=2063
-  _globals['_BARRIER']._serialized_end=2191
-  _globals['_CANCEL']._serialized_start=2193
-  _globals['_CANCEL']._serialized_end=2238
-  _globals['_ACK']._serialized_start=2240
-  _globals['_ACK']._serialized_end=2263
-  _globals['_ACCEPTED']._serialized_start=2265
-  _globals['_ACCEPTED']._serialized_end=2339
-  _globals['_APPENDACCEPTED']._serialized_start=2341
-  _globals['_APPENDACCEPTED']._serialized_end=2393
-  _globals['_SAMPLERESULTS']._serialized_start=2395
-  _globals['_SAMPLERESULTS']._serialized_end=2451
-  _globals['_GROUPRESULTS']._serialized_start=2453
-  _globals['_GROUPRESULTS']._serialized_end=2506
-  _globals['_BATCHPROGRESS']._serialized_start=2509
-  _globals['_BATCHPROGRESS']._serialized_end=2654
-  _globals['_BATCHRESULT']._serialized_start=2657
-  _globals['_BATCHRESULT']._serialized_end=2884
-  _globals['_BATCHSTATISTICS']._serialized_start=2887
-  _globals['_BATCHSTATISTICS']._serialized_end=3128
-  _globals['_BATCHSTATISTICS_DROPREASONSENTRY']._serialized_start=3078
-  _globals['_BATCHSTATISTICS_DROPREASONSENTRY']._serialized_end=3128
-  _globals['_CREDIT']._serialized_start=3130
-  _globals['_CREDIT']._serialized_end=3156
-  _globals['_CLOSING']._serialized_start=3158
-  _globals['_CLOSING']._serialized_end=3257
-  _globals['_RESCOREREQUEST']._serialized_start=3259
-  _globals['_RESCOREREQUEST']._serialized_end=3350
-  _globals['_RESCORERESPONSE']._serialized_start=3352
-  _globals['_RESCORERESPONSE']._serialized_end=3413
-  _globals['_RESCOREDROLLOUT']._serialized_start=3415
-  _globals['_RESCOREDROLLOUT']._serialized_end=3511
-  _globals['_LISTREWARDSREQUEST']._serialized_start=3513
-  _globals['_LISTREWARDSREQUEST']._serialized_end=3549
-  _globals['_REWARDINFO']._serialized_start=3552
-  _globals['_REWARDINFO']._serialized_end=3850
-  _globals['_LISTREWARDSRESPONSE']._serialized_start=3852
-  _globals['_LISTREWARDSRESPONSE']._serialized_end=3912
-  _globals['_REWARDSERVICE']._serialized_start=4170
-  _globals['_REWARDSERVICE']._serialized_end=4474
+  _globals['_CLOSINGREASON']._serialized_start=3981
+  _globals['_CLOSINGREASON']._serialized_end=4141
+  _globals['_LANE']._serialized_start=4143
+  _globals['_LANE']._serialized_end=4233
+  _globals['_SCOREREQUEST']._serialized_start=161
+  _globals['_SCOREREQUEST']._serialized_end=278
+  _globals['_SCORERESPONSE']._serialized_start=280
+  _globals['_SCORERESPONSE']._serialized_end=336
+  _globals['_STREAMROLLOUTSREQUEST']._serialized_start=339
+  _globals['_STREAMROLLOUTSREQUEST']._serialized_end=649
+  _globals['_STREAMROLLOUTSRESPONSE']._serialized_start=652
+  _globals['_STREAMROLLOUTSRESPONSE']._serialized_end=1054
+  _globals['_OPEN']._serialized_start=1057
+  _globals['_OPEN']._serialized_end=1248
+  _globals['_OPENED']._serialized_start=1251
+  _globals['_OPENED']._serialized_end=1544
+  _globals['_ROLLOUTBATCH']._serialized_start=1546
+  _globals['_ROLLOUTBATCH']._serialized_end=1597
+  _globals['_APPENDSTEPS']._serialized_start=1600
+  _globals['_APPENDSTEPS']._serialized_end=1897
+  _globals['_APPENDSTEPS_SIGNALSENTRY']._serialized_start=1818
+  _globals['_APPENDSTEPS_SIGNALSENTRY']._serialized_end=1882
+  _globals['_GROUPCONTROL']._serialized_start=1899
+  _globals['_GROUPCONTROL']._serialized_end=2020
+  _globals['_CLOSEGROUP']._serialized_start=2022
+  _globals['_CLOSEGROUP']._serialized_end=2064
+  _globals['_ABORTGROUP']._serialized_start=2066
+  _globals['_ABORTGROUP']._serialized_end=2094
+  _globals['_BARRIER']._serialized_start=2097
+  _globals['_BARRIER']._serialized_end=2225
+  _globals['_CANCEL']._serialized_start=2227
+  _globals['_CANCEL']._serialized_end=2272
+  _globals['_ACK']._serialized_start=2274
+  _globals['_ACK']._serialized_end=2297
+  _globals['_ACCEPTED']._serialized_start=2299
+  _globals['_ACCEPTED']._serialized_end=2373
+  _globals['_APPENDACCEPTED']._serialized_start=2375
+  _globals['_APPENDACCEPTED']._serialized_end=2427
+  _globals['_SAMPLERESULTS']._serialized_start=2429
+  _globals['_SAMPLERESULTS']._serialized_end=2485
+  _globals['_GROUPRESULTS']._serialized_start=2487
+  _globals['_GROUPRESULTS']._serialized_end=2540
+  _globals['_BATCHPROGRESS']._serialized_start=2543
+  _globals['_BATCHPROGRESS']._serialized_end=2688
+  _globals['_BATCHRESULT']._serialized_start=2691
+  _globals['_BATCHRESULT']._serialized_end=2918
+  _globals['_BATCHSTATISTICS']._serialized_start=2921
+  _globals['_BATCHSTATISTICS']._serialized_end=3162
+  _globals['_BATCHSTATISTICS_DROPREASONSENTRY']._serialized_start=3112
+  _globals['_BATCHSTATISTICS_DROPREASONSENTRY']._serialized_end=3162
+  _globals['_CREDIT']._serialized_start=3164
+  _globals['_CREDIT']._serialized_end=3190
+  _globals['_CLOSING']._serialized_start=3192
+  _globals['_CLOSING']._serialized_end=3291
+  _globals['_RESCOREREQUEST']._serialized_start=3293
+  _globals['_RESCOREREQUEST']._serialized_end=3384
+  _globals['_RESCORERESPONSE']._serialized_start=3386
+  _globals['_RESCORERESPONSE']._serialized_end=3447
+  _globals['_RESCOREDROLLOUT']._serialized_start=3449
+  _globals['_RESCOREDROLLOUT']._serialized_end=3545
+  _globals['_LISTREWARDSREQUEST']._serialized_start=3547
+  _globals['_LISTREWARDSREQUEST']._serialized_end=3583
+  _globals['_REWARDINFO']._serialized_start=3586
+  _globals['_REWARDINFO']._serialized_end=3916
+  _globals['_LISTREWARDSRESPONSE']._serialized_start=3918
+  _globals['_LISTREWARDSRESPONSE']._serialized_end=3978
+  _globals['_REWARDSERVICE']._serialized_start=4236
+  _globals['_REWARDSERVICE']._serialized_end=4540
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,4 @@
+from assay.v1 import advantage_service_pb2 as _advantage_service_pb2
 from assay.v1 import rollout_pb2 as _rollout_pb2
 from assay.v1 import run_service_pb2 as _run_service_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
@@ -353,7 +354,7 @@ class ListRewardsRequest(_message.Message):
     def __init__(self, prefix: _Optional[str] = ...) -> None: ...
 
 class RewardInfo(_message.Message):
-    __slots__ = ("id", "digest", "summary", "doc", "params_schema_json", "min", "max", "binary", "lane", "required_signals", "reference_keys", "source", "deterministic", "broken", "broken_reason")
+    __slots__ = ("id", "digest", "summary", "doc", "params_schema_json", "min", "max", "binary", "lane", "required_signals", "reference_keys", "source", "deterministic", "broken", "broken_reason", "scope")
     ID_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
@@ -369,6 +370,7 @@ class RewardInfo(_message.Message):
     DETERMINISTIC_FIELD_NUMBER: _ClassVar[int]
     BROKEN_FIELD_NUMBER: _ClassVar[int]
     BROKEN_REASON_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
     id: str
     digest: str
     summary: str
@@ -384,7 +386,8 @@ class RewardInfo(_message.Message):
     deterministic: bool
     broken: bool
     broken_reason: str
-    def __init__(self, id: _Optional[str] = ..., digest: _Optional[str] = ..., summary: _Optional[str] = ..., doc: _Optional[str] = ..., params_schema_json: _Optional[str] = ..., min: _Optional[float] = ..., max: _Optional[float] = ..., binary: bool = ..., lane: _Optional[_Union[Lane, str]] = ..., required_signals: _Optional[_Iterable[str]] = ..., reference_keys: _Optional[_Iterable[str]] = ..., source: _Optional[str] = ..., deterministic: bool = ..., broken: bool = ..., broken_reason: _Optional[str] = ...) -> None: ...
+    scope: _advantage_service_pb2.Scope
+    def __init__(self, id: _Optional[str] = ..., digest: _Optional[str] = ..., summary: _Optional[str] = ..., doc: _Optional[str] = ..., params_schema_json: _Optional[str] = ..., min: _Optional[float] = ..., max: _Optional[float] = ..., binary: bool = ..., lane: _Optional[_Union[Lane, str]] = ..., required_signals: _Optional[_Iterable[str]] = ..., reference_keys: _Optional[_Iterable[str]] = ..., source: _Optional[str] = ..., deterministic: bool = ..., broken: bool = ..., broken_reason: _Optional[str] = ..., scope: _Optional[_Union[_advantage_service_pb2.Scope, str]] = ...) -> None: ...
 
 class ListRewardsResponse(_message.Message):
     __slots__ = ("rewards",)

@@ -550,7 +550,7 @@ class GroupStatistics(_message.Message):
     def __init__(self, size: _Optional[int] = ..., reward_mean: _Optional[float] = ..., reward_std: _Optional[float] = ..., reward_min: _Optional[float] = ..., reward_max: _Optional[float] = ..., step_groups: _Optional[int] = ..., step_hit_ratio: _Optional[float] = ..., step_group_size_histogram: _Optional[_Mapping[int, int]] = ..., aliasing_ratio: _Optional[float] = ...) -> None: ...
 
 class GroupResult(_message.Message):
-    __slots__ = ("group_id", "outcome", "kept", "drop_reason", "rollout_ids", "member_outcomes", "rewards", "advantages", "episode_advantages", "step_counts", "step_returns", "step_advantages", "step_totals", "step_group_ids", "step_group_index", "statistics", "token_weights", "preference_pairs", "estimator", "error", "prompt_id", "labels", "step_episode_advantages")
+    __slots__ = ("group_id", "outcome", "kept", "drop_reason", "rollout_ids", "member_outcomes", "rewards", "advantages", "episode_advantages", "step_counts", "step_returns", "step_advantages", "step_totals", "step_group_ids", "step_group_index", "statistics", "token_weights", "preference_pairs", "estimator", "error", "prompt_id", "labels", "step_episode_advantages", "components")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -581,6 +581,7 @@ class GroupResult(_message.Message):
     PROMPT_ID_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     STEP_EPISODE_ADVANTAGES_FIELD_NUMBER: _ClassVar[int]
+    COMPONENTS_FIELD_NUMBER: _ClassVar[int]
     group_id: str
     outcome: GroupOutcome
     kept: bool
@@ -604,7 +605,18 @@ class GroupResult(_message.Message):
     prompt_id: str
     labels: _containers.ScalarMap[str, str]
     step_episode_advantages: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, group_id: _Optional[str] = ..., outcome: _Optional[_Union[GroupOutcome, str]] = ..., kept: bool = ..., drop_reason: _Optional[str] = ..., rollout_ids: _Optional[_Iterable[str]] = ..., member_outcomes: _Optional[_Iterable[_Union[MemberOutcome, str]]] = ..., rewards: _Optional[_Iterable[float]] = ..., advantages: _Optional[_Iterable[float]] = ..., episode_advantages: _Optional[_Iterable[float]] = ..., step_counts: _Optional[_Iterable[int]] = ..., step_returns: _Optional[_Iterable[float]] = ..., step_advantages: _Optional[_Iterable[float]] = ..., step_totals: _Optional[_Iterable[float]] = ..., step_group_ids: _Optional[_Iterable[str]] = ..., step_group_index: _Optional[_Iterable[int]] = ..., statistics: _Optional[_Union[GroupStatistics, _Mapping]] = ..., token_weights: _Optional[_Iterable[_Union[TokenWeights, _Mapping]]] = ..., preference_pairs: _Optional[_Iterable[_Union[PreferencePair, _Mapping]]] = ..., estimator: _Optional[str] = ..., error: _Optional[_Union[Status, _Mapping]] = ..., prompt_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., step_episode_advantages: _Optional[_Iterable[float]] = ...) -> None: ...
+    components: _containers.RepeatedCompositeFieldContainer[GroupComponent]
+    def __init__(self, group_id: _Optional[str] = ..., outcome: _Optional[_Union[GroupOutcome, str]] = ..., kept: bool = ..., drop_reason: _Optional[str] = ..., rollout_ids: _Optional[_Iterable[str]] = ..., member_outcomes: _Optional[_Iterable[_Union[MemberOutcome, str]]] = ..., rewards: _Optional[_Iterable[float]] = ..., advantages: _Optional[_Iterable[float]] = ..., episode_advantages: _Optional[_Iterable[float]] = ..., step_counts: _Optional[_Iterable[int]] = ..., step_returns: _Optional[_Iterable[float]] = ..., step_advantages: _Optional[_Iterable[float]] = ..., step_totals: _Optional[_Iterable[float]] = ..., step_group_ids: _Optional[_Iterable[str]] = ..., step_group_index: _Optional[_Iterable[int]] = ..., statistics: _Optional[_Union[GroupStatistics, _Mapping]] = ..., token_weights: _Optional[_Iterable[_Union[TokenWeights, _Mapping]]] = ..., preference_pairs: _Optional[_Iterable[_Union[PreferencePair, _Mapping]]] = ..., estimator: _Optional[str] = ..., error: _Optional[_Union[Status, _Mapping]] = ..., prompt_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., step_episode_advantages: _Optional[_Iterable[float]] = ..., components: _Optional[_Iterable[_Union[GroupComponent, _Mapping]]] = ...) -> None: ...
+
+class GroupComponent(_message.Message):
+    __slots__ = ("name", "values", "reward")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    REWARD_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    values: _containers.RepeatedScalarFieldContainer[float]
+    reward: str
+    def __init__(self, name: _Optional[str] = ..., values: _Optional[_Iterable[float]] = ..., reward: _Optional[str] = ...) -> None: ...
 
 class TokenWeights(_message.Message):
     __slots__ = ("rollout_id", "weights")

@@ -77,14 +77,16 @@ class RewardNode(_message.Message):
     def __init__(self, name: _Optional[str] = ..., leaf: _Optional[_Union[RewardLeaf, _Mapping]] = ..., weighted_sum: _Optional[_Union[WeightedSum, _Mapping]] = ..., product: _Optional[_Union[Product, _Mapping]] = ..., gate: _Optional[_Union[Gate, _Mapping]] = ..., ensemble: _Optional[_Union[Ensemble, _Mapping]] = ..., route: _Optional[_Union[TaskTypeRoute, _Mapping]] = ...) -> None: ...
 
 class RewardLeaf(_message.Message):
-    __slots__ = ("id", "params_json", "execution_timeout")
+    __slots__ = ("id", "params_json", "execution_timeout", "of")
     ID_FIELD_NUMBER: _ClassVar[int]
     PARAMS_JSON_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    OF_FIELD_NUMBER: _ClassVar[int]
     id: str
     params_json: str
     execution_timeout: _duration_pb2.Duration
-    def __init__(self, id: _Optional[str] = ..., params_json: _Optional[str] = ..., execution_timeout: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    of: RewardNode
+    def __init__(self, id: _Optional[str] = ..., params_json: _Optional[str] = ..., execution_timeout: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., of: _Optional[_Union[RewardNode, _Mapping]] = ...) -> None: ...
 
 class WeightedSum(_message.Message):
     __slots__ = ("terms",)
