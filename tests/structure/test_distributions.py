@@ -30,8 +30,9 @@ def files_below(folder: Path) -> set[str]:
 
 def test_the_server_wheel_holds_every_file_of_the_package(tmp_path: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    shutil.copytree(ROOT / "server", tmp_path / "server", ignore=NOT_SHIPPED)
-    expected = files_below(tmp_path / "server")
+    for source in ("server", "sandboxes"):
+        shutil.copytree(ROOT / source, tmp_path / source, ignore=NOT_SHIPPED)
+    expected = files_below(tmp_path / "server") | files_below(tmp_path / "sandboxes")
     assert wheel_contents(tmp_path, tmp_path / "dist") == expected
 
 

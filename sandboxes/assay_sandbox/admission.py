@@ -1,0 +1,87 @@
+"""How many jobs are under way at once, and how many may wait: the surplus is told at once when to come back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import AsyncGenerator
+
+_MEMORY = 0.9
+_FIRST_GUESS_SECONDS = 0.02
+
+
+class Busy(Exception):
+    """The queue is full. Not an answer about the job: it was not looked at.
+
+    Attributes:
+        retry_after: seconds after which there is likely to be room.
+    """
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"the sandboxes' queue is full; room is expected in {retry_after:.2f} s")
+        self.retry_after = retry_after
+
+
+class Admission:
+    """A bounded first-come queue before a number of slots. One job, with all runs that it needs, takes one slot.
+
+    Used from one event loop.
+    """
+
+    def __init__(self, slots: int, queue: int) -> None:
+        self._free = slots
+        self._slots = slots
+        self._queue = queue
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._job_seconds = _FIRST_GUESS_SECONDS
+
+    @property
+    def waiting(self) -> int:
+        """Jobs in the queue."""
+        return len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        """Jobs that hold a slot."""
+        return self._slots - self._free
+
+    @contextlib.asynccontextmanager
+    async def slot(self) -> AsyncGenerator[float]:
+        """Hold a slot; the value is the seconds for which it was waited. Raises Busy, at once."""
+        waited = await self._enter()
+        began = time.monotonic()
+        try:
+            yield waited
+        finally:
+            self._job_seconds = _MEMORY * self._job_seconds + (1 - _MEMORY) * (time.monotonic() - began)
+            self._leave()
+
+    async def _enter(self) -> float:
+        if self._free:
+            self._free -= 1
+            return 0.0
+        if len(self._waiting) >= self._queue:
+            raise Busy(self._job_seconds * (len(self._waiting) + 1) / self._slots)
+        began = time.monotonic()
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._leave()  # the slot had been handed over already
+            else:
+                with contextlib.suppress(ValueError):  # somebody left meanwhile and passed it over
+                    self._waiting.remove(turn)
+            raise
+        return time.monotonic() - began
+
+    def _leave(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
