@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -37,12 +37,17 @@ class MemoryOutbox:
             self.entries.popleft()
         return self.state()
 
-    def read(self, after: int, max_entries: int, max_bytes: int) -> list[OutboxEntry]:
-        """Entries after a sequence, as many as both limits allow, at least one if there is one."""
+    def read(
+        self, after: int, max_entries: int, max_bytes: int, size_of: Callable[[bytes], int] = len
+    ) -> list[OutboxEntry]:
+        """Entries after a sequence, as many as both limits allow, at least one if there is one.
+
+        ``size_of`` says how many bytes a payload stands for.
+        """
         page: list[OutboxEntry] = []
         size = 0
         for entry, _ in islice(self.entries, max(0, after - self.acked), None):
-            size += len(entry.payload)
+            size += size_of(entry.payload)
             if page and (len(page) >= max_entries or size > max_bytes):
                 break
             page.append(entry)

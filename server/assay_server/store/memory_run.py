@@ -37,32 +37,35 @@ from .protocol import (
 
 
 class MemoryRun:
-    """The state of one run. Every change takes the next tick, so that a restore knows what came after a checkpoint."""
+    """The state of one run. Every change takes the next tick, so that a restore knows what came after a checkpoint.
+
+    What it holds is plain, so that another module can write it down and read it again.
+    """
 
     def __init__(self, record: RunRecord) -> None:
         self.record = record
-        self._tick = 0
-        self._positions = 0
-        self._emitted = 0
-        self._rollouts: dict[str, MemoryRollout] = {}
-        self._groups: dict[str, MemoryGroup] = {}
-        self._barriers: dict[str, MemoryBarrier] = {}
-        self._outboxes: dict[str, MemoryOutbox] = {}
-        self._checkpoints: dict[str, MemoryCheckpoint] = {}
-        self._restored: tuple[CheckpointRecord, int] | None = None
-        self._counters: dict[str, float] = {}
+        self.tick = 0
+        self.positions = 0
+        self.emitted = 0
+        self.rollouts: dict[str, MemoryRollout] = {}
+        self.groups: dict[str, MemoryGroup] = {}
+        self.barriers: dict[str, MemoryBarrier] = {}
+        self.outboxes: dict[str, MemoryOutbox] = {}
+        self.checkpoints: dict[str, MemoryCheckpoint] = {}
+        self.restored: tuple[CheckpointRecord, int] | None = None
+        self.counters: dict[str, float] = {}
 
     def add_to_counters(self, amounts: Mapping[str, float]) -> Mapping[str, float]:
         for name, amount in amounts.items():
-            self._counters[name] = self._counters.get(name, 0.0) + amount
-        return dict(self._counters)
+            self.counters[name] = self.counters.get(name, 0.0) + amount
+        return dict(self.counters)
 
     # ------------------------------------------------------------ rollouts
 
     def accept(self, item: AcceptItem, now: float) -> AcceptOutcome:
-        known = self._rollouts.get(item.rollout_id)
+        known = self.rollouts.get(item.rollout_id)
         if known is not None:
-            announced = self._groups[known.item.group_id].counts.announced
+            announced = self.groups[known.item.group_id].counts.announced
             same = known.item.digest == item.digest
             code = AcceptCode.DUPLICATE if same else AcceptCode.CONFLICT
             return AcceptOutcome(code, same and known.late, same and known.result is not None, announced)
@@ -70,17 +73,17 @@ class MemoryRun:
         outcome = group.counts.admit(item.rollout_id, item.group_size)
         if outcome.code is not AcceptCode.ACCEPTED:
             return outcome
-        self._positions += 1
+        self.positions += 1
         tick = self._next_tick()
-        rollout = MemoryRollout(item, self._positions, tick, outcome.late, list(item.steps), [tick] * len(item.steps))
+        rollout = MemoryRollout(item, self.positions, tick, outcome.late, list(item.steps), [tick] * len(item.steps))
         rollout.final_tick = tick if item.final else None
-        self._rollouts[item.rollout_id] = group.members[item.rollout_id] = rollout
+        self.rollouts[item.rollout_id] = group.members[item.rollout_id] = rollout
         for consumer in item.consumers:
             self.outbox(consumer)
         return outcome
 
     def append(self, rollout_id: str, from_index: int, steps: Sequence[bytes], tail: bytes | None) -> AppendOutcome:
-        rollout = self._rollouts.get(rollout_id)
+        rollout = self.rollouts.get(rollout_id)
         if rollout is None:
             return AppendOutcome(AppendCode.UNKNOWN)
         frozen = rollout.final_tick is not None
@@ -94,12 +97,12 @@ class MemoryRun:
         return AppendOutcome(code, len(rollout.steps), rollout.final_tick is not None)
 
     def rollout(self, rollout_id: str) -> StoredRollout | None:
-        rollout = self._rollouts.get(rollout_id)
+        rollout = self.rollouts.get(rollout_id)
         return rollout.stored() if rollout else None
 
     def page(self, after: int, size: int) -> list[StoredRollout]:
         """The next rollouts in order of position."""
-        rollouts = list(self._rollouts.values())
+        rollouts = list(self.rollouts.values())
         start = bisect_right(rollouts, after, key=lambda rollout: rollout.position)
         return [rollout.stored() for rollout in rollouts[start : start + size]]
 
@@ -108,14 +111,14 @@ class MemoryRun:
         sequences: dict[str, int] = {}
         ready: list[str] = []
         for item in items:
-            rollout = self._rollouts.get(item.rollout_id)
+            rollout = self.rollouts.get(item.rollout_id)
             first = rollout is not None and rollout.result is None
             stored.append(first)
             if rollout is None or not first:
                 continue
             rollout.result, rollout.result_tick = item.payload, self._next_tick()
             self._hold(OutboxKind.SAMPLE, item.rollout_id, item.payload, rollout.item.consumers, sequences)
-            counts = self._groups[rollout.item.group_id].counts
+            counts = self.groups[rollout.item.group_id].counts
             if not rollout.late and counts.answer():
                 ready.append(counts.group_id)
         return CompleteOutcome(tuple(stored), sequences, tuple(ready))
@@ -123,11 +126,11 @@ class MemoryRun:
     # ------------------------------------------------------------ groups
 
     def group(self, group_id: str) -> GroupRecord | None:
-        group = self._groups.get(group_id)
+        group = self.groups.get(group_id)
         return group.record() if group else None
 
     def members(self, group_id: str) -> list[StoredRollout]:
-        group = self._groups.get(group_id)
+        group = self.groups.get(group_id)
         counting = group.counting() if group else []
         return [member.stored() for member in sorted(counting, key=lambda member: member.item.rollout_id)]
 
@@ -144,7 +147,7 @@ class MemoryRun:
         return group.record()
 
     def cut_group(self, group_id: str) -> GroupRecord | None:
-        group = self._groups.get(group_id)
+        group = self.groups.get(group_id)
         if group is None or group.counts.state is not GroupState.OPEN:
             return None
         for member in group.members.values():
@@ -163,15 +166,15 @@ class MemoryRun:
         positions: list[int] = []
         sequences: dict[str, int] = {}
         for group_id, payload, consumers in results:
-            group = self._groups.get(group_id)
+            group = self.groups.get(group_id)
             if group is None or group.counts.state not in {GroupState.READY, GroupState.ABORTED}:
                 positions.append(0)
                 continue
-            self._emitted += 1
+            self.emitted += 1
             group.counts.state = GroupState.EMITTED
-            group.emit_position, group.result = self._emitted, payload
+            group.emit_position, group.result = self.emitted, payload
             self._hold(OutboxKind.GROUP, group_id, payload, consumers, sequences)
-            positions.append(self._emitted)
+            positions.append(self.emitted)
         return positions, sequences
 
     # ------------------------------------------------------------ barriers and outboxes
@@ -190,7 +193,7 @@ class MemoryRun:
             return None
         barrier.finish_tick = self._next_tick()
         for group_id in group_ids:
-            group = self._groups.get(group_id)
+            group = self.groups.get(group_id)
             if group is not None and not group.barrier_id:
                 group.barrier_id = barrier_id
         sequences = {consumer: self.outbox(consumer).last for consumer in consumers}
@@ -200,20 +203,20 @@ class MemoryRun:
 
     def outbox(self, consumer: str) -> MemoryOutbox:
         """The consumer's outbox; it is registered if it is new."""
-        outbox = self._outboxes.get(consumer)
+        outbox = self.outboxes.get(consumer)
         if outbox is None:
-            outbox = self._outboxes[consumer] = MemoryOutbox()
+            outbox = self.outboxes[consumer] = MemoryOutbox()
         return outbox
 
     def consumers(self) -> list[str]:
-        return list(self._outboxes)
+        return list(self.outboxes)
 
     def read_outbox(self, consumer: str, after: int, max_entries: int, max_bytes: int) -> list[OutboxEntry]:
-        outbox = self._outboxes.get(consumer)
+        outbox = self.outboxes.get(consumer)
         return outbox.read(after, max_entries, max_bytes) if outbox else []
 
     def acknowledge(self, consumer: str, sequence: int) -> OutboxState:
-        outbox = self._outboxes.get(consumer)
+        outbox = self.outboxes.get(consumer)
         return outbox.acknowledge(sequence) if outbox else OutboxState(0, 0)
 
     # ------------------------------------------------------------ checkpoints
@@ -222,61 +225,61 @@ class MemoryRun:
         known = self._find_checkpoint(name)
         if known is not None:
             return known.record
-        acknowledged = {consumer: outbox.acked for consumer, outbox in self._outboxes.items()}
-        held = frozenset(ref for outbox in self._outboxes.values() for ref in outbox.references())
-        self._checkpoints[name] = MemoryCheckpoint(
-            checkpoint_record(name, self._positions, acknowledged, state),
+        acknowledged = {consumer: outbox.acked for consumer, outbox in self.outboxes.items()}
+        held = frozenset(ref for outbox in self.outboxes.values() for ref in outbox.references())
+        self.checkpoints[name] = MemoryCheckpoint(
+            checkpoint_record(name, self.positions, acknowledged, state),
             self._next_tick(),
             held,
             {
                 group_id: (replace(group.counts), frozenset(i for i, member in group.members.items() if member.late))
-                for group_id, group in self._groups.items()
+                for group_id, group in self.groups.items()
                 if group.counts.state is not GroupState.EMITTED or (OutboxKind.GROUP, group_id) in held
             },
-            {barrier_id: tuple(barrier.arrived) for barrier_id, barrier in self._barriers.items()},
+            {barrier_id: tuple(barrier.arrived) for barrier_id, barrier in self.barriers.items()},
         )
-        return self._checkpoints[name].record
+        return self.checkpoints[name].record
 
     def restore(self, name: str, expected_generation: int) -> tuple[RunRecord, CheckpointRecord, int]:
         present = self.record.generation
         if expected_generation not in {0, present}:
-            if self._restored and expected_generation == present - 1 and self._restored[0].name == name:
-                return (self.record, *self._restored)
+            if self.restored and expected_generation == present - 1 and self.restored[0].name == name:
+                return (self.record, *self.restored)
             raise StaleGeneration(self.record.key._replace(generation=expected_generation), present)
         checkpoint = self._find_checkpoint(name)
         if checkpoint is None:
             raise UnknownCheckpoint(f"run {self.record.run_id!r} has no checkpoint {name!r}")
-        held = len(self._rollouts)
+        held = len(self.rollouts)
         self._restore_rollouts(checkpoint)
         self._restore_barriers(checkpoint)
         self._restore_groups(checkpoint)
-        self._checkpoints = {n: point for n, point in self._checkpoints.items() if point.tick <= checkpoint.tick}
-        self._outboxes = {consumer: MemoryOutbox() for consumer in self._outboxes}
+        self.checkpoints = {n: point for n, point in self.checkpoints.items() if point.tick <= checkpoint.tick}
+        self.outboxes = {consumer: MemoryOutbox() for consumer in self.outboxes}
         self.record = replace(self.record, generation=present + 1)
-        self._restored = (checkpoint.record, held - len(self._rollouts))
-        return (self.record, *self._restored)
+        self.restored = (checkpoint.record, held - len(self.rollouts))
+        return (self.record, *self.restored)
 
     def recover(self) -> Recovery:
-        records = [group.record() for group in self._groups.values()]
+        records = [group.record() for group in self.groups.values()]
         emitted = [record for record in records if record.state is GroupState.EMITTED and not record.barrier_id]
         return Recovery(
             unanswered=tuple(
                 rollout.stored()
-                for rollout in self._rollouts.values()
+                for rollout in self.rollouts.values()
                 if rollout.result is None and rollout.final_tick is not None
             ),
             ready=tuple(record for record in records if is_due(record)),
             open=tuple(record for record in records if record.state is GroupState.OPEN),
-            barriers=tuple(barrier.record() for barrier in self._barriers.values() if barrier.finish_tick is None),
+            barriers=tuple(barrier.record() for barrier in self.barriers.values() if barrier.finish_tick is None),
             unbatched=tuple(sorted(emitted, key=lambda record: record.emit_position)[-MAX_UNBATCHED:]),
         )
 
     def _find_checkpoint(self, name: str) -> MemoryCheckpoint | None:
-        return self._checkpoints.get(name) if name else MemoryCheckpoint(beginning())
+        return self.checkpoints.get(name) if name else MemoryCheckpoint(beginning())
 
     def _restore_rollouts(self, checkpoint: MemoryCheckpoint) -> None:
-        created = {i: rollout for i, rollout in self._rollouts.items() if rollout.created <= checkpoint.tick}
-        self._rollouts = created
+        created = {i: rollout for i, rollout in self.rollouts.items() if rollout.created <= checkpoint.tick}
+        self.rollouts = created
         for rollout_id, rollout in created.items():
             if rollout.result_tick > checkpoint.tick or (OutboxKind.SAMPLE, rollout_id) in checkpoint.held:
                 rollout.result, rollout.result_tick = None, 0
@@ -286,18 +289,18 @@ class MemoryRun:
                 rollout.final_tick = rollout.tail = None
 
     def _restore_barriers(self, checkpoint: MemoryCheckpoint) -> None:
-        self._barriers = {i: barrier for i, barrier in self._barriers.items() if barrier.created <= checkpoint.tick}
-        for barrier_id, barrier in self._barriers.items():
+        self.barriers = {i: barrier for i, barrier in self.barriers.items() if barrier.created <= checkpoint.tick}
+        for barrier_id, barrier in self.barriers.items():
             finished = barrier.finish_tick is not None and barrier.finish_tick <= checkpoint.tick
             if not finished or (OutboxKind.BATCH, barrier_id) in checkpoint.held:
                 barrier.finish_tick = None
                 barrier.arrived = list(checkpoint.arrivals[barrier_id])
 
     def _restore_groups(self, checkpoint: MemoryCheckpoint) -> None:
-        self._groups = {i: group for i, group in self._groups.items() if group.created <= checkpoint.tick}
-        for group_id, group in self._groups.items():
-            group.members = {i: member for i, member in group.members.items() if i in self._rollouts}
-            barrier = self._barriers.get(group.barrier_id)
+        self.groups = {i: group for i, group in self.groups.items() if group.created <= checkpoint.tick}
+        for group_id, group in self.groups.items():
+            group.members = {i: member for i, member in group.members.items() if i in self.rollouts}
+            barrier = self.barriers.get(group.barrier_id)
             if barrier is None or barrier.finish_tick is None:
                 group.barrier_id = ""
             if group_id in checkpoint.groups:
@@ -316,19 +319,19 @@ class MemoryRun:
     # ------------------------------------------------------------ parts
 
     def _next_tick(self) -> int:
-        self._tick += 1
-        return self._tick
+        self.tick += 1
+        return self.tick
 
     def _group(self, group_id: str, now: float) -> MemoryGroup:
-        group = self._groups.get(group_id)
+        group = self.groups.get(group_id)
         if group is None:
-            group = self._groups[group_id] = MemoryGroup(Membership(group_id, now), self._next_tick())
+            group = self.groups[group_id] = MemoryGroup(Membership(group_id, now), self._next_tick())
         return group
 
     def _barrier(self, barrier_id: str, payload: bytes) -> MemoryBarrier:
-        barrier = self._barriers.get(barrier_id)
+        barrier = self.barriers.get(barrier_id)
         if barrier is None:
-            barrier = self._barriers[barrier_id] = MemoryBarrier(barrier_id, payload, self._next_tick())
+            barrier = self.barriers[barrier_id] = MemoryBarrier(barrier_id, payload, self._next_tick())
         return barrier
 
     def _hold(

@@ -1,0 +1,27 @@
+"""The journal of sessions: what they were made from and every action that was acknowledged."""
+
+from .memory import MemoryJournal
+from .opening import open_journal
+from .protocol import (
+    Journal,
+    JournaledSession,
+    JournaledSnapshot,
+    JournaledTurn,
+    NewSession,
+    RequestTaken,
+    UnknownJournalEntry,
+)
+from .sqlite import SqliteJournal
+
+__all__ = [
+    "Journal",
+    "JournaledSession",
+    "JournaledSnapshot",
+    "JournaledTurn",
+    "MemoryJournal",
+    "NewSession",
+    "RequestTaken",
+    "SqliteJournal",
+    "UnknownJournalEntry",
+    "open_journal",
+]

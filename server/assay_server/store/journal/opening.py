@@ -1,0 +1,23 @@
+"""Which journal belongs to a store's URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .memory import MemoryJournal
+from .protocol import Journal
+from .sqlite import SqliteJournal
+
+
+def open_journal(url: str) -> Journal:
+    """The journal beside this store, not yet opened: of ``sqlite:PATH`` the file ``PATH.sessions``.
+
+    Raises:
+        ValueError: a store of this kind has no journal.
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme == "memory":
+        return MemoryJournal()
+    if scheme == "sqlite" and rest:
+        return SqliteJournal(Path(f"{rest}.sessions"))
+    raise ValueError(f"{url!r} has no journal of sessions: expected 'memory:' or 'sqlite:PATH'")

@@ -1,0 +1,126 @@
+"""What the session engine needs of a journal.
+
+Every operation is one transaction; when its coroutine returns the change is durable, as durable as the backend is.
+A journal holds no policy: it knows ids, indexes and bytes, never what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from assay_server.store.protocol import StoreError
+
+
+class UnknownJournalEntry(StoreError):
+    """There is no such session or snapshot for this tenant."""
+
+
+class RequestTaken(StoreError):
+    """A request id came again with another request."""
+
+
+class JournaledTurn(NamedTuple):
+    """One acknowledged action; ``digest`` is of what was answered."""
+
+    action: str
+    agent_id: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session to be journaled.
+
+    Attributes:
+        spec: what it was made from; opaque.
+        start: digest of what its reset answered.
+        turns: actions that a fork starts with.
+    """
+
+    session_id: str
+    group_id: str
+    run_id: str
+    spec: bytes
+    start: bytes
+    turns: Sequence[JournaledTurn] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JournaledSession:
+    """A session as journaled.
+
+    Attributes:
+        key: what :meth:`Journal.append` names it by.
+    """
+
+    key: int
+    session_id: str
+    group_id: str
+    run_id: str
+    spec: bytes
+    start: bytes
+    closed: bool
+    turns: tuple[JournaledTurn, ...]
+
+
+class JournaledSnapshot(NamedTuple):
+    """A point of a session."""
+
+    session_id: str
+    step_index: int
+
+
+class Journal(Protocol):
+    """A backend."""
+
+    async def open(self) -> None:
+        """Connect. Raises StoreUnavailable."""
+        ...
+
+    async def close(self) -> None: ...
+
+    async def create(
+        self, tenant: str, sessions: Sequence[NewSession], request_id: str, request_digest: bytes
+    ) -> Sequence[int]:
+        """Journal sessions; their keys, in order.
+
+        Raises:
+            RequestTaken: the request id is there already, whatever was asked with it.
+        """
+        ...
+
+    async def of_request(self, tenant: str, request_id: str, request_digest: bytes) -> Sequence[str] | None:
+        """The sessions that a request made, in order; None where it is new.
+
+        Raises:
+            RequestTaken: it made them from another request.
+        """
+        ...
+
+    async def append(self, turns: Sequence[tuple[int, int, JournaledTurn]]) -> None:
+        """Journal actions: (key of the session, index of the action, the action). Indexes have no holes."""
+        ...
+
+    async def read(self, tenant: str, session_id: str) -> JournaledSession:
+        """A session with all its actions.
+
+        Raises:
+            UnknownJournalEntry: there is none.
+        """
+        ...
+
+    async def end(self, tenant: str, session_ids: Sequence[str]) -> None:
+        """Mark sessions as closed; those that are unknown or closed already are passed over."""
+        ...
+
+    async def put_snapshot(self, tenant: str, snapshot: str, point: JournaledSnapshot) -> None: ...
+
+    async def get_snapshot(self, tenant: str, snapshot: str) -> JournaledSnapshot:
+        """A snapshot. Raises UnknownJournalEntry."""
+        ...
+
+    async def forget(self, before: float) -> int:
+        """Delete closed sessions that no snapshot names and that were closed before this time; how many."""
+        ...
