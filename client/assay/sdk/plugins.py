@@ -36,10 +36,11 @@ class GroupMember:
     """A scored rollout of a finished group.
 
     Attributes:
-        reward: what the run's reward says of it.
+        reward: what the run's reward says of it, as far as that is known when the function is called; NaN where
+            nothing is.
         components: the named parts of that reward.
         answer_key: equivalence class of its answer; empty = none.
-        sample: the rollout itself, where the function is called with texts at hand; None elsewhere.
+        sample: the rollout itself, for group and batch rewards of a run; None elsewhere.
     """
 
     rollout_id: str
@@ -82,6 +83,9 @@ BatchFunction: TypeAlias = "Callable[..., Sequence[Sequence[float]]]"
 SelectorFunction: TypeAlias = "Callable[..., str]"
 """``(group, *, parameters) -> why the group is dropped``; empty where it is kept."""
 
+QuickFunction: TypeAlias = "Callable[..., object]"
+"""Takes what the function takes, in linear time; None = the function itself is needed."""
+
 
 @dataclass(frozen=True, slots=True)
 class PluginDefinition:
@@ -90,10 +94,12 @@ class PluginDefinition:
     Attributes:
         id: ``namespace/name-vN``.
         function: what is called; of an environment its class.
+        quick: tried first, on the loop; takes the same parameters.
         parameters: its keyword-only parameters, typed.
         minimum: lowest number it gives; ``-inf`` where there is none.
         maximum: highest number; ``inf`` where there is none.
         required_signals: what the trainer must send for it.
+        lane: on the loop, or in a process that can be killed.
         deterministic: equal groups give equal answers.
         digest: sha256 of the source and the declarations.
     """
@@ -101,6 +107,7 @@ class PluginDefinition:
     id: str
     kind: PluginKind
     function: Callable[..., object]
+    quick: QuickFunction | None
     parameters: tuple[Parameter, ...]
     minimum: float
     maximum: float
@@ -124,6 +131,7 @@ class _Declaration:
     required_signals: tuple[str, ...] = ()
     deterministic: bool = True
     source: str = ""
+    quick: QuickFunction | None = None
 
     def of(self, function: Callable[..., object]) -> PluginDefinition:
         what = f"{self.kind.value} {self.id}"
@@ -132,13 +140,15 @@ class _Declaration:
             parameters = _options_of(what, function)
         else:
             parameters = checked_parameters(what, function, (self.takes,))
-        if inspect.iscoroutinefunction(function):
-            raise ValueError(f"{what}: it computes and waits for nothing: a plain function{definition_text(function)}")
+        problem = self._problem(function)
+        if problem:
+            raise ValueError(f"{what}: {problem}{definition_text(function)}")
         declared = f"{self.kind.value}|{self.id}|{self.bounds}|{self.lane.name}|{self.required_signals}"
         return PluginDefinition(
             id=self.id,
             kind=self.kind,
             function=function,
+            quick=self.quick,
             parameters=parameters,
             minimum=self.bounds[0],
             maximum=self.bounds[1],
@@ -147,8 +157,17 @@ class _Declaration:
             deterministic=self.deterministic,
             source=self.source,
             doc=inspect.getdoc(function) or "",
-            digest=digest_of(declared, function),
+            digest=digest_of(declared, function, *(() if self.quick is None else (self.quick,))),
         )
+
+    def _problem(self, function: Callable[..., object]) -> str:
+        if inspect.iscoroutinefunction(function):
+            return "it computes and waits for nothing: a plain function"
+        if self.lane not in (Lane.INLINE, Lane.CPU):
+            return f"it computes: lane INLINE or CPU, not {self.lane.name}"
+        if self.quick is not None and self.lane is Lane.INLINE:
+            return "quick comes before a function of the cpu lane; in the inline lane the function itself is quick"
+        return ""
 
 
 def _options_of(what: str, cls: type[object]) -> tuple[Parameter, ...]:
@@ -160,38 +179,49 @@ def group_reward(
     id: str,
     *,
     bounds: tuple[float, float],
-    lane: Lane = Lane.INLINE,
+    lane: Lane = Lane.CPU,
     required_signals: tuple[str, ...] = (),
     deterministic: bool = True,
     source: str = "",
+    quick: QuickFunction | None = None,
 ) -> Callable[[GroupFunction], PluginDefinition]:
-    """Declare ``(group, *, typed parameters) -> a new value per member``.
+    """Declare ``(group, *, typed parameters) -> a value per member``, a reward that knows the member's group.
+
+    It runs once the group is complete, before filters and estimator; see ``Leaf.of`` for what it is told as reward.
 
     Raises:
         ValueError: the id, the bounds or the signature is not usable; the message shows the definition.
     """
-    return _Declaration(PluginKind.GROUP_REWARD, id, "group", bounds, lane, required_signals, deterministic, source).of
+    kind = PluginKind.GROUP_REWARD
+    return _Declaration(kind, id, "group", bounds, lane, required_signals, deterministic, source, quick).of
 
 
 def batch_reward(
     id: str,
     *,
     bounds: tuple[float, float],
-    lane: Lane = Lane.INLINE,
+    lane: Lane = Lane.CPU,
     required_signals: tuple[str, ...] = (),
     deterministic: bool = True,
     source: str = "",
+    quick: QuickFunction | None = None,
 ) -> Callable[[BatchFunction], PluginDefinition]:
-    """Declare ``(groups, *, typed parameters) -> a new value per member, per group``.
+    """Declare ``(groups, *, typed parameters) -> a value per member, per group``: it runs at the barrier.
 
     Raises:
         ValueError: as :func:`group_reward`.
     """
-    return _Declaration(PluginKind.BATCH_REWARD, id, "groups", bounds, lane, required_signals, deterministic, source).of
+    kind = PluginKind.BATCH_REWARD
+    return _Declaration(kind, id, "groups", bounds, lane, required_signals, deterministic, source, quick).of
 
 
 def estimator(
-    id: str, *, required_signals: tuple[str, ...] = (), deterministic: bool = True, source: str = ""
+    id: str,
+    *,
+    lane: Lane = Lane.CPU,
+    required_signals: tuple[str, ...] = (),
+    deterministic: bool = True,
+    source: str = "",
 ) -> Callable[[GroupFunction], PluginDefinition]:
     """Declare ``(group, *, typed parameters) -> an advantage per member``.
 
@@ -202,6 +232,7 @@ def estimator(
         PluginKind.ESTIMATOR,
         id,
         "group",
+        lane=lane,
         required_signals=required_signals,
         deterministic=deterministic,
         source=source,
@@ -209,14 +240,27 @@ def estimator(
 
 
 def selector(
-    id: str, *, required_signals: tuple[str, ...] = (), source: str = ""
+    id: str,
+    *,
+    lane: Lane = Lane.CPU,
+    required_signals: tuple[str, ...] = (),
+    deterministic: bool = True,
+    source: str = "",
 ) -> Callable[[SelectorFunction], PluginDefinition]:
     """Declare ``(group, *, typed parameters) -> why the group is dropped``, empty where it is kept.
 
     Raises:
         ValueError: as :func:`group_reward`.
     """
-    return _Declaration(PluginKind.SELECTOR, id, "group", required_signals=required_signals, source=source).of
+    return _Declaration(
+        PluginKind.SELECTOR,
+        id,
+        "group",
+        lane=lane,
+        required_signals=required_signals,
+        deterministic=deterministic,
+        source=source,
+    ).of
 
 
 def environment(id: str, *, deterministic: bool = True, source: str = "") -> Callable[[type[object]], PluginDefinition]:
