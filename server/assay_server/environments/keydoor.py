@@ -8,10 +8,12 @@ The reward is sparse: 1 for taking the treasure, else 0.
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Mapping
 from random import Random
 
 from assay.sdk import Json
+from assay_server.environments.definition import EnvironmentDefinition
 from assay_server.environments.keydoor_world import Exit, Shape, State, World, generate, moves, solution
 from assay_server.environments.protocol import EpisodeOver, InvalidOptions, ResetResult, StepResult
 
@@ -181,3 +183,20 @@ def _carried(state: State) -> list[str]:
 
 def _listed(things: list[str]) -> str:
     return ", ".join(things) or "nothing"
+
+
+KEYDOOR = EnvironmentDefinition(
+    id="assay/keydoor-v1",
+    make=KeyDoor,
+    summary="A small text world: find keys, open doors, take the treasure.",
+    options={
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "difficulty": {"enum": list(DIFFICULTIES), "default": "medium"},
+            "maxSteps": {"type": "integer", "minimum": 1, "maximum": MAX_STEPS},
+        },
+    },
+    aliases=("keydoor",),
+    doc=inspect.getdoc(KeyDoor) or "",
+)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from assay.sdk import Json
 
@@ -28,6 +28,10 @@ class InvalidOptions(EnvironmentFault):
         self.field = field
 
 
+class InvalidDump(EnvironmentFault):
+    """What ``restore`` was given is no dump of this environment."""
+
+
 class EpisodeOver(EnvironmentFault):
     """``step`` was called where there is no live episode: before ``reset``, after the end, or after ``close``."""
 
@@ -39,10 +43,12 @@ class ResetResult:
     Attributes:
         observation: what the policy is told: the task and the first view.
         state_digest: of the initial state; the members of a group must agree on it.
+        won: the task is solved before anything is done; the first step then ends the episode.
     """
 
     observation: str
     state_digest: str
+    won: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +105,42 @@ class Environment(Protocol):
         ...
 
     def admissible_actions(self) -> tuple[str, ...]:
-        """The actions that are valid now, in a fixed order; empty once the episode is over."""
+        """What ``step`` takes as valid in the present state, in a fixed order.
+
+        Once the episode is over ``step`` takes nothing; what is listed then is the environment's own affair.
+        """
         ...
 
     def close(self) -> None:
         """Let go of everything; may be called more than once."""
+        ...
+
+
+@runtime_checkable
+class Carrying(Environment, Protocol):
+    """An environment that can say what is carried, for the anchor recipe observation + inventory."""
+
+    def inventory(self) -> str:
+        """What is carried, as text; equal texts where equal things are carried."""
+        ...
+
+
+@runtime_checkable
+class Dumping(Environment, Protocol):
+    """An environment that can be put aside: replay starts from a dump instead of from the reset."""
+
+    def dump(self) -> bytes:
+        """Everything that further answers depend on, the episode's seed, options and step count included.
+
+        Raises:
+            EpisodeOver: there is no episode.
+        """
+        ...
+
+    def restore(self, dumped: bytes) -> None:
+        """Continue where ``dump`` was called, in this or another process, with the same definition.
+
+        Raises:
+            InvalidDump: these bytes are not of a dump of this environment.
+        """
         ...

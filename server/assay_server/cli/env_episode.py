@@ -1,0 +1,132 @@
+"""An episode as the command line starts it: an environment by name, a game file, a seed and options as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from assay.sdk import Json, PluginDefinition, PluginKind
+from assay_server.cli.json_text import BadLine, read_object
+from assay_server.cli.line_source import Line
+from assay_server.cli.refusals import Usage
+from assay_server.environments.catalogue import EnvironmentCatalogue, builtin_environments
+from assay_server.environments.definition import EnvironmentDefinition, Replay
+from assay_server.environments.protocol import Environment, EnvironmentFault
+from assay_server.execution.discovery import load_plugin
+from assay_server.execution.plugin_files import BrokenPlugin
+
+_MAX_GAME_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeSource:
+    """What an episode is started from.
+
+    Attributes:
+        options: as ``reset`` takes them; the game file's contents under ``game``.
+    """
+
+    definition: EnvironmentDefinition
+    options: Mapping[str, Json]
+
+    def environment(self) -> Environment:
+        """A new instance, not reset."""
+        return self.definition.make()
+
+
+def episode_source(env: str, game: Path | None, options: str, plugins: Sequence[str] = ()) -> EpisodeSource:
+    """The environment of that name with its options.
+
+    Raises:
+        Usage: there is no such environment, plugin or file, or the options are no JSON object.
+    """
+    with environment_faults_told():
+        definition = environment_catalogue(plugins).resolve(env)
+    read = read_options(options)
+    if game is not None:
+        read["game"] = read_game(game)
+    return EpisodeSource(definition, read)
+
+
+def environment_catalogue(plugins: Sequence[str]) -> EnvironmentCatalogue:
+    """The built-in environments and those of plugin files.
+
+    Raises:
+        Usage: a plugin is broken.
+    """
+    catalogue = builtin_environments()
+    for plugin in plugins:
+        found = plugin_environments(str(Path(plugin).absolute()))
+        if not found:
+            raise Usage(f"--plugin {plugin}: there is no environment in it")
+        catalogue = catalogue.with_definitions(*found)
+    return catalogue
+
+
+def plugin_environments(plugin: str) -> list[EnvironmentDefinition]:
+    """The environments that a plugin declares.
+
+    Raises:
+        Usage: the plugin is broken.
+    """
+    try:
+        loaded = [definition for definition, _ in load_plugin(plugin)]
+    except BrokenPlugin as error:
+        raise Usage(f"{plugin}: {error}") from error
+    return [
+        EnvironmentDefinition(
+            id=one.id,
+            make=cast("type[Environment]", one.function),
+            summary=one.doc.partition("\n")[0],
+            replay=Replay.PURE if one.deterministic else Replay.NONE,
+            aliases=(one.id.rpartition("/")[2].rpartition("-v")[0],),
+            doc=one.doc,
+            digest=one.digest,
+        )
+        for one in loaded
+        if isinstance(one, PluginDefinition) and one.kind is PluginKind.ENVIRONMENT
+    ]
+
+
+def read_options(text: str) -> dict[str, Json]:
+    """``--options`` as an object.
+
+    Raises:
+        Usage: it is none.
+    """
+    encoded = text.encode("utf-8", "surrogatepass")
+    try:
+        return read_object(Line(1, encoded, len(encoded)))
+    except BadLine as error:
+        raise Usage(f"--options: {error.message}") from error
+
+
+def read_game(path: Path) -> Json:
+    """A game file's contents: a JSON object where it is one, else its text.
+
+    Raises:
+        Usage: it cannot be read.
+    """
+    try:
+        if path.stat().st_size > _MAX_GAME_BYTES:
+            raise Usage(f"--game {path}: larger than {_MAX_GAME_BYTES} bytes")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Usage(f"--game {path}: {error}") from error
+    try:
+        return cast("Json", json.loads(text))
+    except (ValueError, RecursionError):
+        return text
+
+
+@contextmanager
+def environment_faults_told() -> Generator[None]:
+    """What an environment refuses is told as a usage error."""
+    try:
+        yield
+    except EnvironmentFault as error:
+        raise Usage(str(error)) from error

@@ -1,0 +1,37 @@
+"""``assay env play``: an episode by hand."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from assay_server.cli.env_episode import environment_faults_told, episode_source
+
+
+def play_by_hand(env: str, game: Path | None, seed: int, options: str, plugins: Sequence[str]) -> None:
+    """Read actions from a person until the episode or the input ends.
+
+    Raises:
+        Usage: the environment, the game or the options are not usable.
+    """
+    source = episode_source(env, game, options, plugins)
+    environment = source.environment()
+    with environment_faults_told():
+        typer.echo(environment.reset(seed, source.options).observation)
+    while True:
+        typer.echo("> ", nl=False, err=True)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        action = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
+        if not action.strip():
+            typer.echo("\n".join(environment.admissible_actions()))
+            continue
+        result = environment.step(action.removesuffix("\n"))
+        typer.echo(result.observation)
+        if result.terminated or result.truncated:
+            typer.echo(f"-- {result.stop_reason or 'over'}: reward {result.reward:g}, score {result.task_score:g}")
+            return

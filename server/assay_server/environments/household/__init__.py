@@ -1,0 +1,1 @@
+"""ALFWorld text games: a clean-room engine."""
