@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,9 @@ class ServerProcess:
         self._judge = _judge(settings.judges)
         self._lanes = Lanes(_lane_settings(settings, found.names), ServerPorts(self._store, self._judge))
         self._lanes.launch()
-        self._runs = Runs(self._store, found.catalogue, self._metrics, self._lanes)
+        judges: Mapping[str, bool] = {} if self._judge is None else self._judge.names
+        rewards = found.catalogue.with_judges(judges)
+        self._runs = Runs(self._store, rewards, self._metrics, self._lanes)
         self._ready = False
         self._http: _HttpServer | None = None
         self._tasks: list[asyncio.Task[None]] = []

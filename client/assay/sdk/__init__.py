@@ -3,6 +3,7 @@
 Importable without grpc and protobuf. Built-in rewards are written with exactly these names.
 """
 
+from assay.sdk.parameters import JudgeName
 from assay.sdk.plugins import (
     FinishedGroup,
     GroupMember,
@@ -41,6 +42,7 @@ __all__ = [
     "GroupMember",
     "Json",
     "Judge",
+    "JudgeName",
     "JudgeRequest",
     "JudgeVerdict",
     "Lane",

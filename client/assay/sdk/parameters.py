@@ -5,10 +5,23 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated, TypeAlias
 
 from assay.sdk.samples import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What the texts of an annotated parameter name: ``Annotated[str, Format("judge")]``; JSON Schema's ``format``."""
+
+    name: str
+
+
+JUDGE = Format("judge")
+JudgeName: TypeAlias = Annotated[str, JUDGE]
+"""A parameter that names a judge of the operator's catalogue; checked when the spec is compiled."""
 
 _SCALARS: dict[object, str] = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
@@ -31,12 +44,13 @@ class Parameter:
 def parameters_of(function: Callable[..., object]) -> tuple[Parameter, ...]:
     """The keyword-only parameters of ``function``.
 
-    Supported annotations: bool, int, float, str, Literal of strings, list / tuple / dict of these, and ``| None``.
+    Supported annotations: bool, int, float, str, Literal of strings, list / tuple / dict of these, ``| None``, and
+    ``Annotated`` of them.
 
     Raises:
         ValueError: an annotation is missing or not supported.
     """
-    hints = typing.get_type_hints(function)
+    hints = typing.get_type_hints(function, include_extras=True)
     found: list[Parameter] = []
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
@@ -55,11 +69,14 @@ def schema_of(annotation: object) -> dict[str, Json]:
     Raises:
         ValueError: the annotation is not one of those that :func:`parameters_of` lists.
     """
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        named = next((extra for extra in arguments[1:] if isinstance(extra, Format)), None)
+        return schema_of(arguments[0]) | ({} if named is None else {"format": named.name})
     if annotation in _SCALARS:
         return {"type": _SCALARS[annotation]}
     if annotation is type(None):
         return {"type": "null"}
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Literal:
         return {"enum": list(arguments)}
     if origin in (typing.Union, types.UnionType):
@@ -108,6 +125,18 @@ def bind_parameters(parameters: Sequence[Parameter], given: Mapping[str, Json]) 
         else:
             bound[parameter.name] = parameter.default
     return bound
+
+
+def named_in(value: object, schema: Mapping[str, Json], format: Format) -> Iterator[str]:
+    """The texts of this format in a value that fits a schema made by :func:`schema_of`."""
+    if schema.get("format") == format.name and isinstance(value, str):
+        yield value
+    for option in typing.cast("list[dict[str, Json]]", schema.get("anyOf", [])):
+        yield from named_in(value, option, format)
+    if "items" in schema and isinstance(value, list | tuple):
+        items = typing.cast("dict[str, Json]", schema["items"])
+        for item in typing.cast("Sequence[object]", value):
+            yield from named_in(item, items, format)
 
 
 def _wants_float(value: Json, schema: Mapping[str, Json]) -> typing.TypeGuard[int]:

@@ -12,6 +12,8 @@ from assay.sdk import Lane, Ports, Sample, Score, Unscorable
 from assay_server.execution.cpu.pool import CpuPool, Ran
 from assay_server.execution.cpu.template import TemplateSetup
 from assay_server.execution.item_clock import ItemClock
+from assay_server.execution.judge_account import JudgeAccount
+from assay_server.execution.server_ports import ServerPorts
 from assay_server.rewards.assessment import Assessment
 from assay_server.rewards.nodes import LeafNode, Plan
 from assay_server.rewards.tree import CompiledReward
@@ -38,7 +40,7 @@ class LaneSettings:
 class Lanes:
     """Runs the leaves of compiled rewards."""
 
-    def __init__(self, settings: LaneSettings, ports: Ports) -> None:
+    def __init__(self, settings: LaneSettings, ports: ServerPorts) -> None:
         self._settings = settings
         self._ports = ports
         setup = TemplateSetup(settings.plugins, settings.preload, settings.cpu_memory_bytes)
@@ -63,32 +65,44 @@ class Lanes:
             work.cancel()
         await self.cpu.stop()
 
+    def charged_to(self, account: JudgeAccount) -> Ports:
+        """Ports whose judges are paid by a run's account."""
+        return self._ports.charged_to(account)
+
     async def assess(
-        self, reward: CompiledReward, sample: Sample, plan: Plan, leaves: list[LeafNode]
+        self,
+        reward: CompiledReward,
+        sample: Sample,
+        plan: Plan,
+        leaves: list[LeafNode],
+        ports: Ports | None = None,
     ) -> tuple[Assessment, float]:
         """What the reward says, after the leaves that :meth:`CompiledReward.pending` named have run in their lanes.
 
         Leaves that are needed at the same time run at the same time; those behind a gate wait for it. The second value
         is the seconds for which items waited for a worker, at most one after the other.
 
+        Args:
+            ports: for leaves that run on the loop; None = the server's, which no run pays for.
+
         Raises:
             Unscorable: as :meth:`CompiledReward.evaluate`.
         """
         waited = 0.0
         while leaves:
-            said = await asyncio.gather(*(self._outcome(leaf, sample) for leaf in leaves))
+            said = await asyncio.gather(*(self._outcome(leaf, sample, ports or self._ports) for leaf in leaves))
             for leaf, (outcome, _) in zip(leaves, said, strict=True):
                 plan.known[leaf.component] = outcome
             waited += max(seconds for _, seconds in said)
             leaves = reward.pending(sample, plan)
         return reward.evaluate(sample, plan.known), waited
 
-    async def _outcome(self, leaf: LeafNode, sample: Sample) -> tuple[Score | Unscorable, float]:
+    async def _outcome(self, leaf: LeafNode, sample: Sample, ports: Ports) -> tuple[Score | Unscorable, float]:
         try:
             if leaf.definition.lane is Lane.CPU:
                 ran = await self._in_worker(leaf, sample)
                 return leaf.checked(ran.score), ran.queue_seconds
-            return leaf.checked(await self._on_loop(leaf, sample)), 0.0
+            return leaf.checked(await self._on_loop(leaf, sample, ports)), 0.0
         except Unscorable as error:
             return error, 0.0
 
@@ -98,13 +112,13 @@ class Lanes:
         await asyncio.shield(self._starting)
         return await self.cpu.run(leaf.definition.id, leaf.component, leaf.bound, sample, leaf.execution_timeout)
 
-    async def _on_loop(self, leaf: LeafNode, sample: Sample) -> object:
+    async def _on_loop(self, leaf: LeafNode, sample: Sample, ports: Ports) -> object:
         """The io and sandbox lanes: coroutines that wait for something outside.
 
         A coroutine that does not end when it is cancelled is left behind; nobody waits for it.
         """
         timeout = leaf.execution_timeout or self._settings.execution_timeout
-        arguments = (sample, self._ports) if leaf.definition.wants_ports else (sample,)
+        arguments = (sample, ports) if leaf.definition.wants_ports else (sample,)
         clock = ItemClock(timeout)
         work = clock.begin(_attempt(leaf, arguments), leaf.component)
         self._on_the_loop.add(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assay.sdk import Blobs, Judge, PortUnavailable, Sandbox, SqlRunner, Symbolic, Unscorable
+from assay_server.execution.judge_account import ChargeableJudge, JudgeAccount
 from assay_server.store.protocol import Store
 
 _DEFAULT_TENANT = "local"
@@ -27,9 +28,15 @@ class StoredBlobs:
 class ServerPorts:
     """Ports on the loop; what this version does not have says so."""
 
-    def __init__(self, store: Store, judge: Judge | None = None) -> None:
+    def __init__(self, store: Store, judge: ChargeableJudge | None = None, account: JudgeAccount | None = None) -> None:
+        self._store = store
         self._blobs = StoredBlobs(store, _DEFAULT_TENANT)
-        self._judge = judge
+        self._chargeable = judge
+        self._judge = judge if judge is None or account is None else judge.charged_to(account)
+
+    def charged_to(self, account: JudgeAccount) -> ServerPorts:
+        """The same ports, with what judges take counted in a run's account."""
+        return ServerPorts(self._store, self._chargeable, account)
 
     @property
     def symbolic(self) -> Symbolic:

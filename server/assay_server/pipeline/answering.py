@@ -58,7 +58,7 @@ class Answering:
         except Failure as failure:
             return self.fail(rollout, failure, receivers, sender)
         policy = context.spec.message.groups.truncated
-        scoring = score_rollout(rollout, task, context.spec.reward, policy, received, context.lanes)
+        scoring = score_rollout(rollout, task, context.spec.reward, policy, received, context.lanes, context.ports)
         if isinstance(scoring, rollout_pb2.SampleResult):
             return self._answer(rollout, scoring, receivers, sender)
         return self._answer_later(rollout, scoring, receivers, sender)

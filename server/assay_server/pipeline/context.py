@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import structlog
 
+from assay.sdk import Ports
+from assay_server.execution.judge_account import JudgeAccount
 from assay_server.execution.lanes import Lanes
 from assay_server.metrics import Metrics
 from assay_server.pipeline.scoring import Tasks
@@ -39,7 +41,11 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """One run in one generation, and what it works with."""
+    """One run in one generation, and what it works with.
+
+    Attributes:
+        account: what its judges cost, where the run limits that; ``ports`` charge it.
+    """
 
     key: RunKey
     spec: CompiledSpec
@@ -47,6 +53,8 @@ class RunContext:
     tasks: Tasks
     metrics: Metrics
     lanes: Lanes
+    account: JudgeAccount | None = None
+    ports: Ports | None = None
     load: Workload = field(default_factory=Workload)
 
     async def persist(self, operation: Callable[[], Awaitable[T]]) -> T:

@@ -67,6 +67,8 @@ class LiveRun:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, self._completion.stop(), return_exceptions=True)
+        if self._context.account is not None:
+            await self._context.account.close()
 
     async def _supervise(self) -> None:
         """If a loop breaks, end the streams with a status; the run is started afresh from the store when it is next

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Mapping
 
 import structlog
 
 from assay.v1 import reward_service_pb2, run_service_pb2
+from assay_server.execution.judge_account import JudgeAccount
 from assay_server.execution.lanes import Lanes
 from assay_server.metrics import Metrics
 from assay_server.pipeline.context import RunContext
@@ -150,10 +152,27 @@ class Runs:
             message = f"the run was created with {', '.join(gone)}, which this server does not have"
             raise Failure(Code.FAILED_PRECONDITION, "PIN_GONE", message)
         await self._make_room()
-        run = LiveRun(record, RunContext(record.key, compiled, self.store, self.tasks, self._metrics, self.lanes))
+        account = await self._account(record, compiled)
+        ports = None if account is None else self.lanes.charged_to(account)
+        run = LiveRun(
+            record, RunContext(record.key, compiled, self.store, self.tasks, self._metrics, self.lanes, account, ports)
+        )
         await run.start()
         self._live[record.tenant, record.run_id] = run
         return run
+
+    async def _account(self, record: RunRecord, spec: CompiledSpec) -> JudgeAccount | None:
+        """What the run's judges cost, where it limits that."""
+        if spec.judge_limits is None:
+            return None
+        tenant, run_id = record.tenant, record.run_id
+
+        async def keep(amounts: Mapping[str, float]) -> Mapping[str, float]:
+            return await self.store.add_to_counters(tenant, run_id, amounts)
+
+        account = JudgeAccount(f"{tenant}/{run_id}", spec.judge_limits, keep)
+        await account.load()
+        return account
 
 
 def describe(record: RunRecord) -> run_service_pb2.Run:

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 
 import structlog
 
-from assay.sdk import Json, Sample
+from assay.sdk import Json, Ports, Sample
 from assay.v1 import rollout_pb2, run_service_pb2
 from assay_server.execution.lanes import Lanes
 from assay_server.pipeline.failures import Code, Failure, failure_of, internal
@@ -81,10 +81,14 @@ def score_rollout(
     truncated_policy: int,
     received: float,
     lanes: Lanes,
+    ports: Ports | None = None,
 ) -> Scoring:
     """The answer to a checked, complete rollout; never raises for what is wrong with it or with its reward.
 
     What can be answered on the loop is answered at once; what needs another lane comes as a coroutine.
+
+    Args:
+        ports: see :meth:`Lanes.assess`.
     """
     if (refusal := _not_to_be_scored(rollout, truncated_policy)) is not None:
         return failed_result(rollout.rollout_id, rollout.group_id, refusal)
@@ -96,7 +100,7 @@ def score_rollout(
             plan = Plan()
             leaves = reward.pending(sample, plan)
             if leaves:
-                return _scored_in_lanes(rollout, reward, sample, plan, leaves, received, lanes)
+                return _scored_in_lanes(rollout, reward, sample, plan, leaves, received, lanes, ports)
             assessment = reward.evaluate(sample, plan.known)
         waited = max(0.0, started - received)
         return scored_result(rollout.rollout_id, rollout.group_id, assessment, waited, time.monotonic() - started)
@@ -112,10 +116,11 @@ async def _scored_in_lanes(
     leaves: list[LeafNode],
     received: float,
     lanes: Lanes,
+    ports: Ports | None,
 ) -> rollout_pb2.SampleResult:
     started = time.monotonic()
     try:
-        assessment, waited = await lanes.assess(reward, sample, plan, leaves)
+        assessment, waited = await lanes.assess(reward, sample, plan, leaves, ports)
         ran = max(0.0, time.monotonic() - started - waited)
         return scored_result(
             rollout.rollout_id, rollout.group_id, assessment, max(0.0, started - received) + waited, ran

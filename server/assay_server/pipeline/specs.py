@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 
 from google.protobuf import duration_pb2
@@ -24,10 +25,11 @@ from assay_server.estimators import (
     UnknownFilter,
     compile_estimator,
 )
+from assay_server.execution.judge_account import JudgeLimits
 from assay_server.pipeline.failures import Failure, Violation, invalid, invalid_field
 from assay_server.pipeline.intake import check_id
 from assay_server.rewards.catalogue import Catalogue
-from assay_server.rewards.errors import SpecError, UnknownReward
+from assay_server.rewards.errors import SpecError, UnknownJudge, UnknownReward
 from assay_server.rewards.tree import CompiledReward, compile_reward
 from assay_server.sampling.filters import Filters, compile_filters
 
@@ -44,6 +46,7 @@ class CompiledSpec:
         estimator: None where the run wants scores only.
         deadline: seconds from a group's first member; None = wait for ever.
         min_size: members with a reward that a group needs to be kept, where it was not announced with fewer.
+        judge_limits: what its judges may cost; None = no limit of the run's own.
     """
 
     message: wire.RunSpec
@@ -54,6 +57,7 @@ class CompiledSpec:
     pins: tuple[str, ...]
     deadline: float | None
     min_size: int
+    judge_limits: JudgeLimits | None = None
 
     @property
     def required_signals(self) -> tuple[str, ...]:
@@ -79,7 +83,27 @@ def compile_spec(spec: wire.RunSpec, catalogue: Catalogue) -> CompiledSpec:
     pins = (*reward.pins, *((estimator.pin,) if estimator else ()))
     _check_policy(spec)
     deadline = seconds_of(spec.groups.deadline, "spec.groups.deadline") if spec.groups.HasField("deadline") else None
-    return CompiledSpec(spec, spec_digest(spec), reward, estimator, filters, pins, deadline, spec.groups.min_size or 2)
+    limits = _judge_limits(spec, reward, catalogue)
+    min_size = spec.groups.min_size or 2
+    return CompiledSpec(spec, spec_digest(spec), reward, estimator, filters, pins, deadline, min_size, limits)
+
+
+def _judge_limits(spec: wire.RunSpec, reward: CompiledReward, catalogue: Catalogue) -> JudgeLimits | None:
+    if not spec.HasField("judge_quota"):
+        return None
+    quota = spec.judge_quota
+    for name in ("calls", "tokens", "cost"):
+        if not 0 <= getattr(quota, name) < math.inf:
+            raise invalid_field(f"spec.judge_quota.{name}", "expected a finite number that is not negative")
+    unpriced = [judge for judge in reward.judges if not (catalogue.judges or {}).get(judge)]
+    if quota.HasField("cost") and unpriced and catalogue.judges is not None:
+        message = f"the operator says no price for the judge {unpriced[0]!r}; limit calls or tokens instead"
+        raise invalid_field("spec.judge_quota.cost", message)
+    return JudgeLimits(
+        calls=quota.calls if quota.HasField("calls") else None,
+        tokens=quota.tokens if quota.HasField("tokens") else None,
+        cost=quota.cost if quota.HasField("cost") else None,
+    )
 
 
 def _compile_filters(spec: wire.RunSpec) -> Filters:
@@ -139,6 +163,8 @@ def compile_reward_spec(spec: RewardSpec, catalogue: Catalogue, path: str = "rew
     except SpecError as error:
         if isinstance(error.__cause__, UnknownReward):
             raise _unknown(error.field, "UNKNOWN_REWARD", error.message) from error
+        if isinstance(error.__cause__, UnknownJudge):
+            raise _unknown(error.field, "UNKNOWN_JUDGE", error.message) from error
         raise invalid_field(error.field, error.message) from error
 
 

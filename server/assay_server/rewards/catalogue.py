@@ -15,7 +15,7 @@ from types import ModuleType
 from rapidfuzz import fuzz, process
 
 from assay.sdk import RewardDefinition
-from assay_server.rewards.errors import DefinitionConflict, UnknownReward
+from assay_server.rewards.errors import DefinitionConflict, UnknownJudge, UnknownReward
 
 _IMPORT = re.compile(r"^(?:from|import) (assay_server\.rewards\.[\w.]+)", re.MULTILINE)
 _NEAREST = 3
@@ -23,14 +23,25 @@ _LONGEST_NAME = 200
 
 
 class Catalogue:
-    """An immutable set of reward definitions, found by id, by id without version (the newest) or by alias."""
+    """An immutable set of reward definitions, found by id, by id without version (the newest) or by alias.
 
-    def __init__(self, definitions: Iterable[RewardDefinition] = (), names: Mapping[str, str] | None = None) -> None:
-        """Take definitions, and further names of theirs (name -> id).
+    Attributes:
+        judges: names of the judging models that rewards may ask, and whether the operator says what each costs; None =
+            not known here, so that specs are not checked for them.
+    """
+
+    def __init__(
+        self,
+        definitions: Iterable[RewardDefinition] = (),
+        names: Mapping[str, str] | None = None,
+        judges: Mapping[str, bool] | None = None,
+    ) -> None:
+        """Take definitions, further names of theirs (name -> id), and judges.
 
         Raises:
             DefinitionConflict: two different definitions claim one id, or two families one alias.
         """
+        self.judges = judges
         self._by_id: dict[str, RewardDefinition] = {}
         self._names: dict[str, str] = {}
         for definition in definitions:
@@ -62,9 +73,13 @@ class Catalogue:
         return found
 
     def _nearest(self, name: str) -> tuple[str, ...]:
-        known = sorted(self._names)
-        hits = process.extract(name[:_LONGEST_NAME], known, scorer=fuzz.WRatio, limit=_NEAREST, score_cutoff=60)
-        return tuple(hit[0] for hit in hits)
+        return nearest(name, self._names)
+
+    def missing_judge(self, name: str) -> UnknownJudge | None:
+        """Why no judge can be called so; None where it can, or where it is not known which there are."""
+        if self.judges is None or name in self.judges:
+            return None
+        return UnknownJudge(name, nearest(name, self.judges))
 
     def definitions(self) -> tuple[RewardDefinition, ...]:
         """All definitions, by family and version."""
@@ -77,11 +92,23 @@ class Catalogue:
             DefinitionConflict: the id exists with another digest, or a name means another reward.
         """
         kept = {name: target for name, target in self._names.items() if name not in self._derived_names()}
-        return Catalogue((*self._by_id.values(), definition), {**kept, **dict.fromkeys(names, definition.id)})
+        further = {**kept, **dict.fromkeys(names, definition.id)}
+        return Catalogue((*self._by_id.values(), definition), further, self.judges)
+
+    def with_judges(self, judges: Mapping[str, bool]) -> Catalogue:
+        """The same rewards, and these judges (name -> whether it has a price)."""
+        kept = {name: target for name, target in self._names.items() if name not in self._derived_names()}
+        return Catalogue(self._by_id.values(), kept, dict(judges))
 
     def _derived_names(self) -> set[str]:
         derived = {alias for definition in self._by_id.values() for alias in definition.aliases}
         return derived | {_family_and_version(definition)[0] for definition in self._by_id.values()}
+
+
+def nearest(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """The known names that are most like one that is not known."""
+    hits = process.extract(name[:_LONGEST_NAME], sorted(known), scorer=fuzz.WRatio, limit=_NEAREST, score_cutoff=60)
+    return tuple(hit[0] for hit in hits)
 
 
 def _family_and_version(definition: RewardDefinition) -> tuple[str, int]:

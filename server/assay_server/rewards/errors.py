@@ -4,6 +4,7 @@
 
     RewardError
     ├── UnknownReward        no reward of that name; carries the nearest ones
+    ├── UnknownJudge         no judging model of that name; likewise
     ├── SpecError            a field of the spec is not usable; carries its path
     └── DefinitionConflict   another definition already has that id or alias
 """
@@ -26,6 +27,21 @@ class UnknownReward(RewardError):
     def __init__(self, name: str, nearest: tuple[str, ...]) -> None:
         hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
         super().__init__(f"no reward is called {name[:100]!r}{hint}")
+        self.name = name
+        self.nearest = nearest
+
+
+class UnknownJudge(RewardError):
+    """The operator has no judge of this name.
+
+    Attributes:
+        name: as it was asked for.
+        nearest: existing names, the most similar first; may be empty.
+    """
+
+    def __init__(self, name: str, nearest: tuple[str, ...]) -> None:
+        hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
+        super().__init__(f"the operator has no judge called {name[:80]!r}{hint}")
         self.name = name
         self.nearest = nearest
 

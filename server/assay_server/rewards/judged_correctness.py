@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.sdk import Evidence, JudgeRequest, Lane, Ports, Sample, Score, Verdict, reward
+from assay.sdk import Evidence, JudgeName, JudgeRequest, Lane, Ports, Sample, Score, Verdict, reward
 from assay_server.rewards.judged_questions import (
     LAYER,
     cost,
@@ -37,7 +37,7 @@ async def correctness(
     sample: Sample,
     ports: Ports,
     *,
-    endpoint: str,
+    endpoint: JudgeName,
     thoughts: bool = False,
     temperature: float = 0.0,
     seed: int = 0,

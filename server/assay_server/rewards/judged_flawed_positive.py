@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import cast
 
-from assay.sdk import Evidence, JudgeRequest, Lane, Ports, Sample, Score, Verdict, reward
+from assay.sdk import Evidence, JudgeName, JudgeRequest, Lane, Ports, Sample, Score, Verdict, reward
 from assay_server.rewards.judged_questions import (
     LAYER,
     cost,
@@ -55,7 +55,7 @@ async def flawed_positive(
     sample: Sample,
     ports: Ports,
     *,
-    endpoint: str,
+    endpoint: JudgeName,
     thoughts: bool = False,
     temperature: float = 0.0,
     seed: int = 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from assay.sdk import Evidence, JudgeRequest, JudgeVerdict, Lane, Ports, Sample, Score, Unscorable, reward
+from assay.sdk import Evidence, JudgeName, JudgeRequest, JudgeVerdict, Lane, Ports, Sample, Score, Unscorable, reward
 from assay_server.rewards.judged_questions import (
     LAYER,
     cost,
@@ -40,7 +40,7 @@ async def pairwise(
     sample: Sample,
     ports: Ports,
     *,
-    endpoint: str,
+    endpoint: JudgeName,
     criterion: str = "Which answer is more correct, complete and helpful?",
     on_disagreement: Literal["tie", "mean", "unscorable"] = "tie",
     thoughts: bool = False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from assay.sdk import Evidence, JudgeRequest, Lane, Ports, Sample, Score, Unscorable, reward
+from assay.sdk import Evidence, JudgeName, JudgeRequest, Lane, Ports, Sample, Score, Unscorable, reward
 from assay_server.rewards.judged_questions import (
     LAYER,
     cost,
@@ -38,7 +38,7 @@ async def rubric(
     sample: Sample,
     ports: Ports,
     *,
-    endpoint: str,
+    endpoint: JudgeName,
     rubric: str,
     lowest: int = 0,
     highest: int = 10,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
 from assay.sdk import RewardDefinition, Sample, Score
-from assay.sdk.parameters import bind_parameters
+from assay.sdk.parameters import JUDGE, bind_parameters, named_in
 from assay.sdk.spec import Ensemble, Gate, Leaf, Product, RewardSpec, Route, WeightedSum
 from assay_server.rewards.assessment import Assessment
 from assay_server.rewards.catalogue import Catalogue
@@ -44,12 +44,14 @@ class CompiledReward:
         leaves: all leaves in order.
         pins: ``id@digest`` of every reward in it, distinct, in order; equal pins mean equal behaviour.
         required_signals: what the trainer must send, sorted.
+        judges: names of the judging models that its parameters name, sorted.
     """
 
     root: Node
     leaves: tuple[LeafNode, ...]
     pins: tuple[str, ...]
     required_signals: tuple[str, ...]
+    judges: tuple[str, ...] = ()
 
     @property
     def inline(self) -> bool:
@@ -137,6 +139,7 @@ def compile_reward(spec: RewardSpec, catalogue: Catalogue, field: str = "reward"
         leaves=leaves,
         pins=tuple(dict.fromkeys(leaf.pin for leaf in leaves)),
         required_signals=tuple(sorted({name for leaf in leaves for name in leaf.definition.required_signals})),
+        judges=tuple(sorted({name for leaf in leaves for _, name in judges_of(leaf.definition, leaf.bound)})),
     )
 
 
@@ -181,7 +184,14 @@ class _Compiler:
             raise SpecError(f"{field}.leaf.execution_timeout", f"expected positive seconds, got {timeout}")
         component = spec.name or spec.id
         self._take_name(component, f"{field}.name")
+        self._check_judges(definition, bound, f"{field}.leaf.params")
         return bind_leaf(definition, bound, component, timeout)
+
+    def _check_judges(self, definition: RewardDefinition, bound: Mapping[str, object], field: str) -> None:
+        for parameter, judge in judges_of(definition, bound):
+            missing = self._catalogue.missing_judge(judge)
+            if missing is not None:
+                raise SpecError(f"{field}.{parameter}", str(missing)) from missing
 
     def _sum(self, spec: WeightedSum, field: str, depth: int) -> SumNode:
         for index, (weight, _) in enumerate(spec.terms):
@@ -226,6 +236,13 @@ class _Compiler:
         if name in self._components:
             raise SpecError(field, f"the component name {name!r} is used twice; give one of the rewards another name")
         self._components.add(name)
+
+
+def judges_of(definition: RewardDefinition, bound: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Parameters that name judges, with the names."""
+    for parameter in definition.parameters:
+        for name in named_in(bound[parameter.name], parameter.schema, JUDGE):
+            yield parameter.name, name
 
 
 def bind_leaf(

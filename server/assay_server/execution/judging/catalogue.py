@@ -35,6 +35,22 @@ class BudgetSettings(BaseModel):
     """The budget is whole again after this long; None = it is for the life of the process."""
 
 
+class PriceSettings(BaseModel):
+    """What an endpoint charges, in a unit of the operator's choice that all prices share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+
+    prompt: float = Field(default=0.0, ge=0.0)
+    """Per million tokens of questions."""
+
+    completion: float = Field(default=0.0, ge=0.0)
+    """Per million tokens of answers."""
+
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """Of one call."""
+        return (self.prompt * prompt_tokens + self.completion * completion_tokens) / 1e6
+
+
 class EndpointSettings(BaseModel):
     """One ``[judges.NAME]`` table."""
 
@@ -80,6 +96,9 @@ class EndpointSettings(BaseModel):
     """Verdicts kept in memory, the least recently used leave first; 0 = none."""
 
     budget: BudgetSettings = BudgetSettings()
+
+    prices: PriceSettings | None = None
+    """None = not known: runs that limit what judges cost cannot ask it."""
 
     @field_validator("base_url")
     @classmethod

@@ -8,16 +8,17 @@ import hashlib
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from assay.sdk import Json, JudgeRequest, JudgeVerdict, Unscorable
+from assay.sdk import Json, Judge, JudgeRequest, JudgeVerdict, Unscorable
 from assay_server.execution.item_clock import current_clock
+from assay_server.execution.judge_account import JudgeAccount
 from assay_server.execution.judging.budget import Budget
 from assay_server.execution.judging.catalogue import Endpoint
 from assay_server.execution.judging.completions import ChatCompletions, Completion
 from assay_server.execution.judging.flights import Flight, Flights
-from assay_server.execution.judging.prompting import Message, Prompt, prompt_of
+from assay_server.execution.judging.prompting import Message, prompt_of
 from assay_server.execution.judging.verdicts import NoVerdict, Schema, compile_schema, read_verdict
 
 _MOST_NAMED = 20
@@ -29,11 +30,21 @@ class CatalogueJudge:
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         self._judges = {endpoint.name: _EndpointJudge(endpoint) for endpoint in endpoints}
 
-    async def ask(self, request: JudgeRequest) -> JudgeVerdict:
+    @property
+    def names(self) -> Mapping[str, bool]:
+        """The judges, and whether their prices are known."""
+        return {name: judge.priced for name, judge in self._judges.items()}
+
+    def charged_to(self, account: JudgeAccount) -> Judge:
+        """The same judges, with what they take counted in a run's account."""
+        return _ChargedJudge(self, account)
+
+    async def ask(self, request: JudgeRequest, account: JudgeAccount | None = None) -> JudgeVerdict:
         """The verdict.
 
         Raises:
-            Unscorable: UNKNOWN_JUDGE, JUDGE_INPUT_TOO_LONG, JUDGE_UNAVAILABLE, JUDGE_UNPARSEABLE, JUDGE_BUDGET.
+            Unscorable: UNKNOWN_JUDGE, JUDGE_INPUT_TOO_LONG, JUDGE_UNAVAILABLE, JUDGE_UNPARSEABLE, JUDGE_BUDGET,
+                JUDGE_QUOTA, JUDGE_UNPRICED.
             ValueError: a text's name is no label. SchemaError: the schema is none.
         """
         judge = self._judges.get(request.endpoint)
@@ -41,7 +52,7 @@ class CatalogueJudge:
             known = ", ".join(sorted(self._judges)[:_MOST_NAMED]) or "none"
             message = f"the operator has no judge called {request.endpoint[:80]!r}; there are: {known}"
             raise Unscorable("UNKNOWN_JUDGE", message)
-        return await judge.ask(request)
+        return await judge.ask(request, account)
 
     def spent(self, endpoint: str) -> tuple[int, int]:
         """Calls and tokens that an endpoint has cost in its present period."""
@@ -51,6 +62,15 @@ class CatalogueJudge:
     async def close(self) -> None:
         """Cancel what is on its way, close the connections."""
         await asyncio.gather(*(judge.close() for judge in self._judges.values()))
+
+
+class _ChargedJudge:
+    def __init__(self, judge: CatalogueJudge, account: JudgeAccount) -> None:
+        self._judge = judge
+        self._account = account
+
+    async def ask(self, request: JudgeRequest) -> JudgeVerdict:
+        return await self._judge.ask(request, self._account)
 
 
 class _EndpointJudge:
@@ -63,7 +83,11 @@ class _EndpointJudge:
         self._cache: OrderedDict[str, JudgeVerdict] = OrderedDict()
         self.budget = Budget(endpoint.name, endpoint.settings.budget, time.monotonic)
 
-    async def ask(self, request: JudgeRequest) -> JudgeVerdict:
+    @property
+    def priced(self) -> bool:
+        return self._settings.prices is not None
+
+    async def ask(self, request: JudgeRequest, account: JudgeAccount | None) -> JudgeVerdict:
         self._check_length(request)
         key = self._digest(request)
         held = self._cache.get(key)
@@ -72,11 +96,13 @@ class _EndpointJudge:
             return dataclasses.replace(held, cached=True)
 
         async def work(flight: Flight) -> JudgeVerdict:
-            verdict = await self._judge(request, flight)
+            verdict = await self._judge(request, flight, account)
             self._keep(key, verdict)
             return verdict
 
-        verdict, joined = await self._flights.ask(key, work, current_clock())
+        # A flight is of one account: what its quota refuses is not refused to others.
+        flown = key if account is None else f"{key} {account.run}"
+        verdict, joined = await self._flights.ask(flown, work, current_clock())
         return dataclasses.replace(verdict, cached=True) if joined else verdict
 
     async def close(self) -> None:
@@ -107,40 +133,47 @@ class _EndpointJudge:
             if len(self._cache) > self._settings.cache_entries:
                 self._cache.popitem(last=False)
 
-    async def _judge(self, request: JudgeRequest, flight: Flight) -> JudgeVerdict:
+    async def _judge(self, request: JudgeRequest, flight: Flight, account: JudgeAccount | None) -> JudgeVerdict:
         schema = _compiled(json.dumps(request.schema, sort_keys=True))
         prompt = prompt_of(request)
         async with self._slots:
             await self._completions.until_open()
             flight.begin()
-            first = await self._complete(prompt.messages, request, flight)
+            first = await self._complete(prompt.messages, request, flight, account)
             try:
                 return _verdict(first, schema, (first,))
             except NoVerdict as error:
-                return await self._repair(prompt, first, str(error), request, flight, schema)
+                problem = str(error)
+            second = await self._complete(prompt.repaired(first.text, problem), request, flight, account)
+            try:
+                return _verdict(second, schema, (first, second))
+            except NoVerdict as error:
+                message = f"the judge {request.endpoint!r} gave no verdict, asked twice; the second time: {error}"
+                raise Unscorable("JUDGE_UNPARSEABLE", message) from None
 
-    async def _repair(
-        self, prompt: Prompt, first: Completion, problem: str, request: JudgeRequest, flight: Flight, schema: Schema
-    ) -> JudgeVerdict:
-        second = await self._complete(prompt.repaired(first.text, problem), request, flight)
-        try:
-            return _verdict(second, schema, (first, second))
-        except NoVerdict as error:
-            message = f"the judge {request.endpoint!r} gave no verdict, asked twice; the second time: {error}"
-            raise Unscorable("JUDGE_UNPARSEABLE", message) from None
-
-    async def _complete(self, messages: Sequence[Message], request: JudgeRequest, flight: Flight) -> Completion:
+    async def _complete(
+        self, messages: Sequence[Message], request: JudgeRequest, flight: Flight, account: JudgeAccount | None
+    ) -> Completion:
+        prices = self._settings.prices
+        if account is not None:
+            account.require_room(request.endpoint, priced=self.priced)
         self.budget.take_call()
+        if account is not None:
+            account.count_call()
         completion = await self._completions.complete(
             messages, request.schema, request.temperature, request.seed, flight.remaining
         )
-        tokens = completion.tokens
-        # An endpoint that does not say is charged the most that its texts can be: a token has at least one byte.
-        unsaid = sum(len(message["content"].encode(errors="replace")) for message in messages) if tokens is None else 0
-        self.budget.count_tokens(
-            unsaid + len(completion.text.encode(errors="replace")) if unsaid else sum(tokens or ())
-        )
+        tokens = completion.tokens or _most_tokens(messages, completion)
+        self.budget.count_tokens(sum(tokens))
+        if account is not None:
+            account.count_answer(sum(tokens), 0.0 if prices is None else prices.cost(*tokens))
         return completion
+
+
+def _most_tokens(messages: Sequence[Message], completion: Completion) -> tuple[int, int]:
+    """What an endpoint that does not say is charged: the most that its texts can be; a token has at least one byte."""
+    asked = sum(len(message["content"].encode(errors="replace")) for message in messages)
+    return asked, len(completion.text.encode(errors="replace"))
 
 
 def _verdict(answer: Completion, schema: Schema, paid: Sequence[Completion]) -> JudgeVerdict:
