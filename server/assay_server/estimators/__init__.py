@@ -2,8 +2,10 @@
 
 from assay_server.estimators.catalogue import (
     ESTIMATORS,
+    AnyEstimator,
     BatchAdvantages,
     Estimator,
+    Estimators,
     compile_estimator,
     find_estimator,
 )
@@ -28,14 +30,17 @@ from assay_server.estimators.groups import (
     Role,
     StepRecord,
 )
+from assay_server.estimators.plugged import PluggedEstimator, missing_signal, told_of
 
 __all__ = [
     "ESTIMATORS",
     "NO_STATE",
     "AnchorState",
+    "AnyEstimator",
     "BatchAdvantages",
     "Estimator",
     "EstimatorDefinition",
+    "Estimators",
     "Group",
     "GroupAdvantages",
     "GroupStatistics",
@@ -45,6 +50,7 @@ __all__ = [
     "MethodError",
     "NoState",
     "ParameterError",
+    "PluggedEstimator",
     "Role",
     "Scope",
     "StepRecord",
@@ -53,4 +59,6 @@ __all__ = [
     "UnknownMethod",
     "compile_estimator",
     "find_estimator",
+    "missing_signal",
+    "told_of",
 ]

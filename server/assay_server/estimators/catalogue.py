@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
+from assay.sdk import PluginDefinition
 from assay.sdk.samples import Json
 from assay.sdk.spec import EstimatorChoice, Grouping
 from assay_server.estimators.answers import ANSWER_ESTIMATORS
@@ -15,10 +17,11 @@ from assay_server.estimators.columns import Columns, columns_of, member_field
 from assay_server.estimators.components import component_estimator, find_in
 from assay_server.estimators.definition import EstimatorDefinition, Method, Parts, Scope, bind
 from assay_server.estimators.episode import EPISODE_ESTIMATORS
-from assay_server.estimators.errors import InputError
+from assay_server.estimators.errors import InputError, UnknownEstimator
 from assay_server.estimators.gigpo import STEP_ESTIMATORS
 from assay_server.estimators.groups import Group, GroupAdvantages, Role
 from assay_server.estimators.history_levels import HISTORY_ESTIMATORS
+from assay_server.estimators.plugged import PluggedEstimator
 from assay_server.estimators.prefixes import TOKEN_ESTIMATORS
 from assay_server.estimators.results import results_of
 from assay_server.estimators.shaped import SHAPED_ESTIMATORS
@@ -26,6 +29,7 @@ from assay_server.estimators.step_index import step_index_group
 from assay_server.estimators.strata import STRATUM_ESTIMATORS
 
 _DEFAULT_GROUPING = Grouping()
+_PIN_DIGITS = 12
 _DEFAULT_ROLES = frozenset({Role.POLICY})
 
 _SIMPLE: Mapping[str, EstimatorDefinition] = {
@@ -149,6 +153,53 @@ def compile_estimator(
     definition = find_estimator(choice.id)
     method = definition.build(grouping, bind(definition.parameters, choice.params))
     return Estimator(definition, method, counted_roles)
+
+
+class Estimators:
+    """The estimators that can be named: the built-in ones, and those of plugins. Immutable."""
+
+    def __init__(self, plugged: Iterable[PluginDefinition] = ()) -> None:
+        """Take declared estimators; their ids are theirs alone."""
+        self._known: dict[str, EstimatorDefinition | PluginDefinition] = {
+            **ESTIMATORS,
+            **{definition.id: definition for definition in plugged},
+        }
+
+    def find(self, name: str) -> EstimatorDefinition | PluginDefinition:
+        """An estimator by id, with or without its namespace ``advantage`` and its version; each may end in ``@digest``.
+
+        Raises:
+            UnknownEstimator: no such id, or another digest; carries the nearest ones.
+        """
+        plain, _, digest = name.partition("@")
+        found = find_in(self._known, plain)
+        if digest and not (len(digest) >= _PIN_DIGITS and found.digest.startswith(digest)):
+            raise UnknownEstimator(name, [f"{found.id}@{found.digest}"])
+        return found
+
+    def compile(
+        self,
+        choice: EstimatorChoice,
+        grouping: Grouping = _DEFAULT_GROUPING,
+        counted_roles: frozenset[Role] = _DEFAULT_ROLES,
+    ) -> AnyEstimator:
+        """Check a choice and make it ready to compute.
+
+        Raises:
+            UnknownEstimator, ParameterError: as :func:`compile_estimator`.
+        """
+        definition = self.find(choice.id)
+        if isinstance(definition, PluginDefinition):
+            return PluggedEstimator(definition, bind(definition.parameters, choice.params), counted_roles)
+        return compile_estimator(replace(choice, id=definition.id), grouping, counted_roles)
+
+    def definitions(self) -> tuple[EstimatorDefinition | PluginDefinition, ...]:
+        """All of them, by id."""
+        return tuple(definition for _, definition in sorted(self._known.items()))
+
+
+AnyEstimator: TypeAlias = Estimator | PluggedEstimator
+"""An estimator with its parameters, of this package or of a plugin."""
 
 
 def _spread(columns: Columns, values: Sequence[Json]) -> list[Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias, cast
+from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -17,9 +17,10 @@ from assay_server.estimators.groups import Floats
 
 _NAMESPACE = "advantage/"
 _Scalar: TypeAlias = "bool | int | float | str | None"
+T = TypeVar("T")
 
 
-def find_in(known: Mapping[str, EstimatorDefinition], id: str) -> EstimatorDefinition:
+def find_in(known: Mapping[str, T], id: str) -> T:
     """The row of ``known`` that an id means: with or without namespace, the newest version where it names none.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from assay.sdk.samples import Json
+from assay.sdk.samples import Json, Verdict
 from assay.sdk.values import value
 
 Floats: TypeAlias = "npt.NDArray[np.float64]"
@@ -108,6 +108,7 @@ class Member:
     num_tool_calls: int | None = None
     answer_key: str = ""
     prompt_id: str = ""
+    verdict: Verdict = Verdict.UNSPECIFIED
 
 
 @value
@@ -116,6 +117,7 @@ class Group:
 
     group_id: str
     members: tuple[Member, ...]
+    global_step: int = 0
 
 
 @dataclass(frozen=True, slots=True)
