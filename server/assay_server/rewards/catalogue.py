@@ -11,15 +11,21 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import ModuleType
+from typing import TypeAlias
 
 from rapidfuzz import fuzz, process
 
-from assay.sdk import RewardDefinition
+from assay.sdk import PluginDefinition, PluginKind, RewardDefinition
 from assay_server.rewards.errors import DefinitionConflict, UnknownJudge, UnknownReward
 
 _IMPORT = re.compile(r"^(?:from|import) (assay_server\.rewards\.[\w.]+)", re.MULTILINE)
 _NEAREST = 3
 _LONGEST_NAME = 200
+_PIN_DIGITS = 12
+_SCOPED = (PluginKind.GROUP_REWARD, PluginKind.BATCH_REWARD)
+
+Nameable: TypeAlias = "RewardDefinition | PluginDefinition"
+"""A reward of one rollout, or of group or batch scope."""
 
 
 class Catalogue:
@@ -32,7 +38,7 @@ class Catalogue:
 
     def __init__(
         self,
-        definitions: Iterable[RewardDefinition] = (),
+        definitions: Iterable[Nameable] = (),
         names: Mapping[str, str] | None = None,
         judges: Mapping[str, bool] | None = None,
     ) -> None:
@@ -42,35 +48,57 @@ class Catalogue:
             DefinitionConflict: two different definitions claim one id, or two families one alias.
         """
         self.judges = judges
-        self._by_id: dict[str, RewardDefinition] = {}
+        self._by_id: dict[str, Nameable] = {}
         self._names: dict[str, str] = {}
         for definition in definitions:
+            if isinstance(definition, PluginDefinition) and definition.kind not in _SCOPED:
+                raise TypeError(f"{definition.id} is a {definition.kind.value}, no reward")
             held = self._by_id.setdefault(definition.id, definition)
             if held.digest != definition.digest:
                 raise DefinitionConflict(definition.id, f"reward {definition.id} exists with another digest")
         for definition in sorted(self._by_id.values(), key=_family_and_version):
             family = _family_and_version(definition)[0]
-            for name in (family, *definition.aliases):
+            for name in (family, *_aliases(definition)):
                 self._claim(name, definition, family)
         for name, target in (names or {}).items():
             self._claim(name, self._by_id[target], _family_and_version(self._by_id[target])[0])
 
-    def _claim(self, name: str, definition: RewardDefinition, family: str) -> None:
+    def _claim(self, name: str, definition: Nameable, family: str) -> None:
         held = self._names.get(name)
         if name in self._by_id or (held is not None and held.rpartition("-v")[0] != family):
             raise DefinitionConflict(name, f"the name {name!r} of {definition.id} already means {held or name}")
         self._names[name] = definition.id
 
     def resolve(self, name: str) -> RewardDefinition:
-        """The definition called ``name``: a full id, an id without version, or an alias.
+        """The reward of one rollout called ``name``, as :meth:`find` says.
 
         Raises:
             UnknownReward: there is none; the error carries the nearest names.
         """
-        found = self._by_id.get(name) or self._by_id.get(self._names.get(name, ""))
+        found = self.find(name)
+        if isinstance(found, RewardDefinition):
+            return found
+        raise UnknownReward(name, (), f"{found.id} is a {found.kind.value}: it judges no rollout by itself")
+
+    def find(self, name: str) -> Nameable:
+        """The definition called ``name``: a full id, an id without version, or an alias; each may end in ``@digest``.
+
+        Raises:
+            UnknownReward: there is none, or with another digest; the error carries the nearest names.
+        """
+        found = self._found(name)
+        if found is not None:
+            return found
+        plain, at, digest = name.rpartition("@")
+        found = self._found(plain) if at else None
         if found is None:
-            raise UnknownReward(name, self._nearest(name))
+            raise UnknownReward(name, self._nearest(plain if at else name))
+        if not (len(digest) >= _PIN_DIGITS and found.digest.startswith(digest)):
+            raise UnknownReward(name, (), f"{found.id} has another digest here: {found.digest}")
         return found
+
+    def _found(self, name: str) -> Nameable | None:
+        return self._by_id.get(name) or self._by_id.get(self._names.get(name, ""))
 
     def _nearest(self, name: str) -> tuple[str, ...]:
         return nearest(name, self._names)
@@ -82,10 +110,17 @@ class Catalogue:
         return UnknownJudge(name, nearest(name, self.judges))
 
     def definitions(self) -> tuple[RewardDefinition, ...]:
-        """All definitions, by family and version."""
-        return tuple(sorted(self._by_id.values(), key=_family_and_version))
+        """All rewards of one rollout, by family and version."""
+        return tuple(one for one in self._ordered() if isinstance(one, RewardDefinition))
 
-    def with_definition(self, definition: RewardDefinition, *names: str) -> Catalogue:
+    def scoped(self) -> tuple[PluginDefinition, ...]:
+        """All group and batch rewards, by family and version."""
+        return tuple(one for one in self._ordered() if isinstance(one, PluginDefinition))
+
+    def _ordered(self) -> list[Nameable]:
+        return sorted(self._by_id.values(), key=_family_and_version)
+
+    def with_definition(self, definition: Nameable, *names: str) -> Catalogue:
         """A catalogue that also holds ``definition``, reachable by further ``names`` too.
 
         Raises:
@@ -101,7 +136,7 @@ class Catalogue:
         return Catalogue(self._by_id.values(), kept, dict(judges))
 
     def _derived_names(self) -> set[str]:
-        derived = {alias for definition in self._by_id.values() for alias in definition.aliases}
+        derived = {alias for definition in self._by_id.values() for alias in _aliases(definition)}
         return derived | {_family_and_version(definition)[0] for definition in self._by_id.values()}
 
 
@@ -111,7 +146,11 @@ def nearest(name: str, known: Iterable[str]) -> tuple[str, ...]:
     return tuple(hit[0] for hit in hits)
 
 
-def _family_and_version(definition: RewardDefinition) -> tuple[str, int]:
+def _aliases(definition: Nameable) -> tuple[str, ...]:
+    return definition.aliases if isinstance(definition, RewardDefinition) else ()
+
+
+def _family_and_version(definition: Nameable) -> tuple[str, int]:
     family, _, version = definition.id.rpartition("-v")
     return family, int(version)
 

@@ -17,15 +17,15 @@ class RewardError(Exception):
 
 
 class UnknownReward(RewardError):
-    """No reward has this name.
+    """No reward has this name, or none that fits where it stands.
 
     Attributes:
         name: as it was asked for.
         nearest: existing names, the most similar first; may be empty.
     """
 
-    def __init__(self, name: str, nearest: tuple[str, ...]) -> None:
-        hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
+    def __init__(self, name: str, nearest: tuple[str, ...], instead: str = "") -> None:
+        hint = f"; nearest: {', '.join(nearest)}" if nearest else f"; {instead}" if instead else ""
         super().__init__(f"no reward is called {name[:100]!r}{hint}")
         self.name = name
         self.nearest = nearest

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from assay.sdk import RewardDefinition, Sample, Score
+from assay.sdk import PluginDefinition, RewardDefinition, Sample, Score
 from assay.sdk.parameters import JUDGE, bind_parameters, named_in
 from assay.sdk.spec import Ensemble, Gate, Leaf, Product, RewardSpec, Route, WeightedSum
 from assay_server.rewards.assessment import Assessment
@@ -26,6 +26,7 @@ from assay_server.rewards.nodes import (
     RouteNode,
     SumNode,
 )
+from assay_server.rewards.scoped import ScopedLeaf, Stages, widest
 
 MAX_DEPTH = 32
 """Deepest nesting of a spec; a single leaf has depth 1."""
@@ -41,10 +42,12 @@ class CompiledReward:
     """A reward tree with its names resolved and its parameters bound.
 
     Attributes:
+        root: what is said of one rollout.
         leaves: all leaves in order.
         pins: ``id@digest`` of every reward in it, distinct, in order; equal pins mean equal behaviour.
         required_signals: what the trainer must send, sorted.
         judges: names of the judging models that its parameters name, sorted.
+        stages: where rewards of group or batch scope are in it; None: ``root`` is all there is to say.
     """
 
     root: Node
@@ -52,6 +55,7 @@ class CompiledReward:
     pins: tuple[str, ...]
     required_signals: tuple[str, ...]
     judges: tuple[str, ...] = ()
+    stages: Stages | None = None
 
     @property
     def inline(self) -> bool:
@@ -133,13 +137,19 @@ def compile_reward(spec: RewardSpec, catalogue: Catalogue, field: str = "reward"
     """
     compiler = _Compiler(catalogue)
     root = compiler.node(spec, field, 1)
+    try:
+        stages = Stages.of(root)
+    except ValueError as error:
+        raise SpecError(field, str(error)) from error
     leaves = tuple(root.leaves(None))
+    everyone = (*leaves, *(stages.scoped if stages else ()))
     return CompiledReward(
-        root=root,
+        root=stages.alone if stages else root,
         leaves=leaves,
-        pins=tuple(dict.fromkeys(leaf.pin for leaf in leaves)),
-        required_signals=tuple(sorted({name for leaf in leaves for name in leaf.definition.required_signals})),
+        pins=tuple(dict.fromkeys(leaf.pin for leaf in everyone)),
+        required_signals=tuple(sorted({name for leaf in everyone for name in leaf.definition.required_signals})),
         judges=tuple(sorted({name for leaf in leaves for _, name in judges_of(leaf.definition, leaf.bound)})),
+        stages=stages,
     )
 
 
@@ -153,7 +163,7 @@ class _Compiler:
         if depth > MAX_DEPTH:
             raise SpecError(field, f"nested deeper than {MAX_DEPTH}")
         if isinstance(spec, Leaf):
-            return self._leaf(spec, field)
+            return self._leaf(spec, field, depth)
         if spec.name:
             self._take_name(spec.name, f"{field}.name")
         match spec:
@@ -168,11 +178,11 @@ class _Compiler:
             case Route():
                 return self._route(spec, f"{field}.route", depth)
 
-    def _leaf(self, spec: Leaf, field: str) -> LeafNode:
+    def _leaf(self, spec: Leaf, field: str, depth: int) -> LeafNode | ScopedLeaf:
         if next(self._leaves) > MAX_LEAVES:
             raise SpecError(field, f"more than {MAX_LEAVES} rewards in one spec")
         try:
-            definition = self._catalogue.resolve(spec.id)
+            definition = self._catalogue.find(spec.id)
         except UnknownReward as error:
             raise SpecError(f"{field}.leaf.id", str(error)) from error
         try:
@@ -184,6 +194,11 @@ class _Compiler:
             raise SpecError(f"{field}.leaf.execution_timeout", f"expected positive seconds, got {timeout}")
         component = spec.name or spec.id
         self._take_name(component, f"{field}.name")
+        if isinstance(definition, PluginDefinition):
+            of = None if spec.of is None else self.node(spec.of, f"{field}.leaf.of", depth + 1)
+            return _scoped_leaf(definition, bound, component, timeout, of, f"{field}.leaf.of")
+        if spec.of is not None:
+            raise SpecError(f"{field}.leaf.of", f"{definition.id} judges one rollout and is made of no other reward")
         self._check_judges(definition, bound, f"{field}.leaf.params")
         return bind_leaf(definition, bound, component, timeout)
 
@@ -270,7 +285,23 @@ def bind_leaf(
     )
 
 
-def _bounds(definition: RewardDefinition, bound: Mapping[str, object]) -> tuple[float, float]:
+def _scoped_leaf(
+    definition: PluginDefinition,
+    bound: Mapping[str, object],
+    component: str,
+    timeout: float | None,
+    of: Node | None,
+    field: str,
+) -> ScopedLeaf:
+    minimum, maximum = _bounds(definition, bound)
+    pin = f"{definition.id}@{definition.digest}"
+    leaf = ScopedLeaf(component, definition, bound, minimum, maximum, timeout, pin, of)
+    if of is not None and widest(of) > leaf.scope:
+        raise SpecError(field, "a group reward cannot be made of a batch reward, which speaks later")
+    return leaf
+
+
+def _bounds(definition: RewardDefinition | PluginDefinition, bound: Mapping[str, object]) -> tuple[float, float]:
     """Declared bounds hold for the default parameters; with others a value need only be finite."""
     largest = sys.float_info.max
     if any(bound[parameter.name] != parameter.default for parameter in definition.parameters if not parameter.required):
