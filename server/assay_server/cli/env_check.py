@@ -265,6 +265,7 @@ def _check_dump(source: EpisodeSource, environment: Dumping, seed: int) -> None:
     for copy in (first, second):
         if not isinstance(copy, Dumping):
             raise _Broken("one instance can be dumped and another cannot")
+        copy.reset(seed, source.options)
         copy.restore(dumped)
     if _now(environment, "") != _now(first, ""):
         raise _Broken("what was restored says something else than what was dumped")

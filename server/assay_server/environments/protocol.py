@@ -130,7 +130,7 @@ class Dumping(Environment, Protocol):
     """An environment that can be put aside: replay starts from a dump instead of from the reset."""
 
     def dump(self) -> bytes:
-        """Everything that further answers depend on, the episode's seed, options and step count included.
+        """Everything that changed since ``reset``, the step count included; small, and the same for equal episodes.
 
         Raises:
             EpisodeOver: there is no episode.
@@ -138,9 +138,10 @@ class Dumping(Environment, Protocol):
         ...
 
     def restore(self, dumped: bytes) -> None:
-        """Continue where ``dump`` was called, in this or another process, with the same definition.
+        """Continue where ``dump`` was called; called after ``reset`` with the same seed and options.
 
         Raises:
-            InvalidDump: these bytes are not of a dump of this environment.
+            EpisodeOver: there is no episode.
+            InvalidDump: these bytes are no dump of this episode.
         """
         ...
