@@ -59,6 +59,15 @@ class Settings(BaseSettings):
     cpu_memory_mib: int = Field(default=1024, ge=16)
     """Memory an item of the cpu lane may use beyond what rewards need in common."""
 
+    environment_workers: int = Field(default_factory=lambda: max(2, os.cpu_count() or 1), ge=1, le=1024)
+    """Processes that hold episodes; they start with the first session."""
+
+    max_sessions: int = Field(default=65_536, ge=1)
+    """Live episodes of the process; more are refused with a retry hint."""
+
+    session_idle_timeout: float = Field(default=1800.0, gt=0.0)
+    """Seconds without an action after which an episode is closed, where its creator does not say."""
+
     execution_timeout: float = Field(default=10.0, gt=0.0)
     """Seconds an item may run where neither the spec nor the reward says."""
 

@@ -20,12 +20,16 @@ from assay_server.api.grpc_server import GrpcServer
 from assay_server.api.http import http_application
 from assay_server.api.principals import Authenticator, load_or_create_token
 from assay_server.config import Settings
+from assay_server.environments.catalogue import builtin_environments
 from assay_server.execution.discovery import Discovered, discover
 from assay_server.execution.lanes import Lanes, LaneSettings
 from assay_server.execution.server_ports import ServerPorts
 from assay_server.metrics import Metrics
 from assay_server.pipeline.runs import Runs
-from assay_server.rewards.catalogue import Catalogue, builtin_catalogue
+from assay_server.rewards.catalogue import Catalogue
+from assay_server.sessions.engine import SessionEngine
+from assay_server.sessions.requests import SessionSettings
+from assay_server.store.journal import open_journal
 from assay_server.store.opening import open_store
 
 if TYPE_CHECKING:
@@ -52,19 +56,24 @@ class ServerProcess:
         self._settings = settings
         self._metrics = Metrics()
         self._store = open_store(settings.store)
-        found = discover(catalogue or builtin_catalogue(), settings.plugins)
+        found = discover(catalogue, settings.plugins)
         _log_broken(found)
         self._judge = _judge(settings.judges)
         self._lanes = Lanes(_lane_settings(settings, found.names), ServerPorts(self._store, self._judge))
         self._lanes.launch()
         judges: Mapping[str, bool] = {} if self._judge is None else self._judge.names
-        rewards = found.catalogue.with_judges(judges)
-        self._runs = Runs(self._store, rewards, self._metrics, self._lanes)
+        catalogues = found.catalogues.with_judges(judges)
+        self._runs = Runs(self._store, catalogues, self._metrics, self._lanes)
         self._ready = False
         self._http: _HttpServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._lag: asyncio.Task[None] | None = None
-        self._grpc = GrpcServer(self._runs, settings, Authenticator(token), self._metrics, found.records)
+        self._sessions = SessionEngine(
+            builtin_environments(), open_journal(settings.store), _session_settings(settings)
+        )
+        self._grpc = GrpcServer(
+            self._runs, self._sessions, settings, Authenticator(token), self._metrics, found.records
+        )
         self.address = ""
         self.http_address = ""
 
@@ -114,6 +123,7 @@ class ServerProcess:
 
     async def _release(self) -> None:
         await self._runs.close()
+        await self._sessions.stop()
         await self._lanes.stop()
         if self._judge is not None:
             await self._judge.close()
@@ -163,15 +173,26 @@ def _lane_settings(settings: Settings, plugins: tuple[str, ...]) -> LaneSettings
     )
 
 
+def _session_settings(settings: Settings) -> SessionSettings:
+    return SessionSettings(
+        workers=settings.environment_workers,
+        max_sessions=settings.max_sessions,
+        idle_timeout=settings.session_idle_timeout,
+    )
+
+
 def _judge(catalogue: Path | None) -> CatalogueJudge | None:
     """The judges of the operator's catalogue. Raises InvalidJudges, and ValueError where the extra is missing."""
     if catalogue is None:
         return None
     try:
-        from assay_server.execution.judging import CatalogueJudge, load_judges
+        from assay_server.execution.judging import AskingProcess, CatalogueJudge, load_judges
     except ModuleNotFoundError as error:
         raise ValueError(f"judges need {error.name}; install assay-server[judge]") from error
-    return CatalogueJudge(load_judges(catalogue, os.environ))
+    endpoints = load_judges(catalogue, os.environ)
+    asking = AskingProcess(endpoints)
+    asking.launch()
+    return CatalogueJudge(endpoints, asking)
 
 
 def _family(host: str) -> socket.AddressFamily:

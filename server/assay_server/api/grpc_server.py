@@ -19,6 +19,7 @@ from assay.v1 import (
     sandbox_service_pb2,
 )
 from assay_server.api.advantage_calls import AdvantageCalls
+from assay_server.api.environment_calls import EnvironmentCalls
 from assay_server.api.handlers import Admission, BidiStream, Context, Door, ServerStream, Unary, abort
 from assay_server.api.plugin_calls import PluginCalls
 from assay_server.api.principals import Authenticator
@@ -26,10 +27,11 @@ from assay_server.api.reward_calls import RewardCalls
 from assay_server.api.run_calls import RunCalls
 from assay_server.api.streams import MAX_MESSAGE_BYTES, RolloutStreams
 from assay_server.config import Settings
-from assay_server.execution.discovery import PluginRecord
+from assay_server.execution.plugin_records import PluginRecord
 from assay_server.metrics import Metrics
 from assay_server.pipeline.failures import Code, Failure
 from assay_server.pipeline.runs import Runs
+from assay_server.sessions.engine import SessionEngine
 
 _FILES = (
     run_service_pb2,
@@ -61,6 +63,7 @@ class GrpcServer:
     def __init__(
         self,
         runs: Runs,
+        sessions: SessionEngine,
         settings: Settings,
         authenticator: Authenticator,
         metrics: Metrics,
@@ -70,7 +73,7 @@ class GrpcServer:
         self._health: _Health = health.aio.HealthServicer()  # pyright: ignore - missing in its stubs
         self._services = _services()
         door = Door(authenticator, metrics, Admission(settings.max_unary), Admission(settings.max_streams))
-        handlers = _handlers(door, runs, settings, metrics, plugins)
+        handlers = _handlers(door, runs, sessions, settings, metrics, plugins)
         for service in self._services:
             table = {method.name: handlers[_path(method)] for method in service.methods}
             self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, table),))
@@ -113,10 +116,16 @@ def _path(method: MethodDescriptor) -> str:
 
 
 def _handlers(
-    door: Door, runs: Runs, settings: Settings, metrics: Metrics, plugins: Sequence[PluginRecord]
+    door: Door,
+    runs: Runs,
+    sessions: SessionEngine,
+    settings: Settings,
+    metrics: Metrics,
+    plugins: Sequence[PluginRecord],
 ) -> Mapping[str, grpc.RpcMethodHandler[bytes, bytes]]:
-    rewards, run_calls, advantages = RewardCalls(runs), RunCalls(runs), AdvantageCalls()
+    rewards, run_calls, advantages = RewardCalls(runs), RunCalls(runs), AdvantageCalls(runs.catalogues.estimators, runs.lanes.groups)
     plugin_calls = PluginCalls(plugins)
+    environments = EnvironmentCalls(sessions)
     unary: Mapping[str, Unary] = {
         "/assay.v1.RunService/CreateRun": run_calls.create_run,
         "/assay.v1.RunService/RestoreRun": run_calls.restore_run,
@@ -127,13 +136,21 @@ def _handlers(
         "/assay.v1.RewardService/ListRewards": rewards.list_rewards,
         "/assay.v1.AdvantageService/ComputeAdvantages": advantages.compute_advantages,
         "/assay.v1.AdvantageService/ListEstimators": advantages.list_estimators,
+        "/assay.v1.EnvironmentService/ListEnvironments": environments.list_environments,
+        "/assay.v1.EnvironmentService/CreateSessions": environments.create_sessions,
+        "/assay.v1.EnvironmentService/Step": environments.step,
+        "/assay.v1.EnvironmentService/ForkSession": environments.fork_session,
+        "/assay.v1.EnvironmentService/SnapshotSession": environments.snapshot_session,
+        "/assay.v1.EnvironmentService/RestoreSession": environments.restore_session,
+        "/assay.v1.EnvironmentService/CloseSessions": environments.close_sessions,
         "/assay.v1.PluginService/ListPlugins": plugin_calls.list_plugins,
         "/assay.v1.PluginService/CheckPlugin": plugin_calls.check_plugin,
         "/assay.v1.PluginService/RegisterPlugin": plugin_calls.register_plugin,
     }
     server_streams: Mapping[str, ServerStream] = {"/assay.v1.RewardService/Rescore": rewards.rescore}
     bidi_streams: Mapping[str, BidiStream] = {
-        "/assay.v1.RewardService/StreamRollouts": RolloutStreams(runs, settings, metrics).serve
+        "/assay.v1.RewardService/StreamRollouts": RolloutStreams(runs, settings, metrics).serve,
+        "/assay.v1.EnvironmentService/Interact": environments.interact,
     }
     handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         **{path: door.unary(path, function) for path, function in unary.items()},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Protocol, Self, TypeVar
 
 import grpc
 import structlog
@@ -25,9 +25,18 @@ else:
 
 M = TypeVar("M", bound=message.Message)
 
-Unary = Callable[[Principal, bytes], Awaitable[message.Message]]
+Unary = Callable[[Principal, bytes], Awaitable["Response"]]
 ServerStream = Callable[[Principal, bytes], AsyncIterator[message.Message]]
 BidiStream = Callable[[Principal, "Context"], Awaitable[None]]
+
+
+class Response(Protocol):
+    """A message, or what has its bytes already."""
+
+    def SerializeToString(self) -> bytes:  # noqa: N802 - as messages call it
+        """The encoded message."""
+        ...
+
 
 _log = structlog.get_logger(__name__)
 _CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from .protocol import (
     JournaledSession,
@@ -24,13 +24,6 @@ class _Held:
     closed_at: float | None = None
 
 
-@dataclass(slots=True)
-class _Requests:
-    made: dict[tuple[str, str], tuple[bytes, tuple[str, ...]]] = field(
-        default_factory=dict[tuple[str, str], tuple[bytes, tuple[str, ...]]]
-    )
-
-
 class MemoryJournal:
     """Plain dictionaries."""
 
@@ -38,7 +31,7 @@ class MemoryJournal:
         self._now = now
         self._sessions: dict[tuple[str, str], _Held] = {}
         self._by_key: dict[int, _Held] = {}
-        self._requests = _Requests()
+        self._requests: dict[tuple[str, str], tuple[bytes, tuple[str, ...]]] = {}
         self._snapshots: dict[tuple[str, str], JournaledSnapshot] = {}
         self._keys = 0
 
@@ -53,10 +46,10 @@ class MemoryJournal:
     ) -> Sequence[int]:
         """Journal sessions."""
         if request_id:
-            if (tenant, request_id) in self._requests.made:
+            if (tenant, request_id) in self._requests:
                 raise RequestTaken(request_id)
             ids = tuple(session.session_id for session in sessions)
-            self._requests.made[tenant, request_id] = (request_digest, ids)
+            self._requests[tenant, request_id] = (request_digest, ids)
         keys: list[int] = []
         for new in sessions:
             self._keys += 1
@@ -70,7 +63,7 @@ class MemoryJournal:
 
     async def of_request(self, tenant: str, request_id: str, request_digest: bytes) -> Sequence[str] | None:
         """The sessions of a request."""
-        made = self._requests.made.get((tenant, request_id))
+        made = self._requests.get((tenant, request_id))
         if made is None:
             return None
         if made[0] != request_digest:
