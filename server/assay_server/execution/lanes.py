@@ -14,9 +14,12 @@ from assay_server.execution.cpu.template import TemplateSetup
 from assay_server.execution.item_clock import ItemClock
 from assay_server.execution.judge_account import JudgeAccount
 from assay_server.execution.server_ports import ServerPorts
+from assay_server.execution.turns import Turns
 from assay_server.rewards.assessment import Assessment
 from assay_server.rewards.nodes import LeafNode, Plan
 from assay_server.rewards.tree import CompiledReward
+
+_STARTS_A_TURN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Lanes:
         self.cpu = CpuPool(settings.cpu_workers, setup, settings.execution_timeout)
         self._starting: asyncio.Task[None] | None = None
         self._on_the_loop: set[asyncio.Task[object]] = set()
+        self._turns = Turns(_STARTS_A_TURN)
 
     def launch(self) -> None:
         """Start the cpu lane's template; before the process has threads, sockets or secrets."""
@@ -90,12 +94,26 @@ class Lanes:
         """
         waited = 0.0
         while leaves:
-            said = await asyncio.gather(*(self._outcome(leaf, sample, ports or self._ports) for leaf in leaves))
+            said = await self._outcomes(leaves, sample, ports or self._ports)
             for leaf, (outcome, _) in zip(leaves, said, strict=True):
                 plan.known[leaf.component] = outcome
             waited += max(seconds for _, seconds in said)
             leaves = reward.pending(sample, plan)
         return reward.evaluate(sample, plan.known), waited
+
+    async def _outcomes(
+        self, leaves: list[LeafNode], sample: Sample, ports: Ports
+    ) -> list[tuple[Score | Unscorable, float]]:
+        """What the leaves say, all of them at work at the same time.
+
+        Of many samples that come together few begin on the loop in one turn of it: each computes for a fraction of a
+        millisecond before it waits, and others come between.
+        """
+        if any(leaf.definition.lane is not Lane.CPU for leaf in leaves):
+            await self._turns.mine()
+        if len(leaves) == 1:
+            return [await self._outcome(leaves[0], sample, ports)]
+        return await asyncio.gather(*(self._outcome(leaf, sample, ports) for leaf in leaves))
 
     async def _outcome(self, leaf: LeafNode, sample: Sample, ports: Ports) -> tuple[Score | Unscorable, float]:
         try:

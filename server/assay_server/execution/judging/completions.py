@@ -15,14 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import structlog
 from pydantic import BaseModel, Field, ValidationError
 
 from assay.sdk import Json, Unscorable
 from assay_server.execution.judging.catalogue import Endpoint
 from assay_server.execution.judging.prompting import Message
 
-_log = structlog.get_logger(__name__)
 _WORTH_A_RETRY = frozenset({408, 409, 425, 429})
 _LONGEST_BODY = 1 << 20
 _LONGEST_MODEL = 200
@@ -57,8 +55,9 @@ class _Trouble:
 class ChatCompletions:
     """The ``/chat/completions`` of one endpoint."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, on_shut: Callable[[str, float], None] | None = None) -> None:
         self._name = endpoint.name
+        self._on_shut = on_shut
         self._settings = endpoint.settings
         self._url = f"{endpoint.settings.base_url}/chat/completions"
         headers = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "identity"}
@@ -128,7 +127,6 @@ class ChatCompletions:
             delay = self._delay(attempt, answer)
             over = attempt == self._settings.retries or delay >= remaining()
             if not answer.retryable or over:
-                _log.warning("judge unavailable", judge=self._name, trouble=answer.what, attempts=attempt + 1)
                 message = f"the judge {self._name!r} gave no answer in {attempt + 1} attempt(s): {answer.what}"
                 raise Unscorable("JUDGE_UNAVAILABLE", message, retryable=answer.retryable)
             await asyncio.sleep(delay)
@@ -177,6 +175,8 @@ class ChatCompletions:
         if trouble.retry_after is None:
             return delay
         self._shut_until = max(self._shut_until, asyncio.get_running_loop().time() + trouble.retry_after)
+        if self._on_shut is not None:
+            self._on_shut(self._name, trouble.retry_after)
         return max(delay, trouble.retry_after)
 
 

@@ -11,11 +11,16 @@ from assay_server.execution.item_clock import ItemClock
 
 
 class Flight:
-    """A question on its way to an endpoint, for everyone who waits for its verdict."""
+    """A question on its way to an endpoint, for everyone who waits for its verdict.
+
+    Attributes:
+        moved: called when somebody joins who may wait longer than the others.
+    """
 
     def __init__(self, work: Callable[[Flight], Awaitable[JudgeVerdict]]) -> None:
         self._clocks: list[ItemClock] = []
         self._begun = asyncio.Event()
+        self.moved: Callable[[], None] | None = None
         self._task = asyncio.create_task(self._run(work))
 
     async def _run(self, work: Callable[[Flight], Awaitable[JudgeVerdict]]) -> JudgeVerdict:
@@ -40,6 +45,8 @@ class Flight:
     async def join(self, clock: ItemClock) -> JudgeVerdict:
         """The verdict, when it is there."""
         self._clocks.append(clock)
+        if self.moved is not None:
+            self.moved()
         try:
             with clock.asking():
                 with clock.queueing():

@@ -9,26 +9,35 @@ import json
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 
-from assay.sdk import Json, Judge, JudgeRequest, JudgeVerdict, Unscorable
+import structlog
+
+from assay.sdk import Judge, JudgeRequest, JudgeVerdict, Unscorable
 from assay_server.execution.item_clock import current_clock
 from assay_server.execution.judge_account import JudgeAccount
+from assay_server.execution.judging.asking import Asking, DirectAsking, Question, Said
 from assay_server.execution.judging.budget import Budget
 from assay_server.execution.judging.catalogue import Endpoint
-from assay_server.execution.judging.completions import ChatCompletions, Completion
 from assay_server.execution.judging.flights import Flight, Flights
-from assay_server.execution.judging.prompting import Message, prompt_of
-from assay_server.execution.judging.verdicts import NoVerdict, Schema, compile_schema, read_verdict
 
+_log = structlog.get_logger(__name__)
 _MOST_NAMED = 20
 
 
 class CatalogueJudge:
     """Judges that the operator named; requests choose one by its name."""
 
-    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
-        self._judges = {endpoint.name: _EndpointJudge(endpoint) for endpoint in endpoints}
+    def __init__(self, endpoints: Iterable[Endpoint], asking: Asking | None = None) -> None:
+        """Take the catalogue.
+
+        Args:
+            endpoints: the judges.
+            asking: asks these endpoints, in another process where hundreds of questions must cost this loop nothing;
+                None = on this loop.
+        """
+        endpoints = tuple(endpoints)
+        self._asking = DirectAsking(endpoints) if asking is None else asking
+        self._judges = {endpoint.name: _EndpointJudge(endpoint, self._asking) for endpoint in endpoints}
 
     @property
     def names(self) -> Mapping[str, bool]:
@@ -45,7 +54,7 @@ class CatalogueJudge:
         Raises:
             Unscorable: UNKNOWN_JUDGE, JUDGE_INPUT_TOO_LONG, JUDGE_UNAVAILABLE, JUDGE_UNPARSEABLE, JUDGE_BUDGET,
                 JUDGE_QUOTA, JUDGE_UNPRICED.
-            ValueError: a text's name is no label. SchemaError: the schema is none.
+            ValueError: a text's name is no label, or the schema is none.
         """
         judge = self._judges.get(request.endpoint)
         if judge is None:
@@ -62,6 +71,7 @@ class CatalogueJudge:
     async def close(self) -> None:
         """Cancel what is on its way, close the connections."""
         await asyncio.gather(*(judge.close() for judge in self._judges.values()))
+        await self._asking.close()
 
 
 class _ChargedJudge:
@@ -74,10 +84,10 @@ class _ChargedJudge:
 
 
 class _EndpointJudge:
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, asking: Asking) -> None:
         self._endpoint = endpoint
         self._settings = endpoint.settings
-        self._completions = ChatCompletions(endpoint)
+        self._asking = asking
         self._slots = asyncio.Semaphore(endpoint.settings.max_concurrent)
         self._flights = Flights()
         self._cache: OrderedDict[str, JudgeVerdict] = OrderedDict()
@@ -107,7 +117,6 @@ class _EndpointJudge:
 
     async def close(self) -> None:
         await self._flights.stop()
-        await self._completions.close()
 
     def _check_length(self, request: JudgeRequest) -> None:
         length = len(request.instructions) + sum(map(len, request.graded.values()))
@@ -134,57 +143,41 @@ class _EndpointJudge:
                 self._cache.popitem(last=False)
 
     async def _judge(self, request: JudgeRequest, flight: Flight, account: JudgeAccount | None) -> JudgeVerdict:
-        schema = _compiled(json.dumps(request.schema, sort_keys=True))
-        prompt = prompt_of(request)
         async with self._slots:
-            await self._completions.until_open()
+            await self._asking.until_open(request.endpoint)
             flight.begin()
-            first = await self._complete(prompt.messages, request, flight, account)
-            try:
-                return _verdict(first, schema, (first,))
-            except NoVerdict as error:
-                problem = str(error)
-            second = await self._complete(prompt.repaired(first.text, problem), request, flight, account)
-            try:
-                return _verdict(second, schema, (first, second))
-            except NoVerdict as error:
-                message = f"the judge {request.endpoint!r} gave no verdict, asked twice; the second time: {error}"
-                raise Unscorable("JUDGE_UNPARSEABLE", message) from None
+            first = await self._asked(Question(request), flight, account)
+            verdict = _verdict(first, (first,))
+            if verdict is not None:
+                return verdict
+            second = await self._asked(Question(request, (first.text, first.problem)), flight, account)
+            verdict = _verdict(second, (first, second))
+            if verdict is not None:
+                return verdict
+        message = f"the judge {request.endpoint!r} gave no verdict, asked twice; the second time: {second.problem}"
+        raise Unscorable("JUDGE_UNPARSEABLE", message)
 
-    async def _complete(
-        self, messages: Sequence[Message], request: JudgeRequest, flight: Flight, account: JudgeAccount | None
-    ) -> Completion:
+    async def _asked(self, question: Question, flight: Flight, account: JudgeAccount | None) -> Said:
         prices = self._settings.prices
         if account is not None:
-            account.require_room(request.endpoint, priced=self.priced)
+            account.require_room(question.request.endpoint, priced=self.priced)
         self.budget.take_call()
         if account is not None:
             account.count_call()
-        completion = await self._completions.complete(
-            messages, request.schema, request.temperature, request.seed, flight.remaining
-        )
-        tokens = completion.tokens or _most_tokens(messages, completion)
-        self.budget.count_tokens(sum(tokens))
+        try:
+            said = await self._asking.ask(question, flight)
+        except Unscorable as error:
+            _log.warning("judge unavailable", judge=self._endpoint.name, trouble=error.message)
+            raise
+        self.budget.count_tokens(sum(said.charged))
         if account is not None:
-            account.count_answer(sum(tokens), 0.0 if prices is None else prices.cost(*tokens))
-        return completion
+            account.count_answer(sum(said.charged), 0.0 if prices is None else prices.cost(*said.charged))
+        return said
 
 
-def _most_tokens(messages: Sequence[Message], completion: Completion) -> tuple[int, int]:
-    """What an endpoint that does not say is charged: the most that its texts can be; a token has at least one byte."""
-    asked = sum(len(message["content"].encode(errors="replace")) for message in messages)
-    return asked, len(completion.text.encode(errors="replace"))
-
-
-def _verdict(answer: Completion, schema: Schema, paid: Sequence[Completion]) -> JudgeVerdict:
-    """The verdict in ``answer`` with the tokens of all completions that it took."""
+def _verdict(answer: Said, paid: Sequence[Said]) -> JudgeVerdict | None:
+    """The verdict in ``answer``, if it has one, with the tokens of all answers that it took."""
+    if answer.verdict is None:
+        return None
     prompt_tokens, completion_tokens = (sum((one.tokens or (0, 0))[kind] for one in paid) for kind in (0, 1))
-    verdict = read_verdict(answer.text, schema)
-    return JudgeVerdict(verdict, answer.model, False, prompt_tokens, completion_tokens)
-
-
-@lru_cache(maxsize=256)
-def _compiled(schema: str) -> Schema:
-    """Questions of one reward share their schema."""
-    parsed: dict[str, Json] = json.loads(schema)
-    return compile_schema(parsed)
+    return JudgeVerdict(answer.verdict, answer.model, False, prompt_tokens, completion_tokens)

@@ -1,0 +1,201 @@
+"""What 500 concurrent judge calls of 2 s each cost everyone else: math on the loop, and math in the cpu lane.
+
+A small chat server in another process answers every question after 2 s. Rounds alone and rounds beside 500 calls in
+flight alternate in one process, on one set of lanes, with the same arrivals (200 items/s, evenly spaced, latency from
+when each was due); a ratio is of one pair of neighbouring rounds, and the median of the pairs is told, with all of
+them. `steady`: calls begin and end all the time. `burst`: 500 begin in one turn of the loop, and again when they are
+answered. The garbage of start-up is frozen, as the server does. By default the judges are asked from a process of
+their own, as the server does; `--on-the-loop` asks them from the loop, for comparison.
+
+Usage: python benchmarks/judges.py [SECONDS_PER_ROUND] [PAIRS] [--on-the-loop]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+
+from assay.sdk import Sample
+from assay.sdk.spec import Leaf
+from assay_server.execution.judging import AskingProcess, CatalogueJudge, Endpoint, EndpointSettings
+from assay_server.execution.lanes import Lanes, LaneSettings
+from assay_server.execution.server_ports import ServerPorts
+from assay_server.rewards.catalogue import builtin_catalogue
+from assay_server.rewards.nodes import Plan
+from assay_server.rewards.tree import CompiledReward, compile_reward
+from assay_server.store.opening import open_store
+
+RATE = 200
+CALLS = 500
+CALL_SECONDS = 2.0
+INLINE = ("So the answer is \\boxed{18}", "18")
+IN_WORKER = ("So the answer is \\boxed{2\\cos^2 x - 1}", "\\cos 2x")
+
+VERDICT = json.dumps({"rationale": "Every step follows from the one before it.", "score": 7})
+ANSWER = {
+    "model": "judge",
+    "choices": [{"message": {"role": "assistant", "content": VERDICT}}],
+    "usage": {"prompt_tokens": 300, "completion_tokens": 20},
+}
+
+
+async def serve_chat() -> None:
+    """The chat server: prints its port, answers every question after its time."""
+    body = json.dumps(ANSWER).encode()
+    reply = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+                await reader.readexactly(int(length.split(b":")[1]))
+                await asyncio.sleep(CALL_SECONDS)
+                writer.write(reply)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=2 * CALLS)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+class Bench:
+    """Lanes, and rewards to run in them."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        catalogue = builtin_catalogue()
+        self.lanes = lanes
+        self.math = compile_reward(Leaf("math"), catalogue)
+        judged = Leaf("judge/rubric", {"endpoint": "judge", "rubric": "It is sound."}, execution_timeout=60.0)
+        self.judged = compile_reward(judged, catalogue)
+        self.asked = 0
+
+    async def assess(self, compiled: CompiledReward, sample: Sample) -> None:
+        """One sample through the lanes."""
+        plan = Plan()
+        leaves = compiled.pending(sample, plan)
+        if leaves:
+            await self.lanes.assess(compiled, sample, plan, leaves)
+        else:
+            compiled.evaluate(sample, plan.known)
+
+    async def ask(self) -> None:
+        """A judge call that no cache answers."""
+        self.asked += 1
+        sample = Sample("r", f"Attempt {self.asked}: the sum is 18." * 20, {"answer": "18"}, prompt="What is 9 + 9?")
+        await self.assess(self.judged, sample)
+
+    async def paced(self, text: tuple[str, str], seconds: float) -> list[float]:
+        """Latencies of math at a steady rate, from when each was due."""
+        loop = asyncio.get_running_loop()
+        due, spans, tasks = loop.time(), list[float](), list[asyncio.Task[None]]()
+        sample = Sample("r", text[0], {"answer": text[1]})
+
+        async def one(due: float) -> None:
+            await self.assess(self.math, sample)
+            spans.append(loop.time() - due)
+
+        for _ in range(int(seconds * RATE)):
+            due += 1 / RATE
+            await asyncio.sleep(due - loop.time())
+            tasks.append(asyncio.create_task(one(due)))
+        await asyncio.gather(*tasks)
+        return spans
+
+    async def steadily(self, stop: asyncio.Event) -> None:
+        """Callers that begin one after the other and call again and again."""
+
+        async def caller(number: int) -> None:
+            await asyncio.sleep(CALL_SECONDS * number / CALLS)
+            while not stop.is_set():
+                await self.ask()
+
+        await asyncio.gather(*(caller(number) for number in range(CALLS)))
+
+    async def in_bursts(self, stop: asyncio.Event) -> None:
+        """All callers at once, again and again."""
+        while not stop.is_set():
+            await asyncio.gather(*(self.ask() for _ in range(CALLS)))
+
+
+Callers = Callable[[asyncio.Event], Awaitable[None]]
+
+
+async def pairs(bench: Bench, text: tuple[str, str], calls: Callers, seconds: float, count: int) -> None:
+    """Alternate rounds alone and beside the calls, and print what they show."""
+    alone: list[list[float]] = []
+    beside: list[list[float]] = []
+    for _ in range(count):
+        alone.append(await bench.paced(text, seconds))
+        stop = asyncio.Event()
+        calling = asyncio.ensure_future(calls(stop))
+        await asyncio.sleep(CALL_SECONDS / 2 if calls == bench.in_bursts else CALL_SECONDS)
+        beside.append(await bench.paced(text, seconds))
+        stop.set()
+        await calling
+    for share in (0.5, 0.99, 0.999):
+        ratios = sorted(quantile(b, share) / quantile(a, share) for a, b in zip(alone, beside, strict=True))
+        pooled = [1e3 * quantile([span for spans in rounds for span in spans], share) for rounds in (alone, beside)]
+        each = " ".join(f"{ratio:.2f}" for ratio in ratios)
+        print(
+            f"    p{100 * share:g} alone {pooled[0]:.2f} ms, beside {pooled[1]:.2f} ms; ratio of pairs: median "
+            f"{statistics.median(ratios):.2f} ({each})"
+        )
+
+
+def quantile(values: list[float], share: float) -> float:
+    """The value below which a share of them lies."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+async def measure(seconds: float, count: int, *, on_the_loop: bool, port: int) -> None:
+    """All measurements."""
+    url = f"http://127.0.0.1:{port}/v1"
+    settings = EndpointSettings(base_url=url, model="judge", max_concurrent=2 * CALLS, cache_entries=0)
+    endpoints = [Endpoint("judge", settings)]
+    judge = CatalogueJudge(endpoints, None if on_the_loop else AskingProcess(endpoints))
+    preload = ("assay_server.execution.symbolic",)
+    lanes = Lanes(LaneSettings(cpu_workers=4, preload=preload), ServerPorts(open_store("memory:"), judge))
+    lanes.launch()
+    lanes.start()
+    bench = Bench(lanes)
+    await asyncio.gather(*(bench.ask() for _ in range(CALLS)))
+    await bench.paced(IN_WORKER, 1.0)
+    gc.collect()
+    gc.freeze()
+    where = "from the loop itself" if on_the_loop else "from a process of their own"
+    print(f"{os.cpu_count()} cores, {CALLS} calls of {CALL_SECONDS:g} s, asked {where}; target: p99 ratio <= 1.1\n")
+    for name, text in (("math on the loop", INLINE), ("math in the cpu lane", IN_WORKER)):
+        for kind, calls in (("steady", bench.steadily), ("burst", bench.in_bursts)):
+            print(f"  {name}, {kind}")
+            await pairs(bench, text, calls, seconds, count)
+    await lanes.stop()
+    await judge.close()
+
+
+def main() -> None:
+    """Start the chat server, measure, end it."""
+    if "--serve" in sys.argv:
+        asyncio.run(serve_chat())
+        return
+    numbers = [float(argument) for argument in sys.argv[1:] if not argument.startswith("--")]
+    print(__doc__)
+    with subprocess.Popen([sys.executable, __file__, "--serve"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        port = int(server.stdout.readline())
+        try:
+            seconds, count = (*numbers, *(5.0, 5.0)[len(numbers) :])
+            asyncio.run(measure(seconds, int(count), on_the_loop="--on-the-loop" in sys.argv, port=port))
+        finally:
+            server.kill()
+
+
+if __name__ == "__main__":
+    main()
