@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from assay.contents import Message as Message
     from assay.contents import ToolCall as ToolCall
     from assay.contents import ToolResult as ToolResult
+    from assay.episodes import EnvironmentInfo as EnvironmentInfo
+    from assay.episodes import SessionPolicy as SessionPolicy
+    from assay.episodes import prompt_with_history as prompt_with_history
     from assay.errors import Aborted as Aborted
     from assay.errors import AlreadyExists as AlreadyExists
     from assay.errors import AssayError as AssayError
@@ -91,12 +94,14 @@ if TYPE_CHECKING:
     from assay.sdk.spec import SimilarityOrder as SimilarityOrder
     from assay.sdk.spec import WeightedSum as WeightedSum
     from assay.streams import RolloutStream as RolloutStream
+    from assay.vector import VectorEnvironment as VectorEnvironment
 
 _HOMES = {
     "catalogue": ("EstimatorInfo", "RewardInfo"),
     "client": ("Client",),
     "connection": ("Retries", "Tls"),
     "contents": ("Blob", "Message", "ToolCall", "ToolResult"),
+    "episodes": ("EnvironmentInfo", "SessionPolicy", "prompt_with_history"),
     "errors": (
         "Aborted", "AlreadyExists", "AssayError", "Cancelled", "DataLoss", "DeadlineExceeded", "FailedPrecondition",
         "Failure", "Internal", "InvalidArgument", "Misuse", "NotFound", "NotScored", "PermissionDenied",
@@ -120,6 +125,7 @@ _HOMES = {
         "Product", "Route", "SimilarityOrder", "WeightedSum",
     ),
     "streams": ("RolloutStream",),
+    "vector": ("VectorEnvironment",),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

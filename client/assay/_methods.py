@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from google.protobuf.message import Message
 
 from assay.v1 import advantage_service_pb2 as advantages
+from assay.v1 import environment_service_pb2 as environments
 from assay.v1 import reward_service_pb2 as rewards
 from assay.v1 import run_service_pb2 as runs
 
@@ -28,6 +29,10 @@ def _run(name: str, request: type[Q], answer: type[A]) -> Method[Q, A]:
     return Method(f"/assay.v1.RunService/{name}", request, answer)
 
 
+def _sessions(name: str, request: type[Q], answer: type[A]) -> Method[Q, A]:
+    return Method(f"/assay.v1.EnvironmentService/{name}", request, answer)
+
+
 CREATE_RUN = _run("CreateRun", runs.CreateRunRequest, runs.CreateRunResponse)
 RESTORE_RUN = _run("RestoreRun", runs.RestoreRunRequest, runs.RestoreRunResponse)
 CHECKPOINT_RUN = _run("CheckpointRun", runs.CheckpointRunRequest, runs.CheckpointRunResponse)
@@ -44,6 +49,14 @@ COMPUTE_ADVANTAGES = Method(
 LIST_ESTIMATORS = Method(
     "/assay.v1.AdvantageService/ListEstimators", advantages.ListEstimatorsRequest, advantages.ListEstimatorsResponse
 )
+CREATE_SESSIONS = _sessions("CreateSessions", environments.CreateSessionsRequest, environments.CreateSessionsResponse)
+STEP = _sessions("Step", environments.StepRequest, environments.StepResponse)
+CLOSE_SESSIONS = _sessions("CloseSessions", environments.CloseSessionsRequest, environments.CloseSessionsResponse)
+FORK_SESSION = _sessions("ForkSession", environments.ForkSessionRequest, environments.ForkSessionResponse)
+LIST_ENVIRONMENTS = _sessions(
+    "ListEnvironments", environments.ListEnvironmentsRequest, environments.ListEnvironmentsResponse
+)
+INTERACT_PATH = "/assay.v1.EnvironmentService/Interact"
 STREAM_ROLLOUTS_PATH = "/assay.v1.RewardService/StreamRollouts"
 HEALTH_PATH = "/grpc.health.v1.Health/Check"
 SERVING = b"\x08\x01"
