@@ -1,0 +1,178 @@
+"""Linux system calls that Python has no function for. Each raises OSError."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from collections.abc import Sequence
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+CLONE_NEW_ANY = 0x7E020080
+
+MS_RDONLY = 1
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_NOEXEC = 8
+MS_REMOUNT = 32
+MS_BIND = 4096
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
+MNT_DETACH = 2
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_CAPBSET_DROP = 24
+_PR_SET_SECCOMP = 22
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
+_SECCOMP_MODE_FILTER = 2
+_LAST_CAPABILITY = 63
+_CAPABILITY_VERSION_3 = 0x20080522
+
+_AT_FDCWD = -100
+_AT_RECURSIVE = 0x8000
+_MOUNT_ATTR_RDONLY = 1
+_MOUNT_ATTR_NOSUID = 2
+_MOUNT_ATTR_NODEV = 4
+_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+_CAPSET = {"x86_64": 126, "aarch64": 91}
+_MOUNT_SETATTR = 442
+_FSOPEN = 430
+_FSCONFIG = 431
+_FSMOUNT = 432
+_FSCONFIG_CMD_CREATE = 6
+_CLOEXEC = 1
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+
+class BpfProgram(ctypes.Structure):
+    """struct sock_fprog."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+
+def _checked(result: int, what: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def _syscall(number: int, what: str, *arguments: object) -> int:
+    return _checked(_libc.syscall(ctypes.c_long(number), *arguments), what)
+
+
+def unshare(flags: int) -> None:
+    """Leave namespaces for new ones; a new pid namespace is for children only."""
+    _checked(_libc.unshare(ctypes.c_int(flags)), f"unshare {flags:#x}")
+
+
+def setns(fd: int, kind: int) -> None:
+    """Enter a namespace."""
+    _checked(_libc.setns(ctypes.c_int(fd), ctypes.c_int(kind)), "setns")
+
+
+def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
+    """mount(2)."""
+    data = options.encode() if options else None
+    made = _libc.mount(os.fsencode(source), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), data)
+    _checked(made, f"mount {kind or source} on {target}")
+
+
+def bind(source: str, target: str, *, device: bool = False) -> None:
+    """Show a file or a tree elsewhere, read-only, with all that is mounted below it."""
+    mount(source, target, flags=MS_BIND | MS_REC)
+    if not device:
+        freeze_mount(target, recursive=True)
+
+
+def freeze_mount(target: str, *, recursive: bool) -> None:
+    """Make a mount read-only, without set-user-id programs and devices (Linux 5.12)."""
+    attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY | _MOUNT_ATTR_NOSUID | _MOUNT_ATTR_NODEV, 0, 0, 0)
+    flags = ctypes.c_uint(_AT_RECURSIVE if recursive else 0)
+    path = os.fsencode(target)
+    size = ctypes.c_size_t(ctypes.sizeof(attributes))
+    _syscall(_MOUNT_SETATTR, f"mount_setattr {target}", ctypes.c_int(_AT_FDCWD), path, flags, attributes, size)
+
+
+def private_mounts() -> None:
+    """Keep what is mounted here from showing elsewhere."""
+    mount("none", "/", flags=MS_REC | MS_PRIVATE)
+
+
+def pivot_into(root: str) -> None:
+    """Make a mount the root; nothing of the old root stays reachable."""
+    os.chdir(root)
+    _syscall(_PIVOT_ROOT[platform.machine()], "pivot_root", b".", b".")
+    _checked(_libc.umount2(b".", ctypes.c_int(MNT_DETACH)), "umount the old root")
+    os.chdir("/")
+
+
+def private_proc() -> int:
+    """A procfs of this process's pid namespace that is mounted nowhere; a descriptor of its directory."""
+    handle = _syscall(_FSOPEN, "fsopen proc", b"proc", ctypes.c_uint(_CLOEXEC))
+    try:
+        create = ctypes.c_uint(_FSCONFIG_CMD_CREATE)
+        _syscall(_FSCONFIG, "fsconfig proc", ctypes.c_int(handle), create, None, None, ctypes.c_int(0))
+        return _syscall(_FSMOUNT, "fsmount proc", ctypes.c_int(handle), ctypes.c_uint(_CLOEXEC), ctypes.c_uint(0))
+    finally:
+        os.close(handle)
+
+
+def die_with_parent(signal: int) -> None:
+    """Be sent a signal when the thread that forked this process ends."""
+    _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal, 0, 0, 0), "prctl pdeathsig")
+
+
+def hide_from_debuggers() -> None:
+    """No process without capabilities may look into this one."""
+    _checked(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl dumpable")
+
+
+def show_to_debuggers() -> None:
+    """Have this process's files in /proc be its own."""
+    _checked(_libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0), "prctl dumpable")
+
+
+def no_new_privileges() -> None:
+    """Never gain anything by executing a program."""
+    _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl no_new_privs")
+
+
+def drop_bounding_set() -> None:
+    """Have no executed program give back a capability; those held stay until they are dropped."""
+    for capability in range(_LAST_CAPABILITY + 1):
+        if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
+            return  # past the last one that this kernel knows
+
+
+def drop_capabilities() -> None:
+    """Give up every capability."""
+    _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    none = (ctypes.c_uint32 * 6)()
+    _syscall(_CAPSET[platform.machine()], "capset", header, none)
+
+
+def bpf_program(instructions: Sequence[tuple[int, int, int, int]]) -> tuple[BpfProgram, ctypes.Array[ctypes.c_char]]:
+    """A filter for :func:`install_filter`, and the memory that must be kept for it."""
+    import struct
+
+    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
+    kept = ctypes.create_string_buffer(code, len(code))
+    return BpfProgram(len(instructions), ctypes.addressof(kept)), kept
+
+
+def install_filter(program: BpfProgram) -> None:
+    """Have every further system call of this process and its children go through a filter."""
+    _checked(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0), "prctl seccomp")

@@ -1,0 +1,113 @@
+"""The warm interpreter of a worker: imports once what runs need, and forks a supervisor for each run.
+
+It is the first process of the worker's pid namespace and sees no launch: those go to the supervisors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+from typing import NoReturn
+
+from assay_sandbox.namespaces import kernel, seccomp
+from assay_sandbox.namespaces.setup import ForkOrder, Identity, Setup
+from assay_sandbox.namespaces.supervisor import RunSpace, Supervisor
+
+_MAX_ORDER = 4096
+_MAX_DESCRIPTORS = 16
+
+
+def _only_wake(number: int, frame: object) -> None:
+    """The signal's byte in the wake-up pipe is what matters."""
+    del number, frame
+
+
+class Template:
+    """Forks supervisors and reaps them until the server goes away."""
+
+    def __init__(self, control: socket.socket, setup: Setup) -> None:
+        self._control = control
+        self._identity = Identity(setup.identity)
+        self._first_id = setup.first_id if self._identity is Identity.HOST else 0
+        self._has_proc = _mount_proc()
+        kernel.drop_bounding_set()
+        kernel.hide_from_debuggers()
+        os.environ.clear()
+        os.environ |= {"PATH": setup.search_path, "HOME": "/box/home", "LANG": "C.UTF-8", "TMPDIR": "/box/tmp"}
+        for module in setup.preload:
+            importlib.import_module(module)
+        self._filter, self._kept = kernel.bpf_program(seccomp.assemble(os.uname().machine))
+        self._pid_space = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC) if self._has_proc else -1
+        self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        gc.collect()
+        gc.freeze()
+
+    def run(self) -> None:
+        """Until the server closes the connection."""
+        signal.set_wakeup_fd(self._waker)
+        signal.signal(signal.SIGCHLD, _only_wake)
+        if not self._has_proc:
+            self._control.send(b"failed there is no /proc here that a sandbox may have")
+            return
+        self._control.send(b"ready")
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(self._wake, select.POLLIN)
+        while True:
+            for fd, _ in poll.poll():
+                if fd == self._wake:
+                    self._reap()
+                elif not self._take_order():
+                    return
+
+    def _take_order(self) -> bool:
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, _MAX_ORDER, _MAX_DESCRIPTORS)
+        except ConnectionError:
+            return False
+        if not data:
+            return False
+        # The next child is the first process of a namespace of its own; this process's stays as it is.
+        kernel.unshare(kernel.CLONE_NEWPID)
+        if os.fork() == 0:
+            self._supervise(ForkOrder.decode(data), descriptors)
+        kernel.setns(self._pid_space, kernel.CLONE_NEWPID)
+        for fd in descriptors:
+            os.close(fd)
+        return True
+
+    def _supervise(self, order: ForkOrder, descriptors: list[int]) -> NoReturn:
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for fd in (self._wake, self._waker, self._pid_space):
+                os.close(fd)
+            self._control.close()
+            space = RunSpace(self._identity, self._first_id + order.user_id, self._filter)
+            counters = dict(zip(order.counters, descriptors[1:], strict=True))
+            Supervisor(socket.socket(fileno=descriptors[0]), space, counters).run()
+            status = 0
+        finally:
+            # Ending ends every process of the namespace, and with them the run's mounts and files.
+            os._exit(status)
+
+    def _reap(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake, 4096)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+
+def _mount_proc() -> bool:
+    try:
+        kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+    except OSError:
+        return False
+    return True

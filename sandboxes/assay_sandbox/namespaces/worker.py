@@ -1,0 +1,244 @@
+"""A worker as the server holds it: the outer sandbox's process, its template, and supervisors that wait for a run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from assay_sandbox.namespaces.cgroups import Cgroups, Slot
+from assay_sandbox.namespaces.setup import ForkOrder, Setup
+from assay_sandbox.namespaces.wire import KILL, LENGTH, BadOutcome, decode_outcome, encode_launch
+from assay_sandbox.protocol import Launch, Outcome, SandboxUnavailable, WorkerLost
+
+_CHUNK = 1 << 18
+_GRACE_SECONDS = 10.0
+_READY_SECONDS = 60.0
+_MAX_OUTCOME = 1 << 30
+_ENVIRONMENT = {"PYTHONUTF8": "1", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+class Run:
+    """A supervisor's connection: waits for a launch, then is that launch's run."""
+
+    def __init__(self, connection: socket.socket, slot: Slot | None, on_end: Callable[[Run], None]) -> None:
+        connection.setblocking(False)
+        self.slot = slot
+        self._connection = connection
+        self._on_end = on_end
+        self._outcome: asyncio.Task[Outcome] | None = None
+
+    async def start(self, launch: Launch) -> None:
+        """Hand over the launch; its channels are the run's from here on. Raises WorkerLost."""
+        body = encode_launch(launch)
+        descriptors = [channel.fileno() for channel in launch.channels]
+        try:
+            socket.send_fds(self._connection, [LENGTH.pack(len(body))], descriptors)
+            await asyncio.get_running_loop().sock_sendall(self._connection, body)
+        except OSError as error:
+            self.close()
+            raise WorkerLost("the worker ended before the run began") from error
+        except BaseException:
+            self.close()
+            raise
+        wall = launch.limits.wall_ms / 1e3
+        self._outcome = asyncio.create_task(self._receive(wall + _GRACE_SECONDS), name="sandbox run")
+
+    async def outcome(self) -> Outcome:
+        """How it ended. Raises WorkerLost."""
+        assert self._outcome is not None, "outcome() of a run that was not started"
+        return await asyncio.shield(self._outcome)
+
+    @property
+    def over(self) -> bool:
+        """Whether its supervisor has said how it ended: then none of its processes is left."""
+        return self._outcome is not None and self._outcome.done() and not self._outcome.exception()
+
+    def kill(self) -> None:
+        """End it; the outcome says so."""
+        with contextlib.suppress(OSError):
+            self._connection.send(KILL)
+
+    async def end(self) -> None:
+        """Let go of it, killed if it still runs."""
+        if self._outcome is not None and not self._outcome.done():
+            self.kill()
+        if self._outcome is not None:
+            await asyncio.wait([self._outcome])
+            with contextlib.suppress(WorkerLost):
+                self._outcome.result()
+        self.close()
+
+    def close(self) -> None:
+        """A run that was not started ends by this; otherwise it is over."""
+        if self._connection.fileno() >= 0:
+            self._connection.close()
+            self._on_end(self)
+
+    async def _receive(self, seconds: float) -> Outcome:
+        try:
+            async with asyncio.timeout(seconds):
+                (size,) = LENGTH.unpack(await self._exactly(LENGTH.size))
+                if size > _MAX_OUTCOME:
+                    raise BadOutcome(f"{size} bytes")
+                return decode_outcome(await self._exactly(size))
+        except (OSError, EOFError, BadOutcome) as error:
+            raise WorkerLost("the worker ended during the run") from error
+
+    async def _exactly(self, size: int) -> bytes:
+        loop = asyncio.get_running_loop()
+        data = bytearray()
+        while len(data) < size:
+            got = await loop.sock_recv(self._connection, min(_CHUNK, size - len(data)))
+            if not got:
+                raise EOFError
+            data += got
+        return bytes(data)
+
+
+class Worker:
+    """One outer sandbox. Ends by :meth:`stop`, or by itself when the server's process is gone.
+
+    Attributes:
+        runs: under way.
+        retired: takes no more runs; ends with the last of them.
+    """
+
+    def __init__(self, setup: Setup, cgroups: Cgroups | None, spares: int, on_lost: Callable[[Worker], None]) -> None:
+        self._setup = setup
+        self._cgroups = cgroups
+        self._wanted = spares
+        self._on_lost = on_lost
+        self._spares: deque[Run] = deque()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._ready: asyncio.Future[None] | None = None
+        self._next_id = 1
+        self.runs: set[Run] = set()
+        self.retired = False
+
+    @property
+    def pid(self) -> int:
+        """Of the outer sandbox's process; killing it is losing the worker."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def runs_so_far(self) -> int:
+        """How many user ids it has given out."""
+        return self._next_id - 1
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there is no user id left for another run."""
+        return self._next_id >= self._setup.ids_count > 1
+
+    async def start(self) -> None:
+        """Have it ready for runs. Raises SandboxUnavailable, with what the machine refused."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        self._control = ours
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - this interpreter, this package; starting is quick
+                [sys.executable, "-I", "-X", "utf8", "-m", "assay_sandbox.namespaces.outer", str(theirs.fileno())],
+                env=_ENVIRONMENT,
+                cwd="/",
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        loop = asyncio.get_running_loop()
+        ours.send(self._setup.encode())
+        try:
+            async with asyncio.timeout(_READY_SECONDS):
+                answer = (await loop.sock_recv(ours, 4096)).decode(errors="replace")
+        except (TimeoutError, OSError) as error:
+            await self.stop()
+            raise SandboxUnavailable("the sandbox's process ended while it was set up") from error
+        except BaseException:
+            await self.stop()
+            raise
+        if answer != "ready":
+            await self.stop()
+            raise SandboxUnavailable(f"this machine refuses a sandbox: {answer.removeprefix('failed ') or 'it ended'}")
+        loop.add_reader(ours, self._end)
+        self._replenish()
+
+    def take(self) -> Run:
+        """A supervisor that waits for a launch. Raises WorkerLost."""
+        if not self._spares:
+            self._fork()
+        run = self._spares.popleft()
+        self.runs.add(run)
+        if not self.exhausted:
+            self._replenish()
+        return run
+
+    def retire(self) -> None:
+        """Take no more runs, and end when those under way have ended."""
+        self.retired = True
+        if not self.runs:
+            self._end()
+
+    async def stop(self) -> None:
+        """End it with all its runs; returns when its processes are gone."""
+        self._end()
+        for run in tuple(self.runs):
+            await run.end()
+        process, self._process = self._process, None
+        if process is not None:
+            await asyncio.to_thread(_wait_for_end, process)
+
+    def _end(self) -> None:
+        """The template ends when its connection does, and everything in the sandbox with it."""
+        control, self._control = self._control, None
+        if control is None:
+            return
+        asyncio.get_running_loop().remove_reader(control)
+        control.close()
+        while self._spares:
+            self._spares.popleft().close()
+        self._on_lost(self)
+
+    def _replenish(self) -> None:
+        with contextlib.suppress(WorkerLost):
+            while len(self._spares) < self._wanted:
+                self._fork()
+
+    def _fork(self) -> None:
+        if self._control is None:
+            raise WorkerLost("the worker has ended")
+        slot = self._cgroups.take() if self._cgroups else None
+        files: Mapping[str, int] = slot.files if slot else {}
+        ours, theirs = socket.socketpair()
+        order = ForkOrder(self._next_id, tuple(files)).encode()
+        self._next_id += 1
+        run = Run(ours, slot, self._ended)
+        try:
+            with theirs:
+                socket.send_fds(self._control, [order], [theirs.fileno(), *files.values()])
+        except OSError as error:
+            run.close()
+            raise WorkerLost("the worker does not answer") from error
+        self._spares.append(run)
+
+    def _ended(self, run: Run) -> None:
+        self.runs.discard(run)
+        if run.slot is not None and self._cgroups is not None:
+            self._cgroups.give_back(run.slot, empty=run.over)
+        if self.retired and not self.runs:
+            self._end()
+
+
+def _wait_for_end(process: subprocess.Popen[bytes]) -> None:
+    """The kernel has ended and buried everything in the sandbox when the template's parent ends."""
+    try:
+        process.wait(_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
