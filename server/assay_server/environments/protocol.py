@@ -12,8 +12,8 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from assay.sdk import Json
 
-StopReason: TypeAlias = Literal["", "won", "max_steps"]
-"""Why an episode ended; empty while it goes on."""
+StopReason: TypeAlias = Literal["", "won", "finished", "max_steps"]
+"""Why an episode ended; empty while it goes on. ``finished``: by its own rules, without being won."""
 
 
 class EnvironmentFault(Exception):
