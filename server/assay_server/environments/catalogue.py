@@ -95,7 +95,7 @@ def _discover() -> Iterator[EnvironmentDefinition]:
     package = importlib.import_module(_PACKAGE)
     for info in pkgutil.iter_modules(package.__path__, f"{_PACKAGE}."):
         module = importlib.import_module(info.name)
-        for value in vars(module).values():
+        for value in list(vars(module).values()):  # a digest imports modules below, which become attributes
             if isinstance(value, EnvironmentDefinition):
                 yield dataclasses.replace(value, digest=_digest_of(module))
 
