@@ -20,7 +20,6 @@ from assay_server.api.grpc_server import GrpcServer
 from assay_server.api.http import http_application
 from assay_server.api.principals import Authenticator, load_or_create_token
 from assay_server.config import Settings
-from assay_server.environments.catalogue import builtin_environments
 from assay_server.execution.discovery import Discovered, discover
 from assay_server.execution.lanes import Lanes, LaneSettings
 from assay_server.execution.server_ports import ServerPorts
@@ -69,7 +68,7 @@ class ServerProcess:
         self._tasks: list[asyncio.Task[None]] = []
         self._lag: asyncio.Task[None] | None = None
         self._sessions = SessionEngine(
-            builtin_environments(), open_journal(settings.store), _session_settings(settings)
+            catalogues.environments, open_journal(settings.store), _session_settings(settings, found.names)
         )
         self._grpc = GrpcServer(
             self._runs, self._sessions, settings, Authenticator(token), self._metrics, found.records
@@ -173,11 +172,12 @@ def _lane_settings(settings: Settings, plugins: tuple[str, ...]) -> LaneSettings
     )
 
 
-def _session_settings(settings: Settings) -> SessionSettings:
+def _session_settings(settings: Settings, plugins: tuple[str, ...]) -> SessionSettings:
     return SessionSettings(
         workers=settings.environment_workers,
         max_sessions=settings.max_sessions,
         idle_timeout=settings.session_idle_timeout,
+        plugins=plugins,
     )
 
 

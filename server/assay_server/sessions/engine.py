@@ -60,7 +60,7 @@ class SessionEngine:
         self._settings = settings
         self._recorder = Recorder(journal)
         self._live = Registry(settings.max_sessions)
-        self._placement = Placement(self._live, settings.workers, settings.step_timeout, settings.open_timeout)
+        self._placement = Placement(self._live, settings)
         self._loading: dict[tuple[str, str], asyncio.Task[LiveSession]] = {}
         self._reaper: asyncio.Task[None] | None = None
         self._started: asyncio.Task[None] | None = None

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from assay.sdk import PluginDefinition, PluginKind
 from assay_server.environments.catalogue import UnknownEnvironment, builtin_environments
 from assay_server.environments.protocol import Environment
+from assay_server.execution.discovery import load_plugin
+from assay_server.execution.plugged_environments import environment_of
 from assay_server.sessions.values import Reason, SessionFault, SessionSpec
 
 
-def environment_maker() -> Callable[[SessionSpec], Environment]:
-    """Makes the environment that a spec names, of exactly the code that the spec was made with."""
-    catalogue = builtin_environments()
+def environment_maker(plugins: Sequence[str] = ()) -> Callable[[SessionSpec], Environment]:
+    """Makes the environment that a spec names, of exactly the code that the spec was made with.
+
+    Args:
+        plugins: as workers are told them.
+
+    Raises:
+        BrokenPlugin: one cannot be loaded.
+    """
+    plugged = [
+        environment_of(definition)
+        for plugin in plugins
+        for definition, _ in load_plugin(plugin)
+        if isinstance(definition, PluginDefinition) and definition.kind is PluginKind.ENVIRONMENT
+    ]
+    catalogue = builtin_environments().with_definitions(*plugged)
 
     def make(spec: SessionSpec) -> Environment:
         try:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from assay_server.sessions.channel import Act, Answer, Open
-from assay_server.sessions.requests import SessionView, Timeouts
+from assay_server.sessions.requests import SessionSettings, SessionView, Timeouts
 from assay_server.sessions.values import Reason, SessionFault, SessionSpec, Turn
 from assay_server.sessions.workers import Errand, WorkerPool
 
@@ -95,11 +95,11 @@ class Registry:
 class Placement:
     """Sessions in workers: makes them there, passes actions on, and notes when a worker is gone."""
 
-    def __init__(self, registry: Registry, workers: int, step_timeout: float, open_timeout: float) -> None:
-        self.workers = WorkerPool(workers, self._on_loss)
+    def __init__(self, registry: Registry, settings: SessionSettings) -> None:
+        self.workers = WorkerPool(settings.workers, self._on_loss, settings.plugins)
         self._registry = registry
-        self._step_timeout = step_timeout
-        self._open_timeout = open_timeout
+        self._step_timeout = settings.step_timeout
+        self._open_timeout = settings.open_timeout
         self._orders = itertools.count(1)
 
     async def open(self, session: LiveSession, spec: SessionSpec, turns: tuple[Turn, ...] = ()) -> Answer:

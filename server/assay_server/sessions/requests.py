@@ -22,6 +22,7 @@ class SessionSettings:
         open_timeout: seconds for making a session, its recorded actions included.
         idle_timeout: seconds without an action after which a session is closed.
         kept_seconds: how long the journal keeps a session that was closed.
+        plugins: whose environments workers know, as they are told them.
     """
 
     workers: int = 2
@@ -30,6 +31,7 @@ class SessionSettings:
     open_timeout: float = 120.0
     idle_timeout: float = 1800.0
     kept_seconds: float = 86_400.0
+    plugins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

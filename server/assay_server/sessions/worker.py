@@ -1,6 +1,6 @@
 """A worker: one process, many episodes, one action at a time.
 
-Run as ``python -m assay_server.sessions.worker SOCKET MARK``: descriptors of its connection to the engine
+Run as ``python -m assay_server.sessions.worker SOCKET MARK PLUGIN...``: descriptors of its connection to the engine
 and of the memory in which it marks the order that runs.
 """
 
@@ -134,7 +134,7 @@ def serve(connection: socket.socket, mark: mmap.mmap, make: MakeEnvironment) -> 
 def main() -> None:
     """Be a worker until the engine goes away."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    make = environment_maker()
+    make = environment_maker(sys.argv[3:])
     connection = socket.socket(fileno=int(sys.argv[1]))
     mark = mmap.mmap(int(sys.argv[2]), MARK.size)
     gc.collect()

@@ -103,11 +103,12 @@ class WorkerPool:
         lost: workers that ended, by why.
     """
 
-    def __init__(self, size: int, on_change: Callable[[int], None]) -> None:
-        """``on_change(place)`` is called when the sessions at a place are gone."""
+    def __init__(self, size: int, on_change: Callable[[int], None], plugins: Sequence[str] = ()) -> None:
+        """``on_change(place)`` is called when the sessions at a place are gone; workers load ``plugins``."""
         self.size = size
         self.lost: Counter[str] = Counter()
         self._on_change = on_change
+        self._plugins = tuple(plugins)
         self._places: list[Worker | None] = [None] * size
         self._leaving: set[Worker] = set()
         self._starting: dict[int, asyncio.Task[None]] = {}
@@ -188,17 +189,17 @@ class WorkerPool:
         """The spare, where there is one that lives: it has imported what it needs already."""
         spare, self._spare = self._spare, None
         if spare is None:
-            return await _launch()
+            return await _launch(self._plugins)
         worker, reader = await spare
         self._prepare_spare()
         if worker.process.poll() is None:
             return worker, reader
         self._end(worker)
-        return await _launch()
+        return await _launch(self._plugins)
 
     def _prepare_spare(self) -> None:
         if not self._stopping:
-            self._spare = asyncio.create_task(_launch(), name="spare session worker")
+            self._spare = asyncio.create_task(_launch(self._plugins), name="spare session worker")
 
     async def _listen(self, place: int, worker: Worker, reader: asyncio.StreamReader) -> None:
         why = "died"
@@ -315,14 +316,14 @@ def _bury(processes: Sequence[subprocess.Popen[bytes]]) -> None:
         process.wait(_STOP_SECONDS)
 
 
-async def _launch() -> tuple[Worker, asyncio.StreamReader]:
+async def _launch(plugins: Sequence[str]) -> tuple[Worker, asyncio.StreamReader]:
     ours, theirs = socket.socketpair()
     shared = os.memfd_create("assay-session-mark", os.MFD_CLOEXEC)
     try:
         os.ftruncate(shared, mmap.PAGESIZE)
         mark = mmap.mmap(shared, MARK.size)
         process = subprocess.Popen(  # noqa: S603, ASYNC220 - this interpreter, this package; it returns at once
-            [sys.executable, "-m", "assay_server.sessions.worker", str(theirs.fileno()), str(shared)],
+            [sys.executable, "-m", "assay_server.sessions.worker", str(theirs.fileno()), str(shared), *plugins],
             env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             pass_fds=[theirs.fileno(), shared],
             stdin=subprocess.DEVNULL,
