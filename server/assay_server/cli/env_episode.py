@@ -18,6 +18,7 @@ from assay_server.environments.definition import EnvironmentDefinition, Replay
 from assay_server.environments.protocol import Environment, EnvironmentFault
 from assay_server.execution.discovery import load_plugin
 from assay_server.execution.plugin_files import BrokenPlugin
+from assay_server.execution.shop_folders import with_folders
 
 _MAX_GAME_BYTES = 16 * 1024 * 1024
 
@@ -45,7 +46,7 @@ def episode_source(env: str, game: Path | None, options: str, plugins: Sequence[
         Usage: there is no such environment, plugin or file, or the options are no JSON object.
     """
     with environment_faults_told():
-        definition = environment_catalogue(plugins).resolve(env)
+        definition = with_folders(environment_catalogue(plugins).resolve(env))
     read = read_options(options)
     if game is not None:
         read["game"] = read_game(game)

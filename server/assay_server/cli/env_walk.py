@@ -11,7 +11,7 @@ from assay.sdk import Json
 from assay_server.cli.env_episode import environment_faults_told, episode_source
 from assay_server.cli.json_text import write_line
 from assay_server.cli.line_source import LineSource
-from assay_server.environments.protocol import Environment, ResetResult, StepResult
+from assay_server.environments.protocol import Environment, EpisodeOver, ResetResult, StepResult
 
 _BATCH_LINES = 256
 _BATCH_BYTES = 1024 * 1024
@@ -37,9 +37,13 @@ def walk_lines(env: str, game: Path | None, seed: int, options: str, plugins: Se
             for line in batch:
                 index += 1
                 if not over:
-                    result = environment.step(line.text.decode("utf-8", "replace"))
-                    over = result.terminated or result.truncated
-                    answer = step_answer(environment, result)
+                    try:
+                        result = environment.step(line.text.decode("utf-8", "replace"))
+                    except EpisodeOver:
+                        over = True
+                    else:
+                        over = (result.terminated or result.truncated) and not source.definition.goes_on
+                        answer = step_answer(environment, result)
                 out.write(write_line({**answer, "index": index}))
             out.flush()
     finally:

@@ -35,6 +35,7 @@ class EnvironmentDefinition:
         summary: one line.
         options: JSON Schema of what ``reset`` takes.
         aliases: short names.
+        goes_on: an end is a mark: ``step`` answers after it, until it raises ``EpisodeOver``. Sessions end there anyway.
         digest: sha256 of the source; filled in by the catalogue.
     """
 
@@ -45,4 +46,5 @@ class EnvironmentDefinition:
     replay: Replay = Replay.PURE
     aliases: tuple[str, ...] = ()
     doc: str = ""
+    goes_on: bool = False
     digest: str = ""
