@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -72,6 +73,26 @@ async def test_queue_and_run_times_are_told_apart() -> None:
         assert await loop == "DEADLINE_EXCEEDED"
         assert ran.queue_seconds > 0.0
         assert ran.queue_seconds > ran.run_seconds >= 0.0
+
+
+def hold_up_the_loop_until_idle(pool: CpuPool) -> None:
+    """Block until no worker computes any more."""
+    spent: list[str] = []
+    while spent != (now := [Path(f"/proc/{pid}/schedstat").read_text().split()[0] for pid in pool.worker_pids]):
+        spent = now
+        time.sleep(0.1)
+
+
+async def test_what_a_worker_says_after_it_was_given_up_is_not_heard() -> None:
+    async with cpu_pool(size=1) as pool:
+        kinds = ("fine", "work_past_the_slice", *["fine"] * 4)
+        calls = [asyncio.create_task(outcome(pool, kind)) for kind in kinds]
+        await until(lambda: pool.figures.finished == 1 and pool.running == 1)
+        hold_up_the_loop_until_idle(pool)  # the worker goes on, and reports item after item
+        assert await asyncio.gather(*calls) == [FINE] * len(kinds)
+        assert set(pool.figures.kills) <= {"slow done"}
+        await until(lambda: at_full_strength(pool))
+        assert pool.strength == pool.size
 
 
 async def test_a_reward_that_is_killed_again_and_again_starts_in_the_slow_lane(pool: CpuPool) -> None:

@@ -225,7 +225,7 @@ class CpuPool:
     async def _listen(self, worker: Worker) -> None:
         reader = worker.forked.reader
         try:
-            while True:
+            while self._workers.get(worker.forked.pid) is worker:  # of one that was killed no more is wanted
                 (length,) = HEADER.unpack(await reader.readexactly(HEADER.size))
                 if length > MAX_ANSWER:
                     raise BadReport(f"a report of {length} bytes")

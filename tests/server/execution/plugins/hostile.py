@@ -233,6 +233,13 @@ def numpy_values() -> object:
     return Score(cast("float", np.float32(0.5)), components={"a": cast("float", np.int64(3))})
 
 
+def work_past_the_slice() -> object:
+    until = time.thread_time() + 0.2
+    while time.thread_time() < until:
+        pass
+    return FINE
+
+
 def fine() -> object:
     return FINE
 
