@@ -123,7 +123,8 @@ def _handlers(
     metrics: Metrics,
     plugins: Sequence[PluginRecord],
 ) -> Mapping[str, grpc.RpcMethodHandler[bytes, bytes]]:
-    rewards, run_calls, advantages = RewardCalls(runs), RunCalls(runs), AdvantageCalls(runs.catalogues.estimators, runs.lanes.groups)
+    rewards, run_calls = RewardCalls(runs), RunCalls(runs)
+    advantages = AdvantageCalls(runs.catalogues.estimators, runs.lanes.groups)
     plugin_calls = PluginCalls(plugins)
     environments = EnvironmentCalls(sessions)
     unary: Mapping[str, Unary] = {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
+from assay.v1 import advantage_service_pb2 as advantage_wire
 from assay.v1 import plugin_service_pb2 as wire
+from assay.v1 import reward_service_pb2 as reward_wire
 from assay_server.api.handlers import parse
 from assay_server.api.principals import Principal
-from assay_server.execution.discovery import PluginRecord
+from assay_server.execution.plugin_records import PluginRecord
 from assay_server.pipeline.failures import Code, Failure
 
 _KINDS: Mapping[str, wire.PluginKind] = {
@@ -17,6 +20,18 @@ _KINDS: Mapping[str, wire.PluginKind] = {
     "estimator": wire.PLUGIN_KIND_ESTIMATOR,
     "selector": wire.PLUGIN_KIND_SELECTOR,
     "environment": wire.PLUGIN_KIND_ENVIRONMENT,
+}
+
+_LANES: Mapping[str, reward_wire.Lane] = {
+    "inline": reward_wire.LANE_INLINE,
+    "cpu": reward_wire.LANE_CPU,
+    "io": reward_wire.LANE_IO,
+    "sandbox": reward_wire.LANE_SANDBOX,
+}
+_SCOPES: Mapping[str, advantage_wire.Scope] = {
+    "sample": advantage_wire.SCOPE_SAMPLE,
+    "group": advantage_wire.SCOPE_GROUP,
+    "batch": advantage_wire.SCOPE_BATCH,
 }
 
 
@@ -58,4 +73,13 @@ def _info(record: PluginRecord) -> wire.PluginInfo:
         broken=bool(record.broken),
         broken_reason=record.broken,
         definition=record.definition,
+        params_schema_json=json.dumps(dict(record.parameters), sort_keys=True) if not record.broken else "",
+        lane=_LANES.get(record.lane, reward_wire.LANE_UNSPECIFIED),
+        deterministic=record.deterministic and not record.broken,
+        scope=_SCOPES.get(record.scope, advantage_wire.SCOPE_UNSPECIFIED),
+        required_signals=record.required_signals,
+        min=record.bounds[0] if record.bounds else 0.0,
+        max=record.bounds[1] if record.bounds else 0.0,
+        doc=record.doc,
+        source=record.source,
     )

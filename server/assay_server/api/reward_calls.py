@@ -7,8 +7,9 @@ import json
 import time
 from collections.abc import AsyncIterator, Sequence
 
-from assay.sdk import Lane, RewardDefinition
+from assay.sdk import Lane, PluginDefinition, PluginKind, RewardDefinition
 from assay.sdk.parameters import object_schema
+from assay.v1 import advantage_service_pb2 as advantage_wire
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2, run_service_pb2
 from assay_server.api.handlers import parse
@@ -19,7 +20,7 @@ from assay_server.pipeline.intake import check_rollout
 from assay_server.pipeline.results import failed_result
 from assay_server.pipeline.runs import Runs
 from assay_server.pipeline.scoring import Scoring, score_rollout
-from assay_server.pipeline.specs import compile_reward_message
+from assay_server.pipeline.specs import compile_reward_message, require_samples_alone
 from assay_server.rewards.tree import CompiledReward
 from assay_server.store.protocol import StoredRollout
 
@@ -30,6 +31,11 @@ _LANES = {
     Lane.CPU: wire.LANE_CPU,
     Lane.IO: wire.LANE_IO,
     Lane.SANDBOX: wire.LANE_SANDBOX,
+}
+
+_SCOPES = {
+    PluginKind.GROUP_REWARD: advantage_wire.SCOPE_GROUP,
+    PluginKind.BATCH_REWARD: advantage_wire.SCOPE_BATCH,
 }
 
 
@@ -58,8 +64,9 @@ class RewardCalls:
     async def _reward(self, principal: Principal, request: wire.ScoreRequest) -> tuple[CompiledReward, int]:
         if request.WhichOneof("spec") == "run_id":
             run = await self._runs.live(principal.tenant, request.run_id, 0)
+            require_samples_alone(run.spec.reward, "run_id")
             return run.spec.reward, run.spec.message.groups.truncated
-        reward = compile_reward_message(request.reward, self._runs.catalogue, "reward")
+        reward = compile_reward_message(request.reward, self._runs.catalogues.rewards, "reward")
         return reward, run_service_pb2.TRUNCATED_POLICY_SCORE
 
     def _score_one(
@@ -78,7 +85,7 @@ class RewardCalls:
         """Score what is held again, with another reward."""
         request = parse(wire.RescoreRequest, data)
         record = await self._runs.record(principal.tenant, request.run_id)
-        reward = compile_reward_message(request.reward, self._runs.catalogue, "reward")
+        reward = compile_reward_message(request.reward, self._runs.catalogues.rewards, "reward")
         page: list[StoredRollout] = []
         if request.rollout_ids:
             found = list(await self._runs.store.read_rollouts(record.key, list(request.rollout_ids)))
@@ -116,7 +123,8 @@ class RewardCalls:
     async def list_rewards(self, _: Principal, data: bytes) -> wire.ListRewardsResponse:
         """What can be named in a reward spec."""
         prefix = parse(wire.ListRewardsRequest, data).prefix
-        listed = [definition for definition in self._runs.catalogue.definitions() if definition.id.startswith(prefix)]
+        rewards = self._runs.catalogues.rewards
+        listed = [one for one in (*rewards.definitions(), *rewards.scoped()) if one.id.startswith(prefix)]
         return wire.ListRewardsResponse(rewards=[_info(definition) for definition in listed])
 
 
@@ -127,7 +135,8 @@ async def _gathered(scorings: Sequence[Scoring]) -> list[rollout_pb2.SampleResul
     return [scoring if isinstance(scoring, rollout_pb2.SampleResult) else next(done) for scoring in scorings]
 
 
-def _info(definition: RewardDefinition) -> wire.RewardInfo:
+def _info(definition: RewardDefinition | PluginDefinition) -> wire.RewardInfo:
+    alone = isinstance(definition, RewardDefinition)
     return wire.RewardInfo(
         id=definition.id,
         digest=definition.digest,
@@ -136,10 +145,11 @@ def _info(definition: RewardDefinition) -> wire.RewardInfo:
         params_schema_json=json.dumps(object_schema(definition.parameters), sort_keys=True),
         min=definition.minimum,
         max=definition.maximum,
-        binary=definition.binary,
+        binary=alone and definition.binary,
         lane=_LANES[definition.lane],
         required_signals=definition.required_signals,
-        reference_keys=definition.reference_keys,
+        reference_keys=definition.reference_keys if alone else (),
         source=definition.source,
         deterministic=definition.deterministic,
+        scope=advantage_wire.SCOPE_SAMPLE if alone else _SCOPES[definition.kind],
     )

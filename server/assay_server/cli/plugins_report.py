@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,12 +17,11 @@ from assay_server.execution.discovery import (
     ENTRY_POINTS,
     INSTALLED,
     BrokenPlugin,
-    PluginRecord,
     discover,
     is_path,
     load_plugin,
 )
-from assay_server.rewards.catalogue import builtin_catalogue
+from assay_server.execution.plugin_records import PluginRecord
 
 
 def listed_plugins(plugins: Sequence[str], *, as_json: bool) -> list[str]:
@@ -31,7 +31,7 @@ def listed_plugins(plugins: Sequence[str], *, as_json: bool) -> list[str]:
         Usage: one that was named is broken.
     """
     try:
-        records = discover(builtin_catalogue(), _absolute(plugins)).records
+        records = discover(None, _absolute(plugins)).records
     except BrokenPlugin as error:
         raise Usage(f"--plugin: {error}") from error
     return [json.dumps(_json(record)) if as_json else _listed(record) for record in records]
@@ -53,7 +53,7 @@ def check_all(plugin: str) -> list[Finding]:
     name = _named(plugin)
     try:
         loaded = load_plugin(name)
-        discover(builtin_catalogue(), [name] if is_path(name) else [], installed=False)
+        discover(None, [name] if is_path(name) else [], installed=False)
     except BrokenPlugin as error:
         return [Finding(plugin, "declaration", False, str(error))]
     definitions = [definition for definition, _ in loaded]
@@ -79,8 +79,8 @@ def _absolute(plugins: Sequence[str]) -> list[str]:
 
 
 def _json(record: PluginRecord) -> dict[str, Json]:
-    body: dict[str, Json] = {**dataclasses.asdict(record), "origin": record.origin.value}
-    return body
+    bounds: Json = None if record.bounds is None else [b if math.isfinite(b) else None for b in record.bounds]
+    return {**dataclasses.asdict(record), "origin": record.origin.value, "bounds": bounds}
 
 
 def _listed(record: PluginRecord) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -55,13 +56,13 @@ class PluggedEstimator:
     def required_signals(self) -> tuple[str, ...]:
         return self.definition.required_signals
 
-    def told(self, group: Group) -> FinishedGroup:
-        """What its function is called with.
+    def told(self, groups: Sequence[Group]) -> list[FinishedGroup]:
+        """What its function is called with, group by group.
 
         Raises:
             InputError: a reward is not finite, two members have one id, or a signal is missing.
         """
-        columns = columns_of([group], self.counted_roles)
+        columns = columns_of(groups, self.counted_roles)
         positions: list[int] = columns.counted.tolist()
         members = [columns.members[position] for position in positions]
         missing = missing_signal(members, self.required_signals)
@@ -69,7 +70,8 @@ class PluggedEstimator:
             place, name = missing
             where = member_field(columns.groups, columns.starts, positions[place], name)
             raise InputError(where, f"{self.id} reads this; the trainer must send it")
-        return told_of(group, members)
+        cuts = np.searchsorted(columns.counted, columns.starts).tolist()
+        return [told_of(group, members[a:b]) for group, (a, b) in zip(groups, pairwise(cuts), strict=True)]
 
     def results(self, groups: Sequence[Group], advantages: Sequence[Sequence[float]]) -> Sequence[GroupAdvantages]:
         """Results of groups whose counted members got these advantages, in order of ``rollout_id``."""

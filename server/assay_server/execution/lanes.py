@@ -8,9 +8,11 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import cast
 
-from assay.sdk import Lane, Ports, Sample, Score, Unscorable
+from assay.sdk import FinishedGroup, Lane, Ports, Sample, Score, Unscorable
+from assay_server.execution.cpu.channel import Computed
 from assay_server.execution.cpu.pool import CpuPool, Ran
 from assay_server.execution.cpu.template import TemplateSetup
+from assay_server.execution.group_lane import GroupLane, PluginCall
 from assay_server.execution.item_clock import ItemClock
 from assay_server.execution.judge_account import JudgeAccount
 from assay_server.execution.server_ports import ServerPorts
@@ -41,13 +43,18 @@ class LaneSettings:
 
 
 class Lanes:
-    """Runs the leaves of compiled rewards."""
+    """Runs the leaves of compiled rewards, and what plugins declare over groups.
+
+    Attributes:
+        groups: makes the calls of plugins over finished groups.
+    """
 
     def __init__(self, settings: LaneSettings, ports: ServerPorts) -> None:
         self._settings = settings
         self._ports = ports
         setup = TemplateSetup(settings.plugins, settings.preload, settings.cpu_memory_bytes)
         self.cpu = CpuPool(settings.cpu_workers, setup, settings.execution_timeout)
+        self.groups = GroupLane(self._computed_in_worker)
         self._starting: asyncio.Task[None] | None = None
         self._on_the_loop: set[asyncio.Task[object]] = set()
         self._turns = Turns(_STARTS_A_TURN)
@@ -125,10 +132,18 @@ class Lanes:
             return error, 0.0
 
     async def _in_worker(self, leaf: LeafNode, sample: Sample) -> Ran:
-        if self._starting is None:
-            raise Unscorable("LANE_UNAVAILABLE", f"{leaf.component}: the cpu lane is not running here")
-        await asyncio.shield(self._starting)
+        await self._started(leaf.component)
         return await self.cpu.run(leaf.definition.id, leaf.component, leaf.bound, sample, leaf.execution_timeout)
+
+    async def _computed_in_worker(self, call: PluginCall, groups: tuple[FinishedGroup, ...]) -> Computed:
+        await self._started(call.component)
+        plugin, timeout = call.definition.id, call.execution_timeout
+        return await self.cpu.compute(plugin, call.component, call.bound, groups, timeout)
+
+    async def _started(self, component: str) -> None:
+        if self._starting is None:
+            raise Unscorable("LANE_UNAVAILABLE", f"{component}: the cpu lane is not running here")
+        await asyncio.shield(self._starting)
 
     async def _on_loop(self, leaf: LeafNode, sample: Sample, ports: Ports) -> object:
         """The io and sandbox lanes: coroutines that wait for something outside.

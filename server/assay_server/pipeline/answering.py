@@ -8,7 +8,8 @@ from typing import NamedTuple
 from assay.v1 import rollout_pb2
 from assay_server.pipeline.context import RunContext
 from assay_server.pipeline.failures import Failure
-from assay_server.pipeline.groups import GroupDesk, HeldMember
+from assay_server.pipeline.group_rewards import HeldMember
+from assay_server.pipeline.groups import GroupDesk
 from assay_server.pipeline.results import failed_result
 from assay_server.pipeline.scoring import score_rollout
 from assay_server.pipeline.senders import Sender

@@ -64,10 +64,10 @@ class Batches:
         open_barrier.arrived.update(arrived)
         return open_barrier
 
-    def finish(self, barrier_id: str, taken: int) -> None:
-        """The barrier is done and took the first ``taken`` groups."""
+    def finish(self, barrier_id: str, taken: frozenset[str]) -> None:
+        """The barrier is done and took these groups, which were the first."""
         del self._barriers[barrier_id]
-        for _ in range(taken):
+        while self._groups and self._groups[0].group_id in taken:
             self._groups.popleft()
 
     @property

@@ -2,39 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
 
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
-from assay_server.estimators import Group, InputError, Scope
 from assay_server.pipeline.barriers import Batches, FinishedGroup, OpenBarrier, batch_statistics
+from assay_server.pipeline.batch_results import KeptGroup, batch_results, restored
 from assay_server.pipeline.consumers import Consumers
 from assay_server.pipeline.context import RunContext
-from assay_server.pipeline.failures import Failure, invalid_field
-from assay_server.pipeline.groups import FinishedResult, GroupDesk, finished_group
+from assay_server.pipeline.failures import Failure, internal, invalid_field
+from assay_server.pipeline.finishing import FinishedResult, finished_group
+from assay_server.pipeline.groups import GroupDesk
 from assay_server.pipeline.intake import check_id
-from assay_server.pipeline.results import fill_group_result
 from assay_server.store.protocol import MAX_UNBATCHED, OutboxKind, Recovery
 
+_log = structlog.get_logger(__name__)
 _PART_BYTES = 2 * 1024 * 1024
+_KEPT_TEXTS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """The groups that a barrier took, and what is sent of them."""
+
+    barrier: OpenBarrier
+    groups: Sequence[FinishedGroup]
+    payloads: asyncio.Task[list[bytes]]
 
 
 class BatchDesk:
     """The batches of a run that are filling."""
 
-    def __init__(self, context: RunContext, desk: GroupDesk, consumers: Consumers) -> None:
+    def __init__(
+        self, context: RunContext, desk: GroupDesk, consumers: Consumers, on_ready: Callable[[], None]
+    ) -> None:
         self._context = context
         self._desk = desk
         self._consumers = consumers
+        self._on_ready = on_ready
         self._batches = Batches()
-        estimator = context.spec.estimator
-        self._estimator = estimator if estimator is not None and estimator.scope is Scope.BATCH else None
-        self._groups: dict[str, Group] = {}  # where the estimator needs all groups of a batch at once
+        self._batch: _Batch | None = None
+        self._kept: dict[str, KeptGroup] = {}  # where all groups of a batch are needed at once
+        self._room = MAX_UNBATCHED if context.spec.reward.stages is None else _KEPT_TEXTS
 
     @property
     def waits(self) -> bool:
         """Whether a barrier is open."""
         return self._batches.current is not None
+
+    @property
+    def waits_for_lanes(self) -> bool:
+        """Whether a batch is being worked on elsewhere."""
+        return self._batch is not None and not self._batch.payloads.done()
 
     @property
     def waiting_rollouts(self) -> int:
@@ -52,8 +75,8 @@ class BatchDesk:
     def add(self, finished: FinishedResult) -> None:
         """A group's result was stored."""
         self._batches.add_group(finished.finished)
-        if self._estimator is not None and finished.message.kept and len(self._groups) < MAX_UNBATCHED:
-            self._groups[finished.message.group_id] = finished.group
+        if self._context.spec.deferred and finished.message.kept and len(self._kept) < self._room:
+            self._kept[finished.message.group_id] = KeptGroup(finished.group, finished.members)
 
     async def arrive(self, barrier: wire.Barrier, consumer: str) -> None:
         """A consumer sent a barrier.
@@ -70,37 +93,58 @@ class BatchDesk:
             self._batches.open(wire.Barrier.FromString(record.payload), record.arrived)
 
     async def advance(self) -> None:
-        """Finish the barriers that are complete; tell how the next one fills."""
-        load = self._context.load
+        """Finish the barriers that are complete; tell how the next one fills.
+
+        Where plugins are asked, a batch is worked on beside the run's loops, and this is called again when it is ready.
+        """
         while (barrier := self._batches.current) is not None:
-            idle = not load.unanswered and not load.growing and not len(self._desk)
-            taken = self._batches.take(barrier, idle=idle)
-            if taken is None:
+            if self._batch is None and not self._take(barrier):
                 progress = self._batches.progress(barrier)
                 for consumer in barrier.arrived:
                     self._consumers.progress(consumer, progress)
                 return
-            await self._finish(barrier, taken)
+            assert self._batch is not None
+            if self._context.spec.asks_plugins and not self._batch.payloads.done():
+                return
+            await self._finish(self._batch)
+            self._batch = None
 
-    async def _finish(self, barrier: OpenBarrier, taken: int) -> None:
-        context = self._context
-        barrier_id = barrier.barrier.barrier_id
+    def _take(self, barrier: OpenBarrier) -> bool:
+        """Whether the barrier is complete; its batch is then on its way."""
+        load = self._context.load
+        idle = not load.unanswered and not load.growing and not len(self._desk)
+        taken = self._batches.take(barrier, idle=idle)
+        if taken is None:
+            return False
         groups = self._batches.waiting()[:taken]
-        payloads = await self._results(barrier_id, groups)
+        work = asyncio.create_task(self._payloads(barrier.barrier.barrier_id, groups), name="batch")
+        work.add_done_callback(lambda _: self._on_ready())
+        self._batch = _Batch(barrier, groups, work)
+        return True
+
+    async def stop(self) -> None:
+        """Give up a batch that is being worked on; its groups are in the store."""
+        if self._batch is not None:
+            self._batch.payloads.cancel()
+            await asyncio.gather(self._batch.payloads, return_exceptions=True)
+
+    async def _finish(self, batch: _Batch) -> None:
+        context, barrier = self._context, batch.barrier
+        barrier_id = barrier.barrier.barrier_id
+        payloads = await batch.payloads
+        ids = [group.group_id for group in batch.groups]
         sequences = await context.persist(
-            lambda: context.store.finish_barrier(
-                context.key, barrier_id, [group.group_id for group in groups], payloads, barrier.participants
-            )
+            lambda: context.store.finish_barrier(context.key, barrier_id, ids, payloads, barrier.participants)
         )
-        self._batches.finish(barrier_id, taken)
-        for group in groups:
-            self._groups.pop(group.group_id, None)
+        self._batches.finish(barrier_id, frozenset(ids))
+        for group_id in ids:
+            self._kept.pop(group_id, None)
         if sequences is not None:
             context.metrics.batches.inc()
             entries = [(barrier.participants, payload) for payload in payloads]
             self._consumers.push(OutboxKind.BATCH, entries, sequences)
 
-    async def _results(self, barrier_id: str, groups: Sequence[FinishedGroup]) -> list[bytes]:
+    async def _payloads(self, barrier_id: str, groups: Sequence[FinishedGroup]) -> list[bytes]:
         first = wire.BatchResult(
             barrier_id=barrier_id,
             group_ids=[group.group_id for group in groups if group.kept],
@@ -109,9 +153,13 @@ class BatchDesk:
         )
         parts = [first]
         try:
-            results = await self._advantages([group.group_id for group in groups if group.kept])
+            results = await self._results([group.group_id for group in groups if group.kept])
         except Failure as failure:
             first.error.CopyFrom(failure.to_status())
+            results = []
+        except Exception:  # noqa: BLE001 - whatever breaks is this batch's answer; the run goes on
+            _log.exception("a batch could not be computed", run=self._context.key.run_id, barrier=barrier_id)
+            first.error.CopyFrom(internal().to_status())
             results = []
         size = 0
         for result in results:
@@ -124,28 +172,20 @@ class BatchDesk:
             part.part, part.parts = number, len(parts)
         return [part.SerializeToString() for part in parts]
 
-    async def _advantages(self, group_ids: Sequence[str]) -> list[rollout_pb2.GroupResult]:
-        if self._estimator is None:
+    async def _results(self, group_ids: Sequence[str]) -> list[rollout_pb2.GroupResult]:
+        if not self._context.spec.deferred:
             return []
-        groups = [await self._group(group_id) for group_id in group_ids]
-        try:
-            computed = self._estimator.advantages(groups)
-        except InputError as error:
-            raise invalid_field(error.field, error.message) from error
-        results: list[rollout_pb2.GroupResult] = []
-        for group, advantages in zip(groups, computed, strict=True):
-            result = rollout_pb2.GroupResult(group_id=group.group_id, kept=True, estimator=self._estimator.pin)
-            fill_group_result(result, advantages)
-            results.append(result)
-        return results
+        return await batch_results(self._context, [await self._group(group_id) for group_id in group_ids])
 
-    async def _group(self, group_id: str) -> Group:
+    async def _group(self, group_id: str) -> KeptGroup:
         """A group's members; read from the store where an earlier process finished the group."""
-        if group_id in self._groups:
-            return self._groups[group_id]
+        if group_id in self._kept:
+            return self._kept[group_id]
         context = self._context
+        record = await context.persist(lambda: context.store.get_group(context.key, group_id))
         stored = await context.persist(lambda: context.store.read_group(context.key, group_id))
-        return Group(group_id, tuple(held.member for held in self._desk.members_of(stored)))
+        result = rollout_pb2.GroupResult.FromString(b"" if record is None else record.result or b"")
+        return restored(group_id, self._desk.members_of(stored), result)
 
 
 def _check(barrier: wire.Barrier, consumer: str) -> None:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
-from assay_server.estimators import Scope
 from assay_server.pipeline.answering import Answer, Deferred
 from assay_server.pipeline.batches import BatchDesk
 from assay_server.pipeline.consumers import Consumers
 from assay_server.pipeline.context import RunContext
-from assay_server.pipeline.groups import FinishedResult, GroupDesk, HeldMember
+from assay_server.pipeline.finishing import FinishedResult, Finisher
+from assay_server.pipeline.group_rewards import HeldMember
+from assay_server.pipeline.groups import GroupDesk
 from assay_server.pipeline.senders import Sender
 from assay_server.store.protocol import GroupRecord, GroupState, OutboxKind, StaleGeneration, StoredRollout
 
@@ -28,12 +29,14 @@ class Completion:
         self,
         context: RunContext,
         desk: GroupDesk,
+        finisher: Finisher,
         batches: BatchDesk,
         consumers: Consumers,
         on_quiet: Callable[[], None],
     ) -> None:
         self._context = context
         self._desk = desk
+        self._finisher = finisher
         self._batches = batches
         self._consumers = consumers
         self._on_quiet = on_quiet
@@ -42,6 +45,8 @@ class Completion:
         self._advance = False
         self._wake = asyncio.Event()
         self._deferred: set[asyncio.Task[None]] = set()
+        self._finished: deque[FinishedResult] = deque()
+        self._asked_at: dict[str, int] = {}  # groups for which plugins are asked: how many answers were stored before
         self._answers_in = 0
         self._answers_out = 0
         self._marks: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -59,7 +64,7 @@ class Completion:
         self._answered(await answer)
 
     async def stop(self) -> None:
-        """Give up the answers that other lanes still work on; their rollouts are in the store."""
+        """Give up what other lanes still work on; its rollouts are in the store."""
         deferred = list(self._deferred)
         for task in deferred:
             task.cancel()
@@ -83,12 +88,12 @@ class Completion:
     @property
     def pending(self) -> bool:
         """Whether something is queued."""
-        return bool(self._answers or self._due or self._advance)
+        return bool(self._answers or self._due or self._finished or self._advance)
 
     @property
     def waits_for_lanes(self) -> bool:
-        """Whether answers are on their way from other lanes."""
-        return bool(self._deferred)
+        """Whether answers, groups or a batch are on their way from other lanes."""
+        return bool(self._deferred) or self._batches.waits_for_lanes
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -113,7 +118,8 @@ class Completion:
         await mark
 
     def _release_marks(self) -> None:
-        while self._marks and self._marks[0][0] <= self._answers_out:
+        oldest = min(self._asked_at.values(), default=self._answers_out)
+        while self._marks and self._marks[0][0] <= oldest:
             _, mark = self._marks.popleft()
             if not mark.done():
                 mark.set_result(None)
@@ -128,9 +134,12 @@ class Completion:
 
     async def _work(self) -> None:
         answers = [self._answers.popleft() for _ in range(min(_MAX_ANSWERS, len(self._answers)))]
-        due = list(self._due)
+        due, finished = list(self._due), list(self._finished)
         self._due.clear()
+        self._finished.clear()
         self._advance = False
+        if finished:
+            await self._store_groups(finished)
         if answers:
             due.extend(await self._store_answers(answers))
         for group_id in self._desk.overdue(time.time()):
@@ -200,12 +209,32 @@ class Completion:
         if not records:
             return
         ready = [record for record in records if record.state is GroupState.READY]
-        members = [await self._members(record) for record in ready]
-        finished = await self._desk.finish(list(zip(ready, members, strict=True)))
+        finished: list[FinishedResult] = []
+        if self._context.spec.asks_plugins:
+            for record in ready:
+                await self._ask_plugins(record)
+        else:
+            members = [await self._members(record) for record in ready]
+            finished = await self._finisher.finish(list(zip(ready, members, strict=True)))
         for record in records:
             if record.state is GroupState.ABORTED:
-                finished.append(self._desk.aborted(record.group_id, await self._read(record)))
+                finished.append(self._finisher.aborted(record.group_id, await self._read(record)))
         await self._store_groups(finished)
+
+    async def _ask_plugins(self, record: GroupRecord) -> None:
+        """Have a group finished while the others go on: a plugin may take as long as it is let."""
+        if self._desk.is_finishing(record.group_id):
+            return
+        members = await self._members(record)
+        self._desk.finishing(record.group_id)
+        self._asked_at[record.group_id] = self._answers_out
+        task = asyncio.create_task(self._finish_with_plugins(record, members), name="group")
+        self._deferred.add(task)
+        task.add_done_callback(self._deferred.discard)
+
+    async def _finish_with_plugins(self, record: GroupRecord, members: Sequence[HeldMember]) -> None:
+        self._finished.append(await self._finisher.finish_with_plugins(record, members))
+        self._wake.set()
 
     async def _members(self, record: GroupRecord) -> list[HeldMember]:
         held = self._desk.complete_members(record.group_id)
@@ -220,8 +249,7 @@ class Completion:
 
     async def _store_groups(self, finished: Sequence[FinishedResult]) -> None:
         context = self._context
-        estimator = context.spec.estimator
-        deferred = estimator is not None and estimator.scope is Scope.BATCH
+        deferred = context.spec.deferred
         results = [
             (one.message.group_id, one.message.SerializeToString(), () if deferred else one.consumers)
             for one in finished
@@ -231,6 +259,7 @@ class Completion:
         counts: Counter[tuple[int, bool]] = Counter()
         for one, (group_id, payload, receivers), position in zip(finished, results, positions, strict=True):
             self._desk.forget(group_id)
+            self._asked_at.pop(group_id, None)
             if position:
                 entries.append((receivers, payload))
                 self._batches.add(one)

@@ -16,9 +16,11 @@ from assay_server.pipeline.completion import Completion
 from assay_server.pipeline.consumers import Consumers
 from assay_server.pipeline.context import RunContext
 from assay_server.pipeline.failures import Code, Failure
+from assay_server.pipeline.finishing import Finisher
 from assay_server.pipeline.groups import GroupDesk
 from assay_server.pipeline.intake_loop import Intake
 from assay_server.pipeline.senders import Sender
+from assay_server.pipeline.texts import texts_of
 from assay_server.store.protocol import RunRecord
 
 _log = structlog.get_logger(__name__)
@@ -34,8 +36,9 @@ class LiveRun:
         self._quiet = asyncio.Event()
         self.consumers = Consumers(context)
         self._desk = GroupDesk(context.spec)
-        self._batches = BatchDesk(context, self._desk, self.consumers)
-        self._completion = Completion(context, self._desk, self._batches, self.consumers, self._note_quiet)
+        finisher = Finisher(context.spec, context.lanes.groups, lambda held: texts_of(context, held))
+        self._batches = BatchDesk(context, self._desk, self.consumers, self._look_at_barriers)
+        self._completion = Completion(context, self._desk, finisher, self._batches, self.consumers, self._note_quiet)
         self._intake = Intake(context, self._desk, self._batches, self.consumers, self._completion, self._note_quiet)
         self._loops: list[asyncio.Task[None]] = []
         self._supervisor: asyncio.Task[None] | None = None
@@ -66,7 +69,7 @@ class LiveRun:
         tasks = [*self._loops, *([self._supervisor] if self._supervisor else [])]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, self._completion.stop(), return_exceptions=True)
+        await asyncio.gather(*tasks, self._completion.stop(), self._batches.stop(), return_exceptions=True)
         if self._context.account is not None:
             await self._context.account.close()
 
@@ -103,6 +106,9 @@ class LiveRun:
     def _working(self) -> bool:
         waiting = self._intake.pending or self._completion.pending or self._completion.waits_for_lanes
         return bool(waiting or self._context.load.busy)
+
+    def _look_at_barriers(self) -> None:
+        self._completion.look_at_barriers()
 
     def _note_quiet(self) -> None:
         if not self._working:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from assay.sdk import Verdict
 from assay.v1 import rollout_pb2
 from assay_server.estimators import NO_STATE, AnchorState, Member, Role, StepRecord
 from assay_server.pipeline.intake import signals_of, text_of
@@ -27,6 +28,7 @@ def member_of(
     answer_key: str,
     *,
     with_steps: bool,
+    verdict: Verdict = Verdict.UNSPECIFIED,
 ) -> Member:
     """A scored (or not scorable: ``reward`` None) rollout as a group member."""
     has = rollout.HasField
@@ -41,6 +43,7 @@ def member_of(
         rollout.num_tool_calls if has("num_tool_calls") else None,
         answer_key,
         rollout.prompt_id,
+        verdict,
     )
 
 

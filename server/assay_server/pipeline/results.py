@@ -120,6 +120,13 @@ def fill_without_estimator(result: rollout_pb2.GroupResult, members: Sequence[Me
     without_advantages(result)
 
 
+def fill_failed(result: rollout_pb2.GroupResult, members: Sequence[Member], failure: Failure) -> None:
+    """A group whose numbers could not be computed: who is in it, and why there are none."""
+    result.error.CopyFrom(failure.to_status())
+    result.kept, result.drop_reason = False, failure.reason.lower()
+    fill_without_estimator(result, members)
+
+
 def without_advantages(result: rollout_pb2.GroupResult) -> None:
     """Take the advantages out again: they were not asked for, or are due later."""
     nan = [float("nan")] * len(result.rollout_ids)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import structlog
 
 from assay.v1 import reward_service_pb2, run_service_pb2
+from assay_server.execution.catalogues import Catalogues
 from assay_server.execution.judge_account import JudgeAccount
 from assay_server.execution.lanes import Lanes
 from assay_server.metrics import Metrics
@@ -19,7 +20,6 @@ from assay_server.pipeline.intake import MAX_ID_CHARACTERS
 from assay_server.pipeline.live_run import LiveRun
 from assay_server.pipeline.scoring import Tasks
 from assay_server.pipeline.specs import CompiledSpec, compile_spec
-from assay_server.rewards.catalogue import Catalogue
 from assay_server.store.protocol import CheckpointRecord, RunRecord, Store, UnknownRun
 
 _log = structlog.get_logger(__name__)
@@ -29,10 +29,10 @@ _LIVE_RUNS = 64
 class Runs:
     """The runs that this process serves."""
 
-    def __init__(self, store: Store, catalogue: Catalogue, metrics: Metrics, lanes: Lanes) -> None:
+    def __init__(self, store: Store, catalogues: Catalogues, metrics: Metrics, lanes: Lanes) -> None:
         self.store = store
         self.lanes = lanes
-        self.catalogue = catalogue
+        self.catalogues = catalogues
         self.tasks = Tasks(store)
         self._metrics = metrics
         self._live: dict[tuple[str, str], LiveRun] = {}
@@ -79,7 +79,7 @@ class Runs:
         """
         if len(run_id) > MAX_ID_CHARACTERS or not run_id.isprintable():
             raise invalid_field("run_id", f"expected at most {MAX_ID_CHARACTERS} printable characters")
-        compiled = compile_spec(spec, self.catalogue)
+        compiled = compile_spec(spec, self.catalogues)
         run_id = run_id or f"run-{compiled.digest[:16]}"
         stored = run_service_pb2.Run(run_id=run_id, spec_digest=compiled.digest, pins=compiled.pins, spec=spec)
         record, created = await self.store.create_run(
@@ -146,7 +146,7 @@ class Runs:
 
     async def _start(self, record: RunRecord) -> LiveRun:
         stored = run_service_pb2.Run.FromString(record.spec)
-        compiled = compile_spec(stored.spec, self.catalogue)
+        compiled = compile_spec(stored.spec, self.catalogues)
         gone = sorted(set(stored.pins) - set(compiled.pins))
         if gone:
             message = f"the run was created with {', '.join(gone)}, which this server does not have"

@@ -18,20 +18,23 @@ from assay.spec_messages import (
 )
 from assay.v1 import run_service_pb2 as wire
 from assay_server.estimators import (
-    Estimator,
+    AnyEstimator,
+    Estimators,
     ParameterError,
+    PluggedEstimator,
     Role,
+    Scope,
     UnknownEstimator,
     UnknownFilter,
-    compile_estimator,
 )
+from assay_server.execution.catalogues import Catalogues
 from assay_server.execution.judge_account import JudgeLimits
 from assay_server.pipeline.failures import Failure, Violation, invalid, invalid_field
 from assay_server.pipeline.intake import check_id
 from assay_server.rewards.catalogue import Catalogue
 from assay_server.rewards.errors import SpecError, UnknownJudge, UnknownReward
 from assay_server.rewards.tree import CompiledReward, compile_reward
-from assay_server.sampling.filters import Filters, compile_filters
+from assay_server.sampling.selectors import RunSelection, Selectors
 
 MAX_DURATION_SECONDS = 366 * 86_400.0
 POLICY_ONLY = frozenset({Role.POLICY})
@@ -52,8 +55,8 @@ class CompiledSpec:
     message: wire.RunSpec
     digest: str
     reward: CompiledReward
-    estimator: Estimator | None
-    filters: Filters
+    estimator: AnyEstimator | None
+    selection: RunSelection
     pins: tuple[str, ...]
     deadline: float | None
     min_size: int
@@ -63,7 +66,22 @@ class CompiledSpec:
     def required_signals(self) -> tuple[str, ...]:
         """Signals that something in the spec reads."""
         estimator = self.estimator.required_signals if self.estimator else ()
-        return tuple(sorted({*self.reward.required_signals, *estimator}))
+        selectors = [name for selector in self.selection.plugged for name in selector.definition.required_signals]
+        return tuple(sorted({*self.reward.required_signals, *estimator, *selectors}))
+
+    @property
+    def deferred(self) -> bool:
+        """Whether advantages are known at the barrier only: the estimator, or a reward, reads the whole batch."""
+        stages = self.reward.stages
+        by_estimator = self.estimator is not None and self.estimator.scope is Scope.BATCH
+        return by_estimator or (stages is not None and stages.deferred)
+
+    @property
+    def asks_plugins(self) -> bool:
+        """Whether plugins are called when a group is complete."""
+        stages = self.reward.stages
+        estimating = isinstance(self.estimator, PluggedEstimator) and not self.deferred
+        return bool(self.selection.plugged or stages or estimating)
 
 
 def spec_digest(spec: wire.RunSpec) -> str:
@@ -71,21 +89,23 @@ def spec_digest(spec: wire.RunSpec) -> str:
     return hashlib.sha256(spec.SerializeToString(deterministic=True)).hexdigest()
 
 
-def compile_spec(spec: wire.RunSpec, catalogue: Catalogue) -> CompiledSpec:
+def compile_spec(spec: wire.RunSpec, catalogues: Catalogues) -> CompiledSpec:
     """Resolve every name in the spec.
 
     Raises:
         Failure: INVALID_ARGUMENT with the path of the field that is wrong.
     """
-    reward = compile_reward_message(spec.reward, catalogue, "spec.reward")
-    estimator = _compile_estimator(spec)
-    filters = _compile_filters(spec)
-    pins = (*reward.pins, *((estimator.pin,) if estimator else ()))
+    catalogue = catalogues.rewards
+    reward = _compile_reward(spec.reward, catalogue, "spec.reward")
+    estimator = _compile_estimator(spec, catalogues.estimators)
+    selection = _compile_selection(spec, catalogues.selectors)
+    named = [*([estimator] if estimator else []), *selection.plugged]
+    pins = tuple(dict.fromkeys((*reward.pins, *(one.pin for one in named))))
     _check_policy(spec)
     deadline = seconds_of(spec.groups.deadline, "spec.groups.deadline") if spec.groups.HasField("deadline") else None
     limits = _judge_limits(spec, reward, catalogue)
     min_size = spec.groups.min_size or 2
-    return CompiledSpec(spec, spec_digest(spec), reward, estimator, filters, pins, deadline, min_size, limits)
+    return CompiledSpec(spec, spec_digest(spec), reward, estimator, selection, pins, deadline, min_size, limits)
 
 
 def _judge_limits(spec: wire.RunSpec, reward: CompiledReward, catalogue: Catalogue) -> JudgeLimits | None:
@@ -106,20 +126,20 @@ def _judge_limits(spec: wire.RunSpec, reward: CompiledReward, catalogue: Catalog
     )
 
 
-def _compile_filters(spec: wire.RunSpec) -> Filters:
+def _compile_selection(spec: wire.RunSpec, selectors: Selectors) -> RunSelection:
     choices: list[FilterChoice] = []
     for position, message in enumerate(spec.filters):
         path = f"spec.filters[{position}]"
         try:
             choices.append(filter_from_message(message, path))
-            compile_filters(choices[-1:])
+            selectors.compile(choices[-1:])
         except SpecMessageError as error:
             raise invalid_field(error.field, error.message) from error
         except ParameterError as error:
             raise invalid_field(f"{path}.params.{error.field}", error.message) from error
         except UnknownFilter as error:
             raise _unknown(f"{path}.id", "UNKNOWN_FILTER", str(error)) from error
-    return compile_filters(choices)
+    return selectors.compile(choices)
 
 
 def _check_policy(spec: wire.RunSpec) -> None:
@@ -145,11 +165,29 @@ def _check_policy(spec: wire.RunSpec) -> None:
 
 
 def compile_reward_message(node: wire.RewardNode, catalogue: Catalogue, path: str) -> CompiledReward:
-    """A reward spec from the wire, compiled.
+    """A reward spec from the wire that judges rollouts one by one, compiled.
 
     Raises:
-        Failure: INVALID_ARGUMENT with the path of the field that is wrong.
+        Failure: INVALID_ARGUMENT with the path of the field that is wrong; NEEDS_GROUPS.
     """
+    compiled = _compile_reward(node, catalogue, path)
+    require_samples_alone(compiled, path)
+    return compiled
+
+
+def require_samples_alone(reward: CompiledReward, path: str) -> None:
+    """Refuse a reward that reads more than one rollout where there are no groups.
+
+    Raises:
+        Failure: INVALID_ARGUMENT, NEEDS_GROUPS.
+    """
+    if reward.stages is not None:
+        leaf = reward.stages.scoped[0]
+        message = f"{leaf.definition.id} is a {leaf.definition.kind.value}: it needs the groups of a run's stream"
+        raise invalid(f"{path}: {message}", (Violation(path, message),), "NEEDS_GROUPS")
+
+
+def _compile_reward(node: wire.RewardNode, catalogue: Catalogue, path: str) -> CompiledReward:
     try:
         return compile_reward_spec(reward_from_message(node, path), catalogue, path)
     except SpecMessageError as error:
@@ -168,13 +206,13 @@ def compile_reward_spec(spec: RewardSpec, catalogue: Catalogue, path: str = "rew
         raise invalid_field(error.field, error.message) from error
 
 
-def _compile_estimator(spec: wire.RunSpec) -> Estimator | None:
+def _compile_estimator(spec: wire.RunSpec, estimators: Estimators) -> AnyEstimator | None:
     try:
         grouping = grouping_from_message(spec.grouping, "spec.grouping")
         if not spec.estimator.id:
             return None
         choice = estimator_from_message(spec.estimator, "spec.estimator")
-        return compile_estimator_choice(choice, grouping, counted_roles(spec), "spec.estimator")
+        return compile_estimator_choice(choice, grouping, estimators, counted_roles(spec), "spec.estimator")
     except SpecMessageError as error:
         raise invalid_field(error.field, error.message) from error
 
@@ -193,11 +231,15 @@ def counted_roles(spec: wire.RunSpec) -> frozenset[Role]:
 
 
 def compile_estimator_choice(
-    choice: EstimatorChoice, grouping: Grouping, roles: frozenset[Role] = POLICY_ONLY, path: str = "estimator"
-) -> Estimator:
+    choice: EstimatorChoice,
+    grouping: Grouping,
+    estimators: Estimators,
+    roles: frozenset[Role] = POLICY_ONLY,
+    path: str = "estimator",
+) -> AnyEstimator:
     """An estimator, compiled; errors as failures."""
     try:
-        return compile_estimator(choice, grouping, roles)
+        return estimators.compile(choice, grouping, roles)
     except ParameterError as error:
         raise invalid_field(f"{path}.params.{error.field}", error.message) from error
     except UnknownEstimator as error:

@@ -17,8 +17,8 @@ import pytest
 
 from assay.sdk import Json
 from assay_server.cli.plugins_report import check_all
-from assay_server.execution.discovery import BrokenPlugin, Origin, discover
-from assay_server.rewards.catalogue import builtin_catalogue
+from assay_server.execution.discovery import BrokenPlugin, discover
+from assay_server.execution.plugin_records import Origin
 
 ROOT = Path(__file__).parents[3]
 PLUGINS = Path(__file__).parent / "plugins"
@@ -120,8 +120,8 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def test_a_broken_plugin_that_is_merely_installed_is_listed_and_left_out(installed: Path) -> None:
-    found = discover(builtin_catalogue(), [])
-    assert found.catalogue.resolve("works/one").id == "works/one-v1"
+    found = discover(None, [])
+    assert found.catalogues.rewards.resolve("works/one").id == "works/one-v1"
     assert found.names == ("installed:works",)
     records = {record.id: record for record in found.records}
     assert records["works/one-v1"].origin is Origin.ENTRY_POINT
@@ -132,11 +132,11 @@ def test_a_broken_plugin_that_is_merely_installed_is_listed_and_left_out(install
 
 def test_a_broken_plugin_that_was_named_stops_everything(installed: Path) -> None:
     del installed
-    assert discover(builtin_catalogue(), ["works"]).names == ("installed:works",)
+    assert discover(None, ["works"]).names == ("installed:works",)
     with pytest.raises(BrokenPlugin, match=r"bounds \(1, 0\)"):
-        discover(builtin_catalogue(), ["broken"])
+        discover(None, ["broken"])
     with pytest.raises(BrokenPlugin, match="installed: broken, works"):
-        discover(builtin_catalogue(), ["wroks"])
+        discover(None, ["wroks"])
 
 
 def test_another_definition_under_a_known_id_is_refused(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_another_definition_under_a_known_id_is_refused(tmp_path: Path) -> None:
         "from assay.sdk import *\n@reward('verify/math-v1', bounds=(0, 1))\ndef mine(sample): return Score(1.0)\n"
     )
     with pytest.raises(BrokenPlugin, match="exists with another digest"):
-        discover(builtin_catalogue(), [str(file)])
+        discover(None, [str(file)])
 
 
 def test_a_server_does_not_start_with_a_broken_plugin_that_was_named(tmp_path: Path) -> None:

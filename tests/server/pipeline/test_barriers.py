@@ -40,7 +40,7 @@ def test_a_batch_is_the_shortest_beginning_that_has_enough(
     assert taken == (enough[0] if enough else None)
     assert batches.progress(current).missing == max(0, wanted - sum(weights))
     if taken is not None:
-        batches.finish("b", taken)
+        batches.finish("b", frozenset(f"g{i}" for i in range(taken)))
         assert [group.group_id for group in batches.waiting()] == [f"g{i}" for i in range(taken, len(shapes))]
         assert batches.current is None
 

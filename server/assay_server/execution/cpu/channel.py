@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import NoReturn, cast
 
-from assay.sdk import Evidence, Json, Sample, Score, SpanReward, Unscorable, Verdict
+from assay.sdk import Evidence, FinishedGroup, GroupMember, Json, Sample, Score, SpanReward, Unscorable, Verdict
 
 HEADER = struct.Struct("<I")
 MAX_ANSWER = 4 * 1024 * 1024
@@ -37,6 +37,17 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupTask:
+    """One item for a worker: call what a plugin declares (``reward`` is its id) with finished groups."""
+
+    number: int
+    reward: str
+    component: str
+    params: Mapping[str, object]
+    groups: tuple[FinishedGroup, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Discard:
     """Forget items that were sent and are not started."""
 
@@ -48,31 +59,65 @@ def frame(payload: bytes) -> bytes:
     return HEADER.pack(len(payload)) + payload
 
 
-def encode_order(order: Task | Discard) -> bytes:
+def encode_order(order: Task | GroupTask | Discard) -> bytes:
     """An order to a worker, framed."""
     if isinstance(order, Discard):
         return frame(pickle.dumps(("discard", sorted(order.numbers)), protocol=5))
-    sample = {item.name: _plain(getattr(order.sample, item.name)) for item in fields(Sample)}
-    body = ("task", order.number, order.reward, order.component, dict(order.params), sample)
-    return frame(pickle.dumps(body, protocol=5))
+    task = (order.number, order.reward, order.component, dict(order.params))
+    if isinstance(order, GroupTask):
+        groups = [(group.group_id, group.prompt_id, group.global_step, _members(group)) for group in order.groups]
+        return frame(pickle.dumps(("groups", *task, groups), protocol=5))
+    return frame(pickle.dumps(("task", *task, _fields(order.sample)), protocol=5))
+
+
+def _fields(of: Sample | GroupMember) -> dict[str, object]:
+    return {item.name: _plain(getattr(of, item.name)) for item in fields(of)}
+
+
+def _members(group: FinishedGroup) -> list[dict[str, object]]:
+    return [
+        _fields(member) | {"sample": None if member.sample is None else _fields(member.sample)}
+        for member in group.members
+    ]
 
 
 def _plain(value: object) -> object:
     return dict(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else value
 
 
-def decode_order(payload: bytes) -> Task | Discard:
+def decode_order(payload: bytes) -> Task | GroupTask | Discard:
     """What :func:`encode_order` framed. Only ever fed by the server."""
     kind, *rest = pickle.loads(payload)  # noqa: S301 - comes from the server, which is trusted by its workers
     if kind == "discard":
         return Discard(frozenset(rest[0]))
-    number, reward, component, params, sample = rest
-    return Task(number, reward, component, params, Sample(**sample))
+    number, reward, component, params, given = rest
+    if kind == "task":
+        return Task(number, reward, component, params, Sample(**given))
+    groups = tuple(FinishedGroup(name, _told(members), prompt, step) for name, prompt, step, members in given)
+    return GroupTask(number, reward, component, params, groups)
+
+
+def _told(members: list[dict[str, object]]) -> tuple[GroupMember, ...]:
+    found: list[GroupMember] = []
+    for member in members:
+        sample = cast("dict[str, object] | None", member["sample"])
+        named = member | {"sample": None if sample is None else Sample(**sample)}  # pyright: ignore[reportArgumentType] - as encoded
+        found.append(GroupMember(**named))  # pyright: ignore[reportArgumentType] - as encoded
+    return tuple(found)
 
 
 # ---------------------------------------------------------------- answers
 
-Outcome = Score | Unscorable
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What a plugin said of finished groups: numbers, one per member and group; or a text."""
+
+    numbers: tuple[tuple[float, ...], ...] = ()
+    text: str = ""
+
+
+Outcome = Score | Computed | Unscorable
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +156,9 @@ def _payload(report: Report) -> bytes:
     body: dict[str, Json] = {"s": report.started, "c": report.cpu_seconds, "x": report.retiring, "n": report.number}
     if isinstance(report.outcome, Score):
         body["o"] = _score_json(report.outcome)
+    elif isinstance(report.outcome, Computed):
+        body["v"] = [list(numbers) for numbers in report.outcome.numbers]
+        body["t"] = report.outcome.text
     elif report.outcome is not None:
         error = report.outcome
         body["u"] = [error.reason[:_LONGEST_REASON], error.message[:_LONGEST_MESSAGE], error.field, error.retryable]
@@ -161,6 +209,9 @@ _DAMAGE = (ValueError, TypeError, KeyError, AttributeError, RecursionError, Over
 def _outcome_of(body: Mapping[str, Json]) -> Outcome:
     if "o" in body:
         return _score_of(cast("Mapping[str, Json]", body["o"]))
+    if "v" in body:
+        given = cast("list[list[Json]]", body["v"])
+        return Computed(tuple(tuple(map(_real, numbers)) for numbers in given), _text(body["t"]))
     reason, message, field, retryable = cast("list[Json]", body["u"])
     return Unscorable(_text(reason), _text(message), field=_text(field), retryable=bool(retryable))
 
@@ -169,6 +220,12 @@ def _number(value: object) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     raise TypeError("expected an item number")
+
+
+def _real(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise TypeError("expected a number")
 
 
 def _position(value: object) -> int:

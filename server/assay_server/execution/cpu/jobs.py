@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from assay.sdk import Score, Unscorable
-from assay_server.execution.cpu.channel import Task
+from assay_server.execution.cpu.channel import Computed, GroupTask, Task
 from assay_server.execution.cpu.forks import ForkedWorker
 
 
@@ -16,6 +16,15 @@ class Ran:
     """A score, with the seconds that its item waited and ran."""
 
     score: Score
+    queue_seconds: float
+    run_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a worker said of an item, with the seconds that it waited and ran."""
+
+    outcome: Score | Computed
     queue_seconds: float
     run_seconds: float
 
@@ -29,9 +38,9 @@ class Job:
         seen_blocked: it was found waiting for something, rather than computing.
     """
 
-    task: Task
+    task: Task | GroupTask
     timeout: float
-    answer: asyncio.Future[Ran]
+    answer: asyncio.Future[Finished]
     queued: float
     slow: bool = False
     attempts: int = 0
@@ -39,9 +48,9 @@ class Job:
     start_seconds: float = 0.0
     seen_blocked: bool = False
 
-    def succeed(self, score: Score, now: float) -> None:
+    def succeed(self, outcome: Score | Computed, now: float) -> None:
         if not self.answer.done():
-            self.answer.set_result(Ran(score, self.started - self.queued, now - self.started))
+            self.answer.set_result(Finished(outcome, self.started - self.queued, now - self.started))
 
     def fail(self, reason: str, message: str, *, retryable: bool = False) -> None:
         self.fail_with(Unscorable(reason, message, retryable=retryable))

@@ -16,20 +16,22 @@ from collections.abc import Mapping
 
 import structlog
 
-from assay.sdk import Sample, Score, Unscorable
+from assay.sdk import FinishedGroup, Sample, Score, Unscorable
 from assay_server.execution.cpu.channel import (
     HEADER,
     MAX_ANSWER,
     MEMORY_LIMIT,
     BadReport,
+    Computed,
     Discard,
+    GroupTask,
     Report,
     Task,
     decode_report,
     encode_order,
 )
 from assay_server.execution.cpu.forks import ForkedWorker, TemplateEnded, TemplateProcess
-from assay_server.execution.cpu.jobs import Job, PoolFigures, Ran, Worker
+from assay_server.execution.cpu.jobs import Finished, Job, PoolFigures, Ran, Worker
 from assay_server.execution.cpu.template import TemplateSetup
 
 _log = structlog.get_logger(__name__)
@@ -155,14 +157,38 @@ class CpuPool:
             Unscorable: what the reward raised; DEADLINE_EXCEEDED, MEMORY_LIMIT, REWARD_EXITED, REWARD_CRASHED,
                 LANE_UNAVAILABLE, LANE_STOPPED.
         """
-        if self._down or self._stopping:
-            raise Unscorable("LANE_UNAVAILABLE", f"{component}: the cpu lane is not running", retryable=True)
-        loop = asyncio.get_running_loop()
         self._numbers += 1
-        self._runs_of[reward] += 1
-        task = Task(self._numbers, reward, component, params, sample)
+        done = await self._finished(Task(self._numbers, reward, component, params, sample), timeout)
+        if not isinstance(done.outcome, Score):
+            raise Unscorable("REWARD_CRASHED", f"{component}: its worker answered with something else")
+        return Ran(done.outcome, done.queue_seconds, done.run_seconds)
+
+    async def compute(
+        self,
+        plugin: str,
+        component: str,
+        params: Mapping[str, object],
+        groups: tuple[FinishedGroup, ...],
+        timeout: float | None,
+    ) -> Computed:
+        """What a plugin's function says of finished groups.
+
+        Raises:
+            Unscorable: as :meth:`run`.
+        """
+        self._numbers += 1
+        done = await self._finished(GroupTask(self._numbers, plugin, component, params, groups), timeout)
+        if not isinstance(done.outcome, Computed):
+            raise Unscorable("REWARD_CRASHED", f"{component}: its worker answered with something else")
+        return done.outcome
+
+    async def _finished(self, task: Task | GroupTask, timeout: float | None) -> Finished:
+        if self._down or self._stopping:
+            raise Unscorable("LANE_UNAVAILABLE", f"{task.component}: the cpu lane is not running", retryable=True)
+        loop = asyncio.get_running_loop()
+        self._runs_of[task.reward] += 1
         limit = timeout if timeout is not None else self._default_timeout
-        job = Job(task, limit, loop.create_future(), loop.time(), slow=self._quarantined(reward))
+        job = Job(task, limit, loop.create_future(), loop.time(), slow=self._quarantined(task.reward))
         (self._slow if job.slow else self._fast).append(job)
         self._dispatch()
         try:
@@ -273,7 +299,7 @@ class CpuPool:
 
     def _finish(self, job: Job, report: Report) -> None:
         self.figures.finished += 1
-        if isinstance(report.outcome, Score):
+        if isinstance(report.outcome, Score | Computed):
             job.succeed(report.outcome, asyncio.get_running_loop().time())
         elif report.outcome is not None:
             if report.outcome.reason == MEMORY_LIMIT:

@@ -18,6 +18,7 @@ from assay_server.execution.cpu.channel import (
     HEADER,
     MEMORY_LIMIT,
     Discard,
+    GroupTask,
     Outcome,
     Report,
     Task,
@@ -31,7 +32,7 @@ _OPEN_FILES = 64
 _LINKS_WITH_ONE_THREAD = 3
 _libc = ctypes.CDLL(None, use_errno=True)
 
-RunTask = Callable[[Task], Outcome]
+RunTask = Callable[[Task | GroupTask], Outcome]
 
 
 def own_descendants() -> None:
@@ -81,10 +82,10 @@ class _Orders:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._buffer = bytearray()
-        self._tasks: deque[Task] = deque()
+        self._tasks: deque[Task | GroupTask] = deque()
         self._ended = False
 
-    def next(self) -> Task | None:
+    def next(self) -> Task | GroupTask | None:
         """The next item; waits for one. None: the server is done with this worker."""
         while (task := self.waiting()) is None:
             if self._ended:
@@ -92,7 +93,7 @@ class _Orders:
             select.select([self._connection], [], [])
         return task
 
-    def waiting(self) -> Task | None:
+    def waiting(self) -> Task | GroupTask | None:
         """The next item, if one is here."""
         self._receive()
         return self._tasks.popleft() if self._tasks else None
