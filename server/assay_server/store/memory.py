@@ -24,11 +24,12 @@ from .protocol import (
     StoredRollout,
     UnknownRun,
 )
+from .single import SingleProcess
 
 _PAGE = 256
 
 
-class MemoryStore:
+class MemoryStore(SingleProcess):
     """Keeps everything until the process ends; one event loop, so every operation is atomic by nature."""
 
     def __init__(self) -> None:

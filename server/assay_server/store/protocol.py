@@ -9,14 +9,19 @@ stored, and are held until acknowledged.
 
 An operation that names a generation other than the run's present one raises :class:`StaleGeneration` and changes
 nothing.
+
+A store may be shared by several processes. Then each holds a lease on the runs it works on, and every write is refused
+with :class:`LeaseEnded` once that has passed to another: whoever was cut off or asleep changes nothing any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import NamedTuple, Protocol
+
+from .changes import Listener
 
 MAX_UNBATCHED = 65_536
 """Emitted groups that can wait for a barrier; a run without barriers would collect them for ever."""
@@ -36,6 +41,10 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError):
     """The backend cannot be reached or cannot write; nothing was changed; trying again may help."""
+
+
+class LeaseEnded(StoreError):
+    """This process was gone for so long that its work on the run passed to another; what it knows of the run is old."""
 
 
 class StaleGeneration(StoreError):
@@ -281,6 +290,21 @@ class Recovery:
 
 
 @dataclass(frozen=True, slots=True)
+class Pending:
+    """How much of a run is unfinished, in all processes that work on it.
+
+    Attributes:
+        unanswered: complete rollouts without a result.
+        growing: rollouts in progress.
+        groups: groups that are filling or due; those of the empty name left out.
+    """
+
+    unanswered: int
+    growing: int
+    groups: int
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointRecord:
     """A named point of a run: ``digest`` covers the position, the acknowledgements and the state."""
 
@@ -457,4 +481,31 @@ class Store(Protocol):
 
     # ------------------------------------------------------------ recovery
 
-    async def recover(self, key: RunKey) -> Recovery: ...
+    async def recover(self, key: RunKey) -> Recovery:
+        """What this process has to take up; of a run that others work on too, only what is not theirs."""
+        ...
+
+    # ------------------------------------------------------------ several processes
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may work on the same runs at the same time."""
+        ...
+
+    def follow(self, key: RunKey, listener: Listener) -> Callable[[], None]:
+        """Have ``listener`` told what other processes do to the run; the answer ends that.
+
+        A store that is not shared has nothing to tell.
+        """
+        ...
+
+    async def pending(self, key: RunKey) -> Pending | None:
+        """How much is unfinished in the run; None where the store is not shared: then this process knows."""
+        ...
+
+    async def deserted(self) -> Sequence[RunRecord]:
+        """Runs with work of processes that are gone and that no process has taken over.
+
+        Asking takes over what can be taken over; followers of the runs are told of it.
+        """
+        ...

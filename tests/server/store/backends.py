@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
 from assay_server.store.opening import open_store
 from assay_server.store.protocol import AcceptItem, CompleteOutcome, OutboxEntry, ResultItem, RunKey, Store
+from assay_server.store.redis import RedisStore
+from assay_server.store.redis.private_server import PrivateRedis
 
-BACKENDS = ("memory", "sqlite")
+BACKENDS = ("memory", "sqlite", "redis")
 
 
-def new_store(backend: str, folder: Path) -> Store:
+def new_store(backend: str, folder: Path, redis: PrivateRedis | None = None) -> Store:
     """A store that is not opened yet."""
+    if backend == "redis":
+        assert redis is not None
+        return RedisStore(redis.url, folder / f"records-{uuid.uuid4().hex}")
     return open_store("memory:" if backend == "memory" else f"sqlite:{folder / 'store.db'}")
 
 

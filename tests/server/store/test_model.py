@@ -1,4 +1,4 @@
-"""Random operations on SQLite and on memory side by side: every answer is the same."""
+"""Random operations on a store and on memory side by side: every answer is the same."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from assay_server.store.memory import MemoryStore
 from assay_server.store.protocol import AcceptItem, ResultItem, RunKey, Store, StoredRollout, StoreError
+from assay_server.store.redis import RedisStore
+from assay_server.store.redis.private_server import PrivateRedis
 from assay_server.store.sqlite import SqliteStore
 
 T = TypeVar("T")
@@ -45,10 +47,14 @@ class BothStores(RuleBasedStateMachine):
         self.path = Path(self.folder.name) / "store.db"
         self.loop = asyncio.new_event_loop()
         self.model: Store = MemoryStore()
-        self.store: Store = SqliteStore(self.path)
+        self.store: Store = self.new_store()
         self.loop.run_until_complete(self.store.open())
         self.generation = 1
         self.both(lambda store: store.create_run(TENANT, RUN, "digest", b"spec"))
+
+    def new_store(self) -> Store:
+        """The store to compare, on the same data each time."""
+        return SqliteStore(self.path)
 
     def teardown(self) -> None:
         self.loop.run_until_complete(self.store.close())
@@ -160,7 +166,7 @@ class BothStores(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         self.loop.run_until_complete(self.store.close())
-        self.store = SqliteStore(self.path)
+        self.store = self.new_store()
         self.loop.run_until_complete(self.store.open())
 
     @rule(behind=st.integers(-1, 2))
@@ -188,6 +194,24 @@ class BothStores(RuleBasedStateMachine):
             assert not sequences or sequences == list(range(sequences[0], sequences[0] + len(sequences)))
 
 
+class BothStoresOnRedis(BothStores):
+    """The same with a store that others could share."""
+
+    redis: PrivateRedis
+
+    def __init__(self) -> None:
+        self.redis.empty()
+        super().__init__()
+
+    def new_store(self) -> Store:
+        return RedisStore(self.redis.url, self.path.with_name("records"))
+
+    @rule()
+    def write_down(self) -> None:
+        assert isinstance(self.store, RedisStore)
+        self.loop.run_until_complete(self.store.write_down(self.key))
+
+
 async def _outcome(operation: Callable[[Store], Awaitable[T]], store: Store) -> T | str:
     try:
         return await operation(store)
@@ -203,10 +227,16 @@ async def _scanned(store: Store, key: RunKey) -> list[StoredRollout]:
     return [stored async for stored in store.scan_rollouts(key)]
 
 
-TestBothStores = BothStores.TestCase
-TestBothStores.settings = settings(
+SETTINGS = settings(
     max_examples=25,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+TestBothStores = BothStores.TestCase
+TestBothStores.settings = SETTINGS
+
+
+def test_redis_says_the_same(redis: PrivateRedis) -> None:
+    BothStoresOnRedis.redis = redis
+    run_state_machine_as_test(BothStoresOnRedis, settings=SETTINGS)

@@ -15,6 +15,7 @@ import pytest
 
 from assay_server.store.opening import open_store
 from assay_server.store.protocol import GroupState, RunKey, StaleGeneration, StoreUnavailable
+from assay_server.store.redis import RedisStore
 from assay_server.store.sqlite import SqliteStore
 from assay_server.store.sqlite.log import LogMover
 from assay_server.store.sqlite.schema import connect, prepare
@@ -209,7 +210,13 @@ def test_a_log_that_is_written_all_the_time_is_begun_anew(tmp_path: Path) -> Non
             mover.stop()
 
 
-@pytest.mark.parametrize("url", ["", "memory:x", "sqlite:", "redis://localhost"])
+@pytest.mark.parametrize("url", ["", "memory:x", "sqlite:", "redis:", "redis://", "http://localhost"])
 def test_unknown_urls_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match="names no store"):
         open_store(url)
+
+
+def test_redis_needs_a_folder_for_records(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--records"):
+        open_store("redis://localhost")
+    assert isinstance(open_store("redis://localhost", records=tmp_path), RedisStore)

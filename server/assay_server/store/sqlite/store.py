@@ -28,6 +28,7 @@ from assay_server.store.protocol import (
     StoreError,
     StoreUnavailable,
 )
+from assay_server.store.single import SingleProcess
 
 from . import barriers, groups, rollouts, runs
 from .log import LogMover
@@ -88,7 +89,7 @@ class _Opened:
         self._ownership.release()
 
 
-class SqliteStore:
+class SqliteStore(SingleProcess):
     """A store in one file, for one process.
 
     Args:

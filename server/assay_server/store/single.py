@@ -1,0 +1,31 @@
+"""What a store says of other processes that has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from .changes import Listener
+from .protocol import Pending, RunKey, RunRecord
+
+
+class SingleProcess:
+    """A store that one process uses: nobody else does anything to its runs."""
+
+    @property
+    def shared(self) -> bool:
+        return False
+
+    def follow(self, key: RunKey, listener: Listener) -> Callable[[], None]:
+        del key, listener
+        return _nothing
+
+    async def pending(self, key: RunKey) -> Pending | None:
+        del key
+        return None
+
+    async def deserted(self) -> Sequence[RunRecord]:
+        return ()
+
+
+def _nothing() -> None:
+    """Nobody was told anything."""
