@@ -35,7 +35,7 @@ class EnvironmentDefinition:
         summary: one line.
         options: JSON Schema of what ``reset`` takes.
         aliases: short names.
-        goes_on: an end is a mark: ``step`` answers after it, until it raises ``EpisodeOver``. Sessions end there anyway.
+        goes_on: an end is a mark: ``step`` answers after it, until it raises ``EpisodeOver``. Sessions do end there.
         digest: sha256 of the source; filled in by the catalogue.
     """
 

@@ -115,8 +115,8 @@ class Shopper:
         keywords = tuple(query.split(" "))
         return self._results(visit, keywords, 1, self.found(keywords))
 
-    def clicked(self, visit: Visit, text: str) -> Visit | None:
-        """Where a clickable text leads; None = to a purchase.
+    def clicked(self, visit: Visit, text: str, target: Click | str) -> Visit | None:
+        """Where a clickable text leads, ``target`` being what it is; None = to a purchase.
 
         Raises:
             Unanswerable: the product of this link is not to be found (its asin is not in capitals).
@@ -133,10 +133,9 @@ class Shopper:
             return self._results(visit, visit.keywords, visit.page, self.found(visit.keywords))
         if text in SUB_PAGES:
             return replace(visit, place="sub", sub_page=SUB_PAGES[text])
-        return self._item(visit, text)
+        return self._item(visit, text, target)
 
-    def _item(self, visit: Visit, text: str) -> Visit:
-        target = self.clickables(visit)[text]
+    def _item(self, visit: Visit, text: str, target: Click | str) -> Visit:
         if target is Click.PRODUCT:
             asin = text.upper()
             number = self._catalogue.find(asin)

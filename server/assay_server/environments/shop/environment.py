@@ -12,7 +12,7 @@ from typing import cast
 from assay.sdk import Json
 from assay_server.environments.protocol import EpisodeOver, InvalidDump, ResetResult, StepResult
 from assay_server.environments.shop.browsing import Place, Unanswerable, Visit, parsed_action
-from assay_server.environments.shop.pages import PAGE_SIZE, SEPARATOR
+from assay_server.environments.shop.pages import PAGE_SIZE, SEPARATOR, Clickables, admissible_clicks
 from assay_server.environments.shop.rendering import Renderer
 from assay_server.environments.shop.setting import CatalogueSource, NoCatalogues, Setting, setting_of
 from assay_server.rewards.shop_goods import Goal
@@ -40,6 +40,18 @@ class _Episode:
     history: _History
     steps: int = 0
     over: bool = False
+    _clickables: Clickables | None = None
+
+    def enter(self, visit: Visit) -> None:
+        """Show another page."""
+        self.visit, self.page, self._clickables = visit, self.renderer.page(visit), None
+
+    def clickables(self) -> Clickables:
+        """What the present page takes."""
+        found = self._clickables
+        if found is None:
+            found = self._clickables = self.setting.shopper.clickables(self.visit)
+        return found
 
 
 class Shop:
@@ -73,8 +85,7 @@ class Shop:
             if following is None:
                 worth = _worth(episode)
                 following = replace(episode.visit, place="done", sub_page="", reward=worth.reward)
-            episode.visit = following
-            episode.page = episode.renderer.page(following)
+            episode.enter(following)
         except (_Ignored, Unanswerable, NoWorth):
             valid = False
         episode.steps += 1
@@ -114,8 +125,10 @@ class Shop:
         if episode.visit.place == "start":
             words = " ".join(episode.setting.goal.instruction.translate(_NO_BRACKETS).split())
             return (f"search[{words or 'anything'}]",)
-        clickables = episode.setting.shopper.clickables(episode.visit)
-        return tuple([f"click[{text}]" for text in clickables if _can_be_clicked(text)])
+        if episode.visit.place == "item":
+            view = episode.setting.catalogue.view(episode.visit.product)
+            return view.item_actions(episode.setting.options.shows_attributes)
+        return admissible_clicks(episode.clickables())
 
     def solution(self) -> tuple[str, ...]:
         """Actions from the start page that buy the product which the goal was made from, with the options it wants.
@@ -177,12 +190,12 @@ class Shop:
         try:
             content = json.loads(dumped)
             visit = _visit_from(episode.setting, content)
-            page = episode.renderer.page(visit)
             history = _History(content["pages"], content["actions"]) if _remembers(episode) else _History()
             steps, over = int(content["steps"]), bool(content["over"])
         except (ValueError, TypeError, LookupError, AttributeError, Unanswerable) as error:
             raise InvalidDump(f"these bytes are no dump of this episode: {error}") from error
-        episode.visit, episode.page, episode.history, episode.steps, episode.over = visit, page, history, steps, over
+        episode.enter(visit)
+        episode.history, episode.steps, episode.over = history, steps, over
 
     def close(self) -> None:
         """Forget the episode."""
@@ -203,11 +216,6 @@ class Shop:
 _NO_BRACKETS = {ord("["): " ", ord("]"): " "}
 
 
-def _can_be_clicked(text: str) -> bool:
-    """Whether ``click[text]`` is read as it is meant: WebShop lower-cases it and parts it at the last bracket."""
-    return bool(text) and text != "search" and "[" not in text and "\n" not in text and text == text.lower()
-
-
 def _followed(episode: _Episode, action: str) -> Visit | None:
     """Where an action leads; None = to a purchase."""
     parsed = parsed_action(action)
@@ -216,8 +224,10 @@ def _followed(episode: _Episode, action: str) -> Visit | None:
         shopper = episode.setting.shopper
         if name == "search":
             return shopper.searched(episode.visit, argument)
-        if name == "click" and argument != "search" and argument in shopper.clickables(episode.visit):
-            return shopper.clicked(episode.visit, argument)
+        if name == "click" and argument != "search":
+            target = episode.clickables().get(argument)
+            if target is not None:
+                return shopper.clicked(episode.visit, argument, target)
     raise _Ignored
 
 

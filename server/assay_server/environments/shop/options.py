@@ -19,7 +19,10 @@ DEFAULT_PRODUCTS = 1_000
 MAX_STEPS = 10_000
 _MOST_REMEMBERED = 16
 
-_SYNONYMS = {"show_attrs": "showAttributes", "num_prev_obs": "numPrevObs", "num_prev_actions": "numPrevActions"}
+_SYNONYMS = {
+    "show_attrs": "showAttributes", "showAttrs": "showAttributes",
+    "num_prev_obs": "numPrevObs", "num_prev_actions": "numPrevActions",
+}  # fmt: skip
 
 OPTIONS_SCHEMA: Mapping[str, Json] = {
     "type": "object",

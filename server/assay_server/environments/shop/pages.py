@@ -62,12 +62,14 @@ _NEXT_BUTTON = (Mark.BUTTON, "Next >")
 class ProductView:
     """A product with what its pages show and take; made once, shared."""
 
-    __slots__ = ("_clickables", "_tails", "product")
+    __slots__ = ("_actions", "_clickables", "_rich", "_tails", "product")
 
     def __init__(self, product: Product) -> None:
         self.product = product
         self._clickables: list[Clickables | None] = [None, None]
+        self._actions: list[tuple[str, ...] | None] = [None, None]
         self._tails: list[str | None] = [None, None]
+        self._rich: list[str | None] = [None, None]
 
     def item_pieces(self, show_attributes: bool) -> list[Piece]:
         """The item page below the instruction."""
@@ -90,6 +92,15 @@ class ProductView:
             tail = self._tails[show_attributes] = plain(self.item_pieces(show_attributes))
         return tail
 
+    def item_rich(self, show_attributes: bool, url: str) -> str:
+        """The same in the mode ``text_rich`` with nothing chosen; empty where something may be."""
+        if '"' in url:
+            return ""
+        page = self._rich[show_attributes]
+        if page is None:
+            page = self._rich[show_attributes] = rich(self.item_pieces(show_attributes), "", frozenset())
+        return page
+
     def item_clickables(self, show_attributes: bool) -> Clickables:
         """What the item page takes. A value of two options belongs to the later one."""
         clickables = self._clickables[show_attributes]
@@ -101,6 +112,13 @@ class ProductView:
                     found[value] = name
             clickables = self._clickables[show_attributes] = found
         return clickables
+
+    def item_actions(self, show_attributes: bool) -> tuple[str, ...]:
+        """The actions that click them."""
+        actions = self._actions[show_attributes]
+        if actions is None:
+            actions = self._actions[show_attributes] = admissible_clicks(self.item_clickables(show_attributes))
+        return actions
 
     def sub_pieces(self, sub_page: str) -> list[Piece]:
         """A page of the product (a value of ``SUB_PAGES``) below the instruction."""
@@ -120,6 +138,20 @@ class ProductView:
             for text in (product.category, product.query, product.product_category):
                 pieces += piece(text)
         return pieces
+
+
+def admissible_clicks(clickables: Clickables) -> tuple[str, ...]:
+    """Actions for what can be clicked, where ``click[text]`` is read as it is meant.
+
+    WebShop lower-cases an action's argument and parts it at the last bracket, and takes no click on ``search``.
+    """
+    return tuple(
+        [
+            f"click[{text}]"
+            for text in clickables
+            if text and text != "search" and "[" not in text and "\n" not in text and text == text.lower()
+        ]
+    )
 
 
 def start_pieces(instruction: str) -> list[Piece]:

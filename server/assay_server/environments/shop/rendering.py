@@ -28,24 +28,26 @@ _ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in "<>&'"}
 class Renderer:
     """Shows the pages of one episode."""
 
-    __slots__ = ("_head", "_instruction", "_prices_told", "_setting", "_text_head")
+    __slots__ = ("_head", "_instruction", "_prices_told", "_rich_head", "_setting", "_text_head")
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
         self._instruction = setting.goal.instruction
         self._head = instruction_pieces(self._instruction)
         self._text_head = plain(self._head)
+        self._rich_head = rich(self._head, "", frozenset())
         self._prices_told = setting.options.rules == "strict"
 
     def page(self, visit: Visit) -> str:
         """The page of a visit in the episode's observation mode."""
-        setting = self._setting
-        if setting.options.observation == "text":
-            if visit.place == "item":
-                tail = self._view(visit.product).item_text(setting.shopper.shows_attributes)
-                return f"{self._text_head}{SEPARATOR}{tail}"
+        shopper, on_item = self._setting.shopper, visit.place == "item"
+        if self._setting.options.observation == "text":
+            if on_item:
+                return f"{self._text_head}{SEPARATOR}{self._view(visit.product).item_text(shopper.shows_attributes)}"
             return plain(self._pieces(visit))
-        return rich(self._pieces(visit), setting.shopper.url(visit), visit.visited)
+        url = shopper.url(visit)
+        unchosen = self._view(visit.product).item_rich(shopper.shows_attributes, url) if on_item else ""
+        return f"{self._rich_head}{unchosen}" if unchosen else rich(self._pieces(visit), url, visit.visited)
 
     def _pieces(self, visit: Visit) -> list[Piece]:
         if visit.place == "start":
