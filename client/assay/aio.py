@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from assay import _methods as methods
 from assay import _requests as requests
 from assay._aio_stream import RolloutStream
+from assay._aio_vector import VectorEnvironment
 from assay._forks import abandon, watch_forks
 from assay._methods import Method
 from assay._repeats import Attempts
@@ -23,6 +24,7 @@ from assay._transport import failure_of_rpc, open_aio_channel, translated
 from assay.catalogue import EstimatorInfo, RewardInfo
 from assay.connection import Connection, Retries, Tls
 from assay.contents import Blob
+from assay.episodes import EnvironmentInfo, EpisodesPlan, SessionPolicy
 from assay.errors import Failure, Unavailable, error_of
 from assay.groups import GroupLike
 from assay.results import GroupResult, SampleResult
@@ -32,6 +34,7 @@ from assay.sdk.samples import Json
 from assay.sdk.spec import EstimatorChoice, Grouping, RewardSpec
 from assay.spec_messages import reward_message
 from assay.v1 import advantage_service_pb2 as advantages
+from assay.v1 import environment_service_pb2 as environments
 from assay.v1 import reward_service_pb2 as rewards
 from assay.v1 import rollout_pb2 as v1
 from assay.v1 import run_service_pb2 as runs
@@ -132,6 +135,34 @@ class Client:
         """The estimators that can be named, by id."""
         response = await self._call(methods.LIST_ESTIMATORS, advantages.ListEstimatorsRequest(prefix=prefix))
         return [EstimatorInfo.of(info) for info in response.estimators]
+
+    # ------------------------------------------------------------ environments
+
+    def make_vec(
+        self,
+        env_id: str,
+        num_groups: int,
+        group_size: int,
+        seed: int = 0,
+        *,
+        options: Mapping[str, Json] | None = None,
+        policy: SessionPolicy | None = None,
+        run_id: str = "",
+    ) -> VectorEnvironment:
+        """Groups of episodes of an environment of the service; call ``reset()`` to start them.
+
+        Args:
+            seed: of the first group; group g starts from ``seed + g``, all its members alike.
+            options: of the environment; ``list_environments`` has their schema.
+            run_id: the episodes end with this run.
+        """
+        plan = EpisodesPlan(env_id, num_groups, group_size, seed, options or {}, policy or SessionPolicy(), run_id)
+        return VectorEnvironment(self._connection, self._opened, self._call, plan)
+
+    async def list_environments(self, prefix: str = "") -> list[EnvironmentInfo]:
+        """The environments that can be named, by id."""
+        response = await self._call(methods.LIST_ENVIRONMENTS, environments.ListEnvironmentsRequest(prefix=prefix))
+        return [EnvironmentInfo.of(info) for info in response.environments]
 
     # ------------------------------------------------------------ runs
 

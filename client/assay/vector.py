@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import grpc
 import numpy as np
@@ -18,10 +18,10 @@ from assay import _methods as methods
 from assay._methods import Method
 from assay._repeats import Attempts
 from assay._transport import failure_of_rpc
+from assay._vector_shape import MAX_ACTIONS, UNAVAILABLE, Observations, Stepped, VectorShape
 from assay.connection import Connection
-from assay.episodes import Episodes, EpisodesPlan, VectorInfo
-from assay.errors import Misuse, error_of, invalid
-from assay.rollouts import Rollout
+from assay.episodes import EpisodesPlan, VectorInfo
+from assay.errors import Failure, error_of
 from assay.v1 import environment_service_pb2 as wire
 
 if TYPE_CHECKING:
@@ -30,25 +30,15 @@ if TYPE_CHECKING:
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A", bound=Message)
 
-Observations: TypeAlias = "list[str]"
-Stepped: TypeAlias = (
-    "tuple[list[str], npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_], VectorInfo]"
-)
-"""(observations, rewards, terminations, truncations, info) as Gymnasium's vector environments answer."""
-
-_MAX_ACTIONS = 4096
-
 
 class _Caller(Protocol):
     def __call__(self, method: Method[Q, A], request: Q) -> A: ...
 
 
-class VectorEnvironment:
-    """Groups of episodes; the members of a group start from the identical state.
+class VectorEnvironment(VectorShape):
+    """Groups of episodes that are waited for.
 
-    Episode ``group * group_size + member`` is at that place of every list and array. There is no automatic reset: an
-    episode that is over stays over, is passed over by :meth:`step`, and keeps its last observation, so that groups
-    stay whole. Use it as a context manager, or call :meth:`close`; one thread at a time.
+    Use it as a context manager, or call :meth:`close`; one thread at a time.
     """
 
     def __init__(
@@ -57,26 +47,8 @@ class VectorEnvironment:
         self._connection = connection
         self._channel = channel
         self._call = call
-        self._plan = plan
-        self._episodes: Episodes | None = None
+        super().__init__(plan)
         self._stream: _Interaction | None = None
-
-    # ------------------------------------------------------------ shape
-
-    @property
-    def num_envs(self) -> int:
-        """Episodes."""
-        return self._plan.num_groups * self._plan.group_size
-
-    @property
-    def group_size(self) -> int:
-        """Episodes that start alike."""
-        return self._plan.group_size
-
-    @property
-    def active(self) -> npt.NDArray[np.bool_]:
-        """Which episodes take actions."""
-        return np.array([self._live[place].active for place in range(self.num_envs)], np.bool_)
 
     # ------------------------------------------------------------ Gymnasium's vector shape
 
@@ -91,9 +63,7 @@ class VectorEnvironment:
         """
         self.close()
         request = self._plan.request(uuid.uuid4().hex, self._plan.seed if seed is None else seed)
-        response = self._call(methods.CREATE_SESSIONS, request)
-        self._episodes = Episodes(self._plan, list(response.sessions))
-        return self._episodes.observations(), self._episodes.info(range(self.num_envs))
+        return self._begin(self._call(methods.CREATE_SESSIONS, request).sessions)
 
     def step(self, actions: Sequence[str | None]) -> Stepped:
         """One action for each episode; waits for all of them.
@@ -104,14 +74,9 @@ class VectorEnvironment:
         Raises:
             InvalidArgument: not one an episode. An episode that the service failed on has its error in the info.
         """
-        episodes = self._live
-        if len(actions) != self.num_envs:
-            raise invalid("actions", f"expected {self.num_envs}, one an episode (None = wait), got {len(actions)}")
-        messages = episodes.act(range(self.num_envs), actions)
         moved: set[int] = set()
-        for start in range(0, len(messages), _MAX_ACTIONS):
-            request = wire.StepRequest(actions=messages[start : start + _MAX_ACTIONS])
-            moved |= {episodes.take(result) for result in self._call(methods.STEP, request).results}
+        for request in self._requests(actions):
+            moved |= {self._live.take(result) for result in self._call(methods.STEP, request).results}
         return self._stepped(range(self.num_envs), moved)
 
     # ------------------------------------------------------------ first ready, first served
@@ -135,21 +100,23 @@ class VectorEnvironment:
         Raises:
             Misuse: nothing was sent that is not answered.
         """
-        episodes = self._live
         while True:
-            if not episodes.awaiting:
-                raise Misuse("there is nothing to wait for: send() actions first")
-            places = [place for place in map(episodes.take, self._receive()) if place >= 0]
-            if places:
-                return np.array(places, np.int64), self._stepped(places, set(places))
+            self._check_awaiting()
+            ready = self._ready(self._receive())
+            if ready is not None:
+                return ready
 
     def _receive(self) -> Sequence[wire.StepResult]:
         attempts = Attempts(self._connection.retries, self._connection.timeout, repeatable=True)
         while True:
             try:
-                return self._interaction().receive()
+                results = self._interaction().receive()
             except grpc.RpcError as error:
                 failure = failure_of_rpc(error)
+            else:
+                if results is not None:
+                    return results
+                failure = Failure(UNAVAILABLE, "the service ended the stream")
             self._end_stream()
             pause = attempts.pause(failure)
             if pause is None:
@@ -166,20 +133,6 @@ class VectorEnvironment:
         if self._stream is not None:
             self._stream.end()
             self._stream = None
-
-    # ------------------------------------------------------------ what was recorded
-
-    def history(self, index: int, last: int) -> list[tuple[str, str]]:
-        """The last steps of an episode, oldest first, as (what was seen, what was done); for prompts."""
-        return self._live.history(index, last)
-
-    def rollouts(self, task_type: str = "") -> list[Rollout]:
-        """All episodes as they stand, as rollouts with steps, rewards and anchors: ready for a rollout stream.
-
-        Args:
-            task_type: for reward routing; empty = the environment's id.
-        """
-        return self._live.rollouts(task_type)
 
     # ------------------------------------------------------------ ends
 
@@ -199,25 +152,6 @@ class VectorEnvironment:
     ) -> None:
         self.close()
 
-    @property
-    def _live(self) -> Episodes:
-        if self._episodes is None:
-            raise Misuse("there are no episodes: call reset() first")
-        return self._episodes
-
-    def _stepped(self, places: Sequence[int], moved: set[int]) -> Stepped:
-        episodes = self._live
-        seen = episodes.observations()
-        rewards = episodes.collect(lambda state: state.reward, places)
-        rewards[[place not in moved for place in places]] = 0.0
-        return (
-            [seen[place] for place in places],
-            rewards,
-            episodes.flags(lambda state: state.terminated, places),
-            episodes.flags(lambda state: state.truncated, places),
-            episodes.info(places),
-        )
-
 
 class _Interaction:
     """One Interact stream."""
@@ -236,11 +170,12 @@ class _Interaction:
             yield request
 
     def send(self, actions: Sequence[wire.StepAction]) -> None:
-        for start in range(0, len(actions), _MAX_ACTIONS):
-            self._requests.put(wire.InteractRequest(actions=actions[start : start + _MAX_ACTIONS]))
+        for start in range(0, len(actions), MAX_ACTIONS):
+            self._requests.put(wire.InteractRequest(actions=actions[start : start + MAX_ACTIONS]))
 
-    def receive(self) -> Sequence[wire.StepResult]:
-        return next(self._responses).results
+    def receive(self) -> Sequence[wire.StepResult] | None:
+        response = next(self._responses, None)
+        return None if response is None else response.results
 
     def end(self) -> None:
         self._requests.put(None)

@@ -9,15 +9,16 @@ import assay
 
 EXPORTS = (
     "Aborted", "AlreadyExists", "Anchor", "AnchorRecipe", "AssayError", "BatchProgress", "BatchResult", "Blob",
-    "Cancelled", "Checkpoint", "Client", "DataLoss", "DeadlineExceeded", "DeliveryMode", "Ensemble", "EnsembleKind",
+    "Cancelled", "Checkpoint", "Client", "DataLoss", "DeadlineExceeded", "DeliveryMode", "Ensemble", "EnsembleKind", "EnvironmentInfo",
     "EstimatorChoice", "EstimatorInfo", "Evidence", "FailedPrecondition", "Failure", "FilterChoice", "Gate",
     "GroupOutcome", "GroupResult", "Grouping", "Internal", "InvalidArgument", "JsonMappingError", "JudgeQuota", "Leaf",
     "Member", "MemberOutcome", "Message", "Misuse", "NotFound", "NotScored", "PermissionDenied", "Product",
-    "ResourceExhausted", "Retries", "RewardInfo", "Rollout", "RolloutGroup", "RolloutRole", "RolloutState", "RolloutStream", "Route",
-    "RunConfig", "RunInfo", "SampleResult", "Score", "ScoredRollout", "ServiceFailed", "SimilarityOrder",
+    "ResourceExhausted", "Retries", "RewardInfo", "Rollout", "RolloutGroup", "RolloutRole", "RolloutState",
+    "RolloutStream", "Route",
+    "RunConfig", "RunInfo", "SampleResult", "Score", "ScoredRollout", "ServiceFailed", "SessionPolicy", "SimilarityOrder",
     "SpanReward", "StaleGeneration", "Step", "StreamClosed", "StreamReplaced", "Task", "Tls", "ToolCall",
     "ToolResult", "TruncatedPolicy", "Unauthenticated", "Unavailable", "Unimplemented", "UnscoredPolicy", "Verdict",
-    "Violation", "WeightedSum", "aio",
+    "VectorEnvironment", "Violation", "WeightedSum", "aio", "prompt_with_history",
 )  # fmt: skip
 
 
@@ -36,6 +37,7 @@ def third_party_modules(statement: str) -> set[str]:
 def test_the_public_names_are_these_and_no_others():
     offered = [name for name in dir(assay) if not name.startswith("_")]
     submodules = {"catalogue", "client", "connection", "contents", "errors", "groups", "json_mapping", "results"}
+    submodules |= {"episodes", "vector"}
     submodules |= {"rollout_messages", "rollouts", "runs", "sdk", "signals", "spec_messages", "streams", "v1"}
     extra = {"annotations", "importlib", "TYPE_CHECKING"}
     assert sorted(set(offered) - submodules - extra) == sorted(EXPORTS)
