@@ -1,4 +1,4 @@
-"""The namespaces backend: workers that are replaced before they grow old, runs that are made again if one is lost."""
+"""The namespaces backend: runs in workers of two kinds, made again where a worker was lost."""
 
 from __future__ import annotations
 
@@ -8,24 +8,37 @@ import itertools
 import os
 import sys
 import sysconfig
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import assay_sandbox
 from assay_sandbox.namespaces.cgroups import Cgroups, CgroupsUnavailable, find_tree
+from assay_sandbox.namespaces.pool import Pool
 from assay_sandbox.namespaces.probe import FIRST_ID, IDS_PER_WORKER, Reached, probe
 from assay_sandbox.namespaces.setup import Setup
 from assay_sandbox.namespaces.wire import MAX_CHANNELS
-from assay_sandbox.namespaces.worker import Run, Worker
-from assay_sandbox.protocol import Exec, Grade, Launch, Level, Outcome, Running, SandboxUnavailable, WorkerLost
+from assay_sandbox.namespaces.worker import Worker
+from assay_sandbox.protocol import (
+    Exec,
+    Grade,
+    Launch,
+    Level,
+    Outcome,
+    PythonCall,
+    Running,
+    SandboxUnavailable,
+    WorkerLost,
+)
 
 _ATTEMPTS = 3
+_ID_RANGES = 512
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _PRELOAD = (
     "assay_sandbox.harness.script", "bisect", "collections", "copy", "datetime", "decimal", "fractions", "functools",
     "heapq", "itertools", "json", "math", "operator", "random", "re", "statistics", "string", "typing",
 )  # fmt: skip
+_NUMERIC = "numpy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,7 @@ class NamespacesSettings:
         shown: files and folders that runs see read-only besides the system's and Python's.
         search_path: folders of programs besides the system's.
         preload: modules imported before the fork, besides the usual ones.
+        cgroups: whether to use them where they work.
     """
 
     workers: int = 2
@@ -49,10 +63,15 @@ class NamespacesSettings:
     shown: tuple[str, ...] = ()
     search_path: tuple[str, ...] = ()
     preload: tuple[str, ...] = ()
+    cgroups: bool = True
 
 
 class NamespacesBackend:
-    """Runs programs in namespaces of their own, forked from a warm interpreter."""
+    """Runs programs in namespaces of their own, forked from a warm interpreter.
+
+    Calls that speak of numpy are forked from one that has it: importing it costs more than all the rest, and having
+    it makes every fork dearer.
+    """
 
     name = "namespaces"
 
@@ -60,14 +79,9 @@ class NamespacesBackend:
         self._settings = settings or NamespacesSettings()
         self._reached: Reached | None = None
         self._cgroups: Cgroups | None = None
-        self._workers: list[Worker] = []
-        self._leaving: set[Worker] = set()
-        self._turn = itertools.count()
         self._numbers = itertools.count()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._someone = asyncio.Event()
-        self._starting = 0
-        self._stopped = False
+        self._plain: Pool | None = None
+        self._numeric: Pool | None = None
 
     def probe(self) -> Level:
         return self._found().level
@@ -79,16 +93,13 @@ class NamespacesBackend:
         if found.level.memory_enforced:
             with contextlib.suppress(CgroupsUnavailable):
                 self._cgroups = Cgroups(find_tree())
-        await asyncio.gather(*(self._add_worker() for _ in range(self._settings.workers)))
+        self._plain, self._numeric = self._pool(), self._pool(_NUMERIC)
+        await self._plain.start()
 
     async def stop(self) -> None:
-        self._stopped = True
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(worker.stop() for worker in (*self._workers, *self._leaving)))
-        self._workers.clear()
-        self._leaving.clear()
+        pools = [pool for pool in (self._plain, self._numeric) if pool is not None]
+        self._plain = self._numeric = None
+        await asyncio.gather(*(pool.stop() for pool in pools))
         if self._cgroups is not None:
             self._cgroups.close()
 
@@ -107,7 +118,7 @@ class NamespacesBackend:
     async def open(self, launch: Launch) -> AsyncGenerator[Running]:
         try:
             _check(launch)
-            run = await self._take()
+            run = await self._pool_for(launch).take()
             await run.start(launch)
         finally:
             for channel in launch.channels:
@@ -119,89 +130,42 @@ class NamespacesBackend:
 
     def worker_pids(self) -> list[int]:
         """Of the outer sandboxes' processes."""
-        return [worker.pid for worker in self._workers]
+        pools = [pool for pool in (self._plain, self._numeric) if pool is not None]
+        return [worker.pid for pool in pools for worker in pool.workers]
 
-    # ------------------------------------------------------------ workers
+    def _pool_for(self, launch: Launch) -> Pool:
+        program = launch.program
+        numeric = isinstance(program, PythonCall) and _NUMERIC.encode() in program.payload
+        pool = self._numeric if numeric else self._plain
+        if pool is None:
+            raise SandboxUnavailable("the sandboxes are not started")
+        return pool
+
+    def _pool(self, *preload: str) -> Pool:
+        def make(on_end: Callable[[Worker], None]) -> Worker:
+            setup = self._setup(next(self._numbers), preload)
+            return Worker(setup, self._cgroups, self._settings.spares, on_end)
+
+        return Pool(make, self._settings.workers, self._settings.runs_per_worker)
 
     def _found(self) -> Reached:
         if self._reached is None:
-            self._reached = probe(self._setup(0))
+            self._reached = probe(self._setup(0, ()), cgroups=self._settings.cgroups)
         return self._reached
 
-    def _setup(self, number: int) -> Setup:
+    def _setup(self, number: int, preload: tuple[str, ...]) -> Setup:
         settings = self._settings
         identity = self._reached.identity if self._reached else None
         return Setup(
             identity=identity.value if identity else "",
-            first_id=FIRST_ID + (number % 512) * IDS_PER_WORKER,
+            first_id=FIRST_ID + (number % _ID_RANGES) * IDS_PER_WORKER,
             ids_count=IDS_PER_WORKER,
             user_id=os.getuid(),
             group_id=os.getgid(),
             shown=(*_python_folders(), *settings.shown),
             search_path=":".join([*settings.search_path, _SYSTEM_PATH]),
-            preload=(*_PRELOAD, *settings.preload),
+            preload=(*_PRELOAD, *settings.preload, *preload),
         )
-
-    async def _add_worker(self) -> None:
-        worker = Worker(self._setup(next(self._numbers)), self._cgroups, self._settings.spares, self._lost)
-        self._starting += 1
-        try:
-            await worker.start()
-        finally:
-            self._starting -= 1
-        if self._stopped:
-            await worker.stop()
-            return
-        self._workers.append(worker)
-        self._someone.set()
-
-    async def _take(self) -> Run:
-        while True:
-            if self._workers:
-                worker = self._workers[next(self._turn) % len(self._workers)]
-                with contextlib.suppress(WorkerLost):
-                    run = worker.take()
-                    if worker.exhausted or worker.runs_so_far >= self._settings.runs_per_worker:
-                        self._replace(worker)
-                    return run
-                self._lost(worker)
-                continue
-            if self._stopped or not self._starting:
-                raise SandboxUnavailable("there are no sandboxes: the backend is not started, or cannot start any more")
-            self._someone.clear()
-            await self._someone.wait()
-
-    def _replace(self, worker: Worker) -> None:
-        """Start the next worker; the old one serves until it is there, and its runs end in peace."""
-        if worker not in self._leaving:
-            self._leaving.add(worker)
-            self._spawn(self._succeed(worker))
-
-    async def _succeed(self, worker: Worker) -> None:
-        try:
-            await self._add_worker()
-        finally:
-            if worker in self._workers and (len(self._workers) > 1 or worker.exhausted):
-                self._workers.remove(worker)
-                worker.retire()
-            if not worker.runs:
-                self._leaving.discard(worker)
-
-    def _lost(self, worker: Worker) -> None:
-        """A worker's connection ended: retired, stopped, or killed by somebody."""
-        self._leaving.discard(worker)
-        unexpected = worker in self._workers
-        if unexpected:
-            self._workers.remove(worker)
-        if not self._stopped:
-            self._spawn(worker.stop())
-            if unexpected:
-                self._spawn(self._add_worker())
-
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _refusal(level: Level, floor: Grade) -> str:

@@ -68,12 +68,12 @@ class RunSpace:
 
     Attributes:
         user_id: of the run alone, except where the server has one id only.
-        filter: of its system calls.
+        filter: of its system calls; None where none is known for this machine.
     """
 
     identity: Identity
     user_id: int
-    filter: kernel.BpfProgram
+    filter: kernel.BpfProgram | None
 
 
 def become_program(go: socket.socket, output: tuple[int, int], space: RunSpace, joins: tuple[int, ...]) -> NoReturn:
@@ -90,7 +90,8 @@ def become_program(go: socket.socket, output: tuple[int, int], space: RunSpace, 
         start, descriptors = _receive(go)
         _place(descriptors, output, stdio_on_channel=start.stdio_on_channel)
         _limit(start)
-        kernel.install_filter(space.filter)
+        if space.filter is not None:
+            kernel.install_filter(space.filter)
         _run(start, len(descriptors) - 2)
     except BaseException:  # noqa: BLE001 - a fork must never return into the code that forked it
         traceback.print_exc()

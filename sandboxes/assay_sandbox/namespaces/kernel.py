@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 from collections.abc import Sequence
 
 CLONE_NEWNS = 0x00020000
@@ -42,8 +41,6 @@ _AT_RECURSIVE = 0x8000
 _MOUNT_ATTR_RDONLY = 1
 _MOUNT_ATTR_NOSUID = 2
 _MOUNT_ATTR_NODEV = 4
-_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
-_CAPSET = {"x86_64": 126, "aarch64": 91}
 _MOUNT_SETATTR = 442
 _FSOPEN = 430
 _FSCONFIG = 431
@@ -113,7 +110,7 @@ def private_mounts() -> None:
 def pivot_into(root: str) -> None:
     """Make a mount the root; nothing of the old root stays reachable."""
     os.chdir(root)
-    _syscall(_PIVOT_ROOT[platform.machine()], "pivot_root", b".", b".")
+    _checked(_libc.pivot_root(b".", b"."), "pivot_root")
     _checked(_libc.umount2(b".", ctypes.c_int(MNT_DETACH)), "umount the old root")
     os.chdir("/")
 
@@ -124,9 +121,13 @@ def private_proc() -> int:
     try:
         create = ctypes.c_uint(_FSCONFIG_CMD_CREATE)
         _syscall(_FSCONFIG, "fsconfig proc", ctypes.c_int(handle), create, None, None, ctypes.c_int(0))
-        return _syscall(_FSMOUNT, "fsmount proc", ctypes.c_int(handle), ctypes.c_uint(_CLOEXEC), ctypes.c_uint(0))
+        mounted = _syscall(_FSMOUNT, "fsmount proc", ctypes.c_int(handle), ctypes.c_uint(_CLOEXEC), ctypes.c_uint(0))
     finally:
         os.close(handle)
+    try:
+        return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=mounted)
+    finally:
+        os.close(mounted)
 
 
 def die_with_parent(signal: int) -> None:
@@ -161,7 +162,7 @@ def drop_capabilities() -> None:
     _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     none = (ctypes.c_uint32 * 6)()
-    _syscall(_CAPSET[platform.machine()], "capset", header, none)
+    _checked(_libc.capset(header, none), "capset")
 
 
 def bpf_program(instructions: Sequence[tuple[int, int, int, int]]) -> tuple[BpfProgram, ctypes.Array[ctypes.c_char]]:

@@ -115,6 +115,7 @@ class ProcessMeter:
         self._proc = -1
         self._cpu_before = 0.0
         self._peak = 0
+        self._warm = 0
 
     @property
     def bounds_memory(self) -> bool:
@@ -123,6 +124,7 @@ class ProcessMeter:
     def prepare(self, memory_bytes: int, pids: int) -> None:
         del memory_bytes, pids  # rlimits see to them
         self._cpu_before = _clock_of(self._first)
+        self._warm = self._pages(os.getpid())
 
     def cpu_ms(self) -> float:
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -132,10 +134,7 @@ class ProcessMeter:
         return max(0.0, seconds * 1e3)
 
     def memory_bytes(self) -> int:
-        pages = 0
-        for pid, _ in self._processes():
-            _, resident, shared, *_ = self._text(f"{pid}/statm").split() or ("0", "0", "0")
-            pages += int(resident) - int(shared)
+        pages = sum(max(0, self._pages(pid) - self._warm) for pid, _ in self._processes())
         self._peak = max(self._peak, pages * _PAGE)
         return pages * _PAGE
 
@@ -145,17 +144,25 @@ class ProcessMeter:
     def ran_out_of_memory(self) -> bool:
         return False
 
+    def _pages(self, pid: int) -> int:
+        """Of memory that is no file's; in a fork, those of the warm interpreter among them."""
+        _, resident, shared, *_ = self._text(f"{pid}/statm").split() or ("0", "0", "0")
+        return int(resident) - int(shared)
+
     def _processes(self) -> Iterator[tuple[int, list[str]]]:
         """All but the supervisor, each with the fields of its stat file after its name."""
-        if self._proc < 0:
-            self._proc = kernel.private_proc()
-        for entry in os.listdir(self._proc):
+        for entry in os.listdir(self._directory()):
             if entry.isdecimal() and entry != "1" and (text := self._text(f"{entry}/stat")):
                 yield int(entry), text.rpartition(") ")[2].split()
 
+    def _directory(self) -> int:
+        if self._proc < 0:
+            self._proc = kernel.private_proc()
+        return self._proc
+
     def _text(self, path: str) -> str:
         try:
-            fd = os.open(path, os.O_RDONLY, dir_fd=self._proc)
+            fd = os.open(path, os.O_RDONLY, dir_fd=self._directory())
         except OSError:  # it ended meanwhile
             return ""
         with open(fd, encoding="utf-8", errors="replace") as file, contextlib.suppress(OSError):

@@ -28,6 +28,7 @@ from assay_sandbox.protocol import Limits, Outcome, Reason
 _CHUNK = 1 << 16
 _DROPPED_AT_MOST = 64 << 20
 _SOONEST_LOOK_MS = 1.0
+_LOOK_MS = 200.0
 _MEMORY_LOOK_MS = 20.0
 _DEFAULT_FILE_BYTES = Limits().file_bytes
 
@@ -154,14 +155,14 @@ class Supervisor:
         used = self._meter.cpu_ms()
         if used >= limits.cpu_ms:
             self._reason = Reason.CPU_LIMIT
-        if not self._meter.bounds_memory and self._meter.memory_bytes() > limits.memory_bytes:
+        if self._meter.ran_out_of_memory() or self._meter.memory_bytes() > limits.memory_bytes:
             self._reason = Reason.MEMORY_LIMIT
         return used
 
     def _until_look(self, limits: Limits, used: float) -> float:
-        """Seconds in which no limit can be broken, were all processors the run's."""
+        """Seconds in which the CPU limit cannot be broken, were all processors the run's; not too many of them."""
         wait = max(_SOONEST_LOOK_MS, (limits.cpu_ms - used) / (os.cpu_count() or 1))
-        return (wait if self._meter.bounds_memory else min(wait, _MEMORY_LOOK_MS)) / 1e3
+        return min(wait, _LOOK_MS if self._meter.bounds_memory else _MEMORY_LOOK_MS) / 1e3
 
     def _reap(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -213,7 +214,7 @@ class Supervisor:
             return self._reason
         if cpu_ms > limits.cpu_ms or -code == signal.SIGXCPU:
             return Reason.CPU_LIMIT
-        if code and self._meter.ran_out_of_memory():
+        if self._meter.ran_out_of_memory():
             return Reason.MEMORY_LIMIT
         if code < 0:
             return Reason.SIGNALED

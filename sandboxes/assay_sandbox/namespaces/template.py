@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import socket
+import traceback
 from typing import NoReturn
 
 from assay_sandbox.namespaces import kernel, seccomp
@@ -19,6 +20,13 @@ from assay_sandbox.namespaces.setup import ForkOrder, Identity, Setup
 from assay_sandbox.namespaces.supervisor import RunSpace, Supervisor
 
 _MAX_ORDER = 4096
+_ENVIRONMENT = {
+    "HOME": "/box/home",
+    "LANG": "C.UTF-8",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TMPDIR": "/box/tmp",
+}
 _MAX_DESCRIPTORS = 16
 
 
@@ -38,10 +46,12 @@ class Template:
         kernel.drop_bounding_set()
         kernel.hide_from_debuggers()
         os.environ.clear()
-        os.environ |= {"PATH": setup.search_path, "HOME": "/box/home", "LANG": "C.UTF-8", "TMPDIR": "/box/tmp"}
+        os.environ |= {"PATH": setup.search_path, **_ENVIRONMENT}
         for module in setup.preload:
             importlib.import_module(module)
-        self._filter, self._kept = kernel.bpf_program(seccomp.assemble(os.uname().machine))
+        self._filter = None
+        if seccomp.supported():
+            self._filter, self._kept = kernel.bpf_program(seccomp.assemble(os.uname().machine))
         self._pid_space = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC) if self._has_proc else -1
         self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -93,6 +103,8 @@ class Template:
             counters = dict(zip(order.counters, descriptors[1:], strict=True))
             Supervisor(socket.socket(fileno=descriptors[0]), space, counters).run()
             status = 0
+        except BaseException:  # noqa: BLE001 - a fork must never return into the code that forked it
+            traceback.print_exc()
         finally:
             # Ending ends every process of the namespace, and with them the run's mounts and files.
             os._exit(status)

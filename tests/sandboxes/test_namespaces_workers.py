@@ -1,0 +1,154 @@
+"""Workers of the namespaces backend: lost, replaced, ended; and what is reached on machines that give less."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from assay_sandbox.namespaces.backend import NamespacesBackend, NamespacesSettings
+from assay_sandbox.protocol import Grade, SandboxUnavailable
+from tests.sandboxes.programs import script
+
+ROOT = Path(__file__).parents[2]
+
+
+def descendants(pid: int) -> set[int]:
+    found: set[int] = set()
+    waiting = [pid]
+    while waiting:
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{waiting[-1]}/task").iterdir():
+                waiting[:0] = map(int, (task / "children").read_text().split())
+        found.add(waiting.pop())
+    return found
+
+
+def alive(pids: set[int]) -> set[int]:
+    return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
+
+
+def own_groups() -> list[Path]:
+    return [path for path in Path("/sys/fs/cgroup").rglob(f"assay-sandbox-{os.getpid()}-*") if path.is_dir()]
+
+
+async def started(workers: int, runs_per_worker: int = 512) -> NamespacesBackend:
+    backend = NamespacesBackend(NamespacesSettings(workers=workers, runs_per_worker=runs_per_worker))
+    if backend.probe().grade < Grade.FLOOR:
+        pytest.skip(f"this machine gives no sandbox: {backend.probe()}")
+    await backend.start()
+    return backend
+
+
+async def test_runs_of_a_worker_that_was_killed_are_made_again_and_answered_once():
+    backend = await started(workers=1)
+    try:
+        lost = backend.worker_pids()
+        runs = [asyncio.create_task(backend.run(script(f"import time; time.sleep(.3); print({n})"))) for n in range(4)]
+        async with backend.open(script("import time; time.sleep(60)")):  # answers only after those before it began
+            os.kill(lost[0], signal.SIGKILL)
+            outcomes = await asyncio.gather(*runs)
+        assert [outcome.stdout for outcome in outcomes] == [b"0\n", b"1\n", b"2\n", b"3\n"]
+        assert backend.worker_pids() != lost
+    finally:
+        await backend.stop()
+
+
+async def test_workers_are_replaced_before_they_grow_old():
+    backend = await started(workers=1, runs_per_worker=5)
+    try:
+        first = backend.worker_pids()
+        async with asyncio.timeout(60):
+            while backend.worker_pids() == first:
+                assert (await backend.run(script("print(1)"))).ok
+            while alive({*first}):  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0.01)
+    finally:
+        await backend.stop()
+
+
+async def test_nothing_is_left_when_the_backend_stops():
+    backend = await started(workers=2)
+    daemon = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    os.fork()\n    time.sleep(60)"
+    assert (await backend.run(script(daemon))).ok
+    run = asyncio.create_task(backend.run(script("import time; time.sleep(60)")))
+    assert (await backend.run(script("print(1)"))).ok
+    processes = {pid for worker in backend.worker_pids() for pid in descendants(worker)}
+    assert len(processes) > 4
+    await backend.stop()
+    assert (await asyncio.gather(run, return_exceptions=True))[0] is not None
+    assert alive(processes) == set()
+    assert own_groups() == []
+    with pytest.raises(SandboxUnavailable):
+        await backend.run(script("print(1)"))
+
+
+# ---------------------------------------------------------------- other machines
+
+PLAIN_USER = """
+kernel.unshare(kernel.CLONE_NEWUSER)
+for name, text in (("setgroups", "deny"), ("uid_map", f"12345 {uid} 1"), ("gid_map", f"12345 {gid} 1")):
+    open(f"/proc/self/{name}", "w").write(text)
+"""
+NOBODY = "kernel.unshare(kernel.CLONE_NEWUSER)"  # ids that are mapped nowhere may not make namespaces
+ELSEWHERE = """
+import asyncio, os, sys
+from assay_sandbox.namespaces import kernel
+from assay_sandbox.namespaces.backend import NamespacesBackend, NamespacesSettings
+from assay_sandbox.protocol import SandboxUnavailable
+from tests.sandboxes.programs import script
+uid, gid = os.getuid(), os.getgid()
+{become}
+kernel.drop_bounding_set()
+kernel.drop_capabilities()
+
+async def main():
+    backend = NamespacesBackend(NamespacesSettings(cgroups=False))
+    try:
+        await backend.start()
+    except SandboxUnavailable as error:
+        print("refused", error)
+        return
+    print(backend.probe().grade.name, os.getuid())
+    programs = [
+        "print(open('/proc/self/status').read().split('CapPrm:')[1].split()[0])",
+        "while True: pass",
+    ]
+    for program in programs:
+        outcome = await backend.run(script(program, cpu_ms=100))
+        print(outcome.reason.name, outcome.stdout.decode().strip() + outcome.stderr.decode().strip().split("\\n")[-1])
+    await backend.stop()
+
+asyncio.run(main())
+"""
+
+
+async def elsewhere(become: str) -> list[str]:
+    """What a server says that runs as somebody else."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", ELSEWHERE.format(become=become), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == 0
+    return said.decode().splitlines()
+
+
+async def test_a_plain_user_gets_the_floor():
+    await (await started(workers=1)).stop()  # where nobody may make namespaces, there is nothing to see
+    said = await elsewhere(PLAIN_USER)
+    assert said == [
+        "FLOOR 12345",
+        "OK 0000000000000000",
+        "CPU_LIMIT ",
+    ]
+
+
+async def test_below_the_floor_nothing_is_started_and_it_is_said_why():
+    [said] = await elsewhere(NOBODY)
+    assert said.startswith("refused untrusted code is not run here: isolation is NONE, FLOOR is asked for (namespaces:")
+    assert "docs/sandbox.md" in said

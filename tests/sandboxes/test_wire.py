@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay_sandbox.namespaces.wire import (
+    LENGTH,
+    BadOutcome,
+    decode_launch,
+    decode_outcome,
+    encode_launch,
+    encode_outcome,
+)
+from assay_sandbox.protocol import Exec, Launch, Limits, Outcome, PythonCall, Reason
+
+NAMES = st.text(min_size=1, max_size=8)
+OUTCOMES = st.builds(
+    Outcome,
+    reason=st.sampled_from(Reason),
+    exit_status=st.integers(-1, 255),
+    signal=st.integers(0, 64),
+    stdout=st.binary(),
+    stderr=st.binary(),
+    stdout_truncated=st.booleans(),
+    stderr_truncated=st.booleans(),
+    cpu_ms=st.floats(0, 1e9),
+    wall_ms=st.floats(0, 1e9),
+    peak_bytes=st.integers(0, 1 << 50),
+    start_ms=st.floats(0, 1e9),
+    files=st.dictionaries(NAMES, st.binary()),
+)
+
+
+@given(OUTCOMES)
+def test_an_outcome_comes_back_as_it_was(outcome: Outcome):
+    data = encode_outcome(outcome)
+    (size,) = LENGTH.unpack_from(data)
+    assert size == len(data) - LENGTH.size
+    assert decode_outcome(data[LENGTH.size :]) == outcome
+
+
+@given(OUTCOMES, st.data())
+def test_what_is_no_outcome_is_refused_or_is_one(outcome: Outcome, data: st.DataObject):
+    body = bytearray(encode_outcome(outcome)[LENGTH.size :])
+    for _ in range(data.draw(st.integers(1, 4))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(BadOutcome):
+        assert isinstance(decode_outcome(bytes(body)), Outcome)
+
+
+@pytest.mark.parametrize("body", [b"", b"12345678", LENGTH.pack(2) + b"[]", LENGTH.pack(1 << 60) + b"[" * 5000])
+def test_garbage_is_refused(body: bytes):
+    with pytest.raises(BadOutcome):
+        decode_outcome(body)
+
+
+@pytest.mark.parametrize("program", [PythonCall("a.b:c", b"payload"), Exec(("ls", "-l"), {"A": "b"})])
+def test_a_launch_comes_back_as_it_was(program: PythonCall | Exec):
+    launch = Launch(program, Limits(cpu_ms=7), b"in", {"a/b": b"c"}, ("x",), stdio_on_channel=True)
+    order = decode_launch(encode_launch(launch))
+    assert (order.program, order.limits, order.stdin) == (program, launch.limits, b"in")
+    assert (dict(order.files), order.collect, order.stdio_on_channel) == ({"a/b": b"c"}, ("x",), True)
