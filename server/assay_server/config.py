@@ -39,7 +39,16 @@ class Settings(BaseSettings):
     """Address of probes and metrics; empty = none."""
 
     store: str = Field(default_factory=_default_store)
-    """``sqlite:PATH`` or ``memory:``."""
+    """``sqlite:PATH``, ``memory:``, or for a fleet of servers ``redis://HOST:PORT``."""
+
+    records: Path | None = None
+    """With a store in Redis: the folder, seen by all servers of the fleet, in which rollouts and results lie."""
+
+    lease_seconds: float = Field(default=10.0, gt=0.0)
+    """With a store in Redis: how long the others wait for a server that says nothing before they do its work."""
+
+    stream_seconds: float | None = Field(default=None, gt=0.0)
+    """How old a rollout stream may grow before it is asked to connect again, so that load spreads over new servers."""
 
     token_file: Path | None = Field(default_factory=_default_token_file)
     """The bearer token, in a file only its owner can read; made where there is none. None = no authentication."""
@@ -88,7 +97,7 @@ class Settings(BaseSettings):
         """Files are found from where the server starts; workers run in a directory of their own."""
         return tuple(os.path.abspath(plugin) if ".py" in plugin else plugin for plugin in plugins)
 
-    @field_validator("token_file", "judges", mode="before")
+    @field_validator("token_file", "judges", "records", "stream_seconds", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         """An environment variable cannot say None."""

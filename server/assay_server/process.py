@@ -54,7 +54,7 @@ class ServerProcess:
         token = load_or_create_token(settings.token_file) if settings.token_file else None
         self._settings = settings
         self._metrics = Metrics()
-        self._store = open_store(settings.store)
+        self._store = open_store(settings.store, records=settings.records, lease_seconds=settings.lease_seconds)
         found = discover(catalogue, settings.plugins)
         _log_broken(found)
         self._judge = _judge(settings.judges)
@@ -62,7 +62,9 @@ class ServerProcess:
         self._lanes.launch()
         judges: Mapping[str, bool] = {} if self._judge is None else self._judge.names
         catalogues = found.catalogues.with_judges(judges)
-        self._runs = Runs(self._store, catalogues, self._metrics, self._lanes)
+        self._runs = Runs(
+            self._store, catalogues, self._metrics, self._lanes, watch_seconds=settings.lease_seconds / 3
+        )
         self._ready = False
         self._http: _HttpServer | None = None
         self._tasks: list[asyncio.Task[None]] = []

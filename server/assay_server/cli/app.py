@@ -46,14 +46,19 @@ class Recipe(str, Enum):
 def serve(
     listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="gRPC; default 127.0.0.1:50051.")] = None,
     http_listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Probes, metrics, HTTP.")] = None,
-    store: Annotated[str | None, typer.Option(metavar="URL", help="memory:, or sqlite:PATH.")] = None,
+    store: Annotated[
+        str | None, typer.Option(metavar="URL", help="memory:, sqlite:PATH, or redis://HOST:PORT.")
+    ] = None,
+    records: Annotated[str | None, typer.Option(metavar="DIR", help="With Redis: the fleet's shared folder.")] = None,
     plugin: Plugins = None,
 ) -> None:
     """Run the server until SIGTERM, then drain. Options win over ASSAY_* variables."""
     from assay_server.cli.serving import serve_until_stopped
 
     with told_plainly():
-        raise typer.Exit(serve_until_stopped(plugin, listen=listen, http_listen=http_listen, store=store))
+        raise typer.Exit(
+            serve_until_stopped(plugin, listen=listen, http_listen=http_listen, store=store, records=records)
+        )
 
 
 @app.command()

@@ -66,7 +66,7 @@ class Batches:
 
     def finish(self, barrier_id: str, taken: frozenset[str]) -> None:
         """The barrier is done and took these groups, which were the first."""
-        del self._barriers[barrier_id]
+        self._barriers.pop(barrier_id, None)
         while self._groups and self._groups[0].group_id in taken:
             self._groups.popleft()
 

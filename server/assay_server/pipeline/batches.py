@@ -18,7 +18,7 @@ from assay_server.pipeline.failures import Failure, internal, invalid_field
 from assay_server.pipeline.finishing import FinishedResult, finished_group
 from assay_server.pipeline.groups import GroupDesk
 from assay_server.pipeline.intake import check_id
-from assay_server.store.protocol import MAX_UNBATCHED, OutboxKind, Recovery
+from assay_server.store.protocol import MAX_UNBATCHED, OutboxKind, Pending, Recovery
 
 _log = structlog.get_logger(__name__)
 _PART_BYTES = 2 * 1024 * 1024
@@ -46,6 +46,8 @@ class BatchDesk:
         self._on_ready = on_ready
         self._batches = Batches()
         self._batch: _Batch | None = None
+        self._elsewhere: Pending | None = None  # what is unfinished in all processes, where there are several
+        self._summaries: dict[str, FinishedGroup] = {}
         self._kept: dict[str, KeptGroup] = {}  # where all groups of a batch are needed at once
         self._room = MAX_UNBATCHED if context.spec.reward.stages is None else _KEPT_TEXTS
 
@@ -72,9 +74,32 @@ class BatchDesk:
         for barrier in recovery.barriers:
             self._batches.open(wire.Barrier.FromString(barrier.payload), barrier.arrived)
 
+    async def refresh(self) -> None:
+        """Where other processes finish groups and send barriers too: see what there is."""
+        context = self._context
+        standing = await context.store.pending(context.key)
+        if standing is None:
+            return
+        self._elsewhere = standing
+        self._batches = Batches()
+        if not standing.barriers:
+            return
+        missing = [group_id for group_id in standing.unbatched if group_id not in self._summaries]
+        for record in await context.persist(lambda: context.store.get_groups(context.key, missing)):
+            if record is not None and record.result is not None:
+                summary = finished_group(rollout_pb2.GroupResult.FromString(record.result))
+                self._summaries[record.group_id] = summary
+        for group_id in standing.unbatched:
+            if group_id in self._summaries:
+                self._batches.add_group(self._summaries[group_id])
+        for barrier in standing.barriers:
+            self._batches.open(wire.Barrier.FromString(barrier.payload), barrier.arrived)
+
     def add(self, finished: FinishedResult) -> None:
         """A group's result was stored."""
         self._batches.add_group(finished.finished)
+        if self._context.store.shared and len(self._summaries) < MAX_UNBATCHED:
+            self._summaries[finished.message.group_id] = finished.finished
         if self._context.spec.deferred and finished.message.kept and len(self._kept) < self._room:
             self._kept[finished.message.group_id] = KeptGroup(finished.group, finished.members)
 
@@ -113,6 +138,8 @@ class BatchDesk:
         """Whether the barrier is complete; its batch is then on its way."""
         load = self._context.load
         idle = not load.unanswered and not load.growing and not len(self._desk)
+        if (elsewhere := self._elsewhere) is not None:
+            idle = not (elsewhere.unanswered or elsewhere.growing or elsewhere.groups)
         taken = self._batches.take(barrier, idle=idle)
         if taken is None:
             return False
@@ -139,6 +166,7 @@ class BatchDesk:
         self._batches.finish(barrier_id, frozenset(ids))
         for group_id in ids:
             self._kept.pop(group_id, None)
+            self._summaries.pop(group_id, None)
         if sequences is not None:
             context.metrics.batches.inc()
             entries = [(barrier.participants, payload) for payload in payloads]

@@ -145,6 +145,8 @@ class Completion:
         for group_id in self._desk.overdue(time.time()):
             due.extend(await self._cut(group_id))
         await self._finish(due)
+        if self._context.store.shared:
+            await self._batches.refresh()
         if self._batches.waits:
             for group_id in self._desk.stragglers(self._batches.waiting_rollouts):
                 await self._finish(await self._cut(group_id))

@@ -9,6 +9,7 @@ from assay_server.pipeline.context import RunContext
 from assay_server.pipeline.delivery import Outlet
 from assay_server.pipeline.failures import Failure, invalid_field
 from assay_server.pipeline.senders import Sender
+from assay_server.store.changes import Changes
 from assay_server.store.protocol import OutboxEntry, OutboxKind
 
 MAX_OUTBOX = 200_000
@@ -27,7 +28,7 @@ class Consumers:
         """Read where the consumers stand."""
         store, key = self._context.store, self._context.key
         for consumer in await store.list_consumers(key):
-            state = await store.outbox_state(key, consumer)
+            state = await store.outbox_ack(key, consumer, 0)  # as it is: that is no stream of this consumer
             self._note(consumer, state.last_sequence, state.acked)
 
     # ------------------------------------------------------------ streams
@@ -104,11 +105,29 @@ class Consumers:
                 first = sequence - len(payloads) + 1
                 outlet.push([OutboxEntry(first + i, kind, payload) for i, payload in enumerate(payloads)])
 
+    def heard(self, changes: Changes) -> None:
+        """What other processes gave to consumers, what these acknowledged there, and whose streams they serve now."""
+        for consumer, sequence in changes.sequences.items():
+            self._note(consumer, sequence, 0)
+            if (outlet := self._outlets.get(consumer)) is not None:
+                outlet.stored_up_to(sequence)
+        for consumer, acked in changes.acknowledged.items():
+            self._note(consumer, acked, acked)
+        if changes.acknowledged:
+            self._release_slots()
+        for consumer in changes.attached:
+            self._note(consumer, 0, 0)
+            if (outlet := self._outlets.get(consumer)) is not None:
+                outlet.close(wire.Closing(reason=wire.CLOSING_REASON_REPLACED))
+
     async def acknowledge(self, sender: Sender, sequence: int) -> None:
         """A consumer has processed its results up to ``sequence``."""
         consumer = sender.outlet.consumer
         state = await self._context.store.outbox_ack(self._context.key, consumer, sequence)
         self._note(consumer, state.last_sequence, state.acked)
+        self._release_slots()
+
+    def _release_slots(self) -> None:
         held, self._held_slots = self._held_slots, []
         for waiting, rollouts in held:
             self.free_slots(waiting, rollouts)

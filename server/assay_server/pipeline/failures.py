@@ -15,6 +15,7 @@ from google.protobuf import any_pb2, duration_pb2, message
 from assay.sdk import Unscorable
 from assay.v1 import rollout_pb2
 from assay_server.store.protocol import (
+    LeaseEnded,
     RunConflict,
     StaleGeneration,
     StoreUnavailable,
@@ -177,6 +178,9 @@ def failure_of(error: Exception) -> Failure | None:
             return Failure(Code.ALREADY_EXISTS, "RUN_EXISTS", "the run id is taken by a run with another spec")
         case UnknownCheckpoint():
             return Failure(Code.NOT_FOUND, "CHECKPOINT_NOT_FOUND", "the run has no such checkpoint")
+        case LeaseEnded():
+            message = "this server was taken for gone; connect again"
+            return Failure(Code.UNAVAILABLE, "RUN_RESTARTS", message, retry_after=0.1)
         case StoreUnavailable():
             return Failure(Code.UNAVAILABLE, "STORE_UNAVAILABLE", "the store cannot be written now", retry_after=1.0)
         case Unscorable():

@@ -20,6 +20,7 @@ from assay_server.pipeline.finishing import Finisher
 from assay_server.pipeline.groups import GroupDesk
 from assay_server.pipeline.intake_loop import Intake
 from assay_server.pipeline.senders import Sender
+from assay_server.pipeline.sharing import Sharing
 from assay_server.pipeline.texts import texts_of
 from assay_server.store.protocol import RunRecord
 
@@ -40,6 +41,7 @@ class LiveRun:
         self._batches = BatchDesk(context, self._desk, self.consumers, self._look_at_barriers)
         self._completion = Completion(context, self._desk, finisher, self._batches, self.consumers, self._note_quiet)
         self._intake = Intake(context, self._desk, self._batches, self.consumers, self._completion, self._note_quiet)
+        self._sharing = Sharing(context, self._desk, self.consumers, self._completion, self._intake, self._note_over)
         self._loops: list[asyncio.Task[None]] = []
         self._supervisor: asyncio.Task[None] | None = None
         self.failed = False
@@ -48,6 +50,7 @@ class LiveRun:
     async def start(self) -> None:
         """Take up what an earlier process left, then work."""
         await self.consumers.load()
+        self._sharing.start()
         recovery = await self._context.store.recover(self.record.key)
         for group in (*recovery.open, *recovery.ready):
             if group.group_id:  # the store keeps rollouts without a group under the empty name
@@ -66,6 +69,7 @@ class LiveRun:
 
     async def stop(self) -> None:
         """End the loops; everything that was acknowledged is in the store."""
+        await self._sharing.stop()
         tasks = [*self._loops, *([self._supervisor] if self._supervisor else [])]
         for task in tasks:
             task.cancel()
@@ -106,6 +110,10 @@ class LiveRun:
     def _working(self) -> bool:
         waiting = self._intake.pending or self._completion.pending or self._completion.waits_for_lanes
         return bool(waiting or self._context.load.busy)
+
+    def _note_over(self) -> None:
+        """Another process has restored the run, or does what this one had to do."""
+        self.failed = True
 
     def _look_at_barriers(self) -> None:
         self._completion.look_at_barriers()

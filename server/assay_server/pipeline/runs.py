@@ -20,7 +20,7 @@ from assay_server.pipeline.intake import MAX_ID_CHARACTERS
 from assay_server.pipeline.live_run import LiveRun
 from assay_server.pipeline.scoring import Tasks
 from assay_server.pipeline.specs import CompiledSpec, compile_spec
-from assay_server.store.protocol import CheckpointRecord, RunRecord, Store, UnknownRun
+from assay_server.store.protocol import CheckpointRecord, RunRecord, Store, StoreError, UnknownRun
 
 _log = structlog.get_logger(__name__)
 _LIVE_RUNS = 64
@@ -29,7 +29,9 @@ _LIVE_RUNS = 64
 class Runs:
     """The runs that this process serves."""
 
-    def __init__(self, store: Store, catalogues: Catalogues, metrics: Metrics, lanes: Lanes) -> None:
+    def __init__(
+        self, store: Store, catalogues: Catalogues, metrics: Metrics, lanes: Lanes, *, watch_seconds: float = 3.0
+    ) -> None:
         self.store = store
         self.lanes = lanes
         self.catalogues = catalogues
@@ -38,6 +40,8 @@ class Runs:
         self._live: dict[tuple[str, str], LiveRun] = {}
         self._lock = asyncio.Lock()
         self._draining = False
+        self._watch_seconds = watch_seconds
+        self._watch: asyncio.Task[None] | None = None
 
     async def recover(self) -> None:
         """Take up the runs that an earlier process left unfinished; one that cannot be refuses, and no other."""
@@ -49,8 +53,26 @@ class Runs:
                 except Failure as failure:
                     _log.error("a run is not taken up", run=record.run_id, reason=failure.reason, problem=str(failure))
 
+        if self.store.shared:
+            self._watch = asyncio.create_task(self._watch_others(), name="watch of other processes")
+
+    async def _watch_others(self) -> None:
+        """Do what processes that are gone have left."""
+        while True:
+            await asyncio.sleep(self._watch_seconds)
+            try:
+                for record in await self.store.deserted():
+                    await self.live(record.tenant, record.run_id, 0)
+            except StoreError as error:
+                _log.warning("it is not known who is gone", error=str(error))
+            except Failure as failure:
+                _log.error("a run is not taken over", reason=failure.reason, problem=str(failure))
+
     async def close(self) -> None:
         """Stop all runs."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
         for run in self._live.values():
             await run.stop()
 

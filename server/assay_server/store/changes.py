@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 _Names: TypeAlias = dict[str, None]
+
+
+class Inheritance(NamedTuple):
+    """What a process that is gone had not done."""
+
+    rollouts: Sequence[str]
+    groups: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -22,7 +29,8 @@ class Changes:
         emitted: groups whose result was stored, here or elsewhere.
         barriers: a barrier was sent or finished.
         restored: the run is in another generation.
-        inherited: work of processes that are gone, by who does it now: rollouts to answer, groups to emit.
+        passed_on: work of processes that are gone, by who does it now.
+        inherited: what of that is this process's: rollouts to answer, groups to emit.
         lease_ended: this process may write no more; its work is, or will be, another's.
     """
 
@@ -34,9 +42,8 @@ class Changes:
     emitted: _Names = field(default_factory=dict[str, None])
     barriers: bool = False
     restored: bool = False
-    inherited: dict[str, list[tuple[list[str], list[str]]]] = field(
-        default_factory=dict[str, list[tuple[list[str], list[str]]]]
-    )
+    passed_on: dict[str, list[Inheritance]] = field(default_factory=dict[str, "list[Inheritance]"])
+    inherited: list[Inheritance] = field(default_factory=list["Inheritance"])
     lease_ended: bool = False
 
 

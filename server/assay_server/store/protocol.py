@@ -297,11 +297,15 @@ class Pending:
         unanswered: complete rollouts without a result.
         growing: rollouts in progress.
         groups: groups that are filling or due; those of the empty name left out.
+        barriers: unfinished barriers in the order they were first sent.
+        unbatched: emitted groups that no barrier took, in the order of their emission.
     """
 
     unanswered: int
     growing: int
     groups: int
+    barriers: tuple[BarrierRecord, ...]
+    unbatched: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,6 +401,10 @@ class Store(Protocol):
     # ------------------------------------------------------------ groups
 
     async def get_group(self, key: RunKey, group_id: str) -> GroupRecord | None: ...
+
+    async def get_groups(self, key: RunKey, group_ids: Sequence[str]) -> Sequence[GroupRecord | None]:
+        """In the order asked for; None where unknown."""
+        ...
 
     async def read_group(self, key: RunKey, group_id: str) -> Sequence[StoredRollout]:
         """The members that count (late ones left out), by rollout_id."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .changes import Listener
-from .protocol import Pending, RunKey, RunRecord
+from .protocol import GroupRecord, Pending, RunKey, RunRecord
 
 
 class SingleProcess:
@@ -22,6 +22,12 @@ class SingleProcess:
     async def pending(self, key: RunKey) -> Pending | None:
         del key
         return None
+
+    async def get_group(self, key: RunKey, group_id: str) -> GroupRecord | None:
+        raise NotImplementedError
+
+    async def get_groups(self, key: RunKey, group_ids: Sequence[str]) -> Sequence[GroupRecord | None]:
+        return [await self.get_group(key, group_id) for group_id in group_ids]
 
     async def deserted(self) -> Sequence[RunRecord]:
         return ()

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from assay_server.store.opening import REDIS_SCHEMES
+
 from .memory import MemoryJournal
 from .protocol import Journal
 from .sqlite import SqliteJournal
 
 
 def open_journal(url: str) -> Journal:
-    """The journal beside this store, not yet opened: of ``sqlite:PATH`` the file ``PATH.sessions``.
+    """The journal beside this store, not yet opened: of ``sqlite:PATH`` the file ``PATH.sessions``, else memory.
 
     Raises:
         ValueError: a store of this kind has no journal.
     """
     scheme, _, rest = url.partition(":")
-    if scheme == "memory":
+    if scheme == "memory" or scheme in REDIS_SCHEMES:  # in a fleet the episodes of a server end with it
         return MemoryJournal()
     if scheme == "sqlite" and rest:
         return SqliteJournal(Path(f"{rest}.sessions"))

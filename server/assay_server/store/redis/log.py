@@ -161,12 +161,6 @@ class RunLog:
         elif code == scripts.LEASE_ENDED:
             self.fail(LeaseEnded(f"the lease on run {self._record.run_id!r} has passed to another process"))
 
-    async def expired(self) -> list[str]:
-        """Other writers whose leases have ended. StoreUnavailable."""
-        found = await self._server.script(scripts.EXPIRED, (self._keys.head,))
-        writers = [writer.decode() for writer in cast("Sequence[bytes]", found)]
-        return [writer for writer in writers if writer != self.writer]
-
     async def take_over(self, gone: str) -> bool:
         """Do from now on what a writer had to do whose lease has ended; whether that was still to be had."""
         if not self.joined:
@@ -317,6 +311,7 @@ class RunLog:
             waiting.future.set_result(outcome)
 
     def _tell(self, changes: Changes) -> None:
+        changes.inherited = changes.passed_on.get(self.writer, [])
         for listener in tuple(self.listeners):
             listener(changes)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
-from assay_server.store.changes import Changes
+from assay_server.store.changes import Changes, Inheritance
 from assay_server.store.memory_run import MemoryRun
 from assay_server.store.protocol import (
     AcceptCode,
@@ -276,13 +276,17 @@ class SharedRun:
         groups = [name for name, writer in unfinished.emitting.items() if writer == gone]
         unfinished.scoring.update(dict.fromkeys(rollouts, by))
         unfinished.emitting.update(dict.fromkeys(groups, by))
-        changes.inherited.setdefault(by, []).append((rollouts, groups))
+        changes.passed_on.setdefault(by, []).append(Inheritance(rollouts, groups))
 
     def pending(self) -> Pending:
         """How much is unfinished, wherever it is worked on."""
         unfinished = self.unfinished
         return Pending(
-            len(unfinished.scoring), len(unfinished.growing), len(unfinished.open) + len(unfinished.emitting)
+            len(unfinished.scoring),
+            len(unfinished.growing),
+            len(unfinished.open) + len(unfinished.emitting),
+            tuple(barrier.record() for barrier in self.run.barriers.values() if barrier.finish_tick is None),
+            tuple(unfinished.unbatched),
         )
 
     def recover(self, writer: str) -> Recovery:

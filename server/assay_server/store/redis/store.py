@@ -176,8 +176,13 @@ class RedisStore:
     # ------------------------------------------------------------ groups
 
     async def get_group(self, key: RunKey, group_id: str) -> GroupRecord | None:
-        record = (await self._state(key)).run.group(group_id)
-        return None if record is None else (await self._with_results(key, [record]))[0]
+        return (await self.get_groups(key, [group_id]))[0]
+
+    async def get_groups(self, key: RunKey, group_ids: Sequence[str]) -> Sequence[GroupRecord | None]:
+        run = (await self._state(key)).run
+        records = [run.group(group_id) for group_id in group_ids]
+        found = iter(await self._with_results(key, [record for record in records if record is not None]))
+        return [None if record is None else next(found) for record in records]
 
     async def read_group(self, key: RunKey, group_id: str) -> Sequence[StoredRollout]:
         return await self._resolved(key, (await self._state(key)).run.members(group_id))
@@ -289,16 +294,23 @@ class RedisStore:
         now, suspects = time.monotonic(), self._suspects
         self._suspects = {}
         for tenant, run_id in await self._run_ids():
-            with contextlib.suppress(UnknownRun):
-                log = await self._log(tenant, run_id)
-                for writer in await log.expired():
-                    since = suspects.get((tenant, run_id, writer), now)
-                    self._suspects[tenant, run_id, writer] = since
-                    # Where Redis was away nobody could renew: those who are still there do so at once.
-                    if now - since >= self._lease_seconds / 2 and await log.take_over(writer):
+            for writer in await self._expired(tenant, run_id):
+                since = self._suspects[tenant, run_id, writer] = suspects.get((tenant, run_id, writer), now)
+                if now - since < self._lease_seconds / 2:
+                    continue  # where Redis was away nobody could renew: those who are still there do so at once
+                with contextlib.suppress(UnknownRun):
+                    log = await self._log(tenant, run_id)
+                    if await log.take_over(writer):
                         _log.warning("took over from a process that is gone", run=run_id, gone=writer)
                         found.append(log.state.run.record)
         return found
+
+    async def _expired(self, tenant: str, run_id: str) -> list[str]:
+        """Writers of a run, other than this process, whose leases have ended."""
+        own = self._logs.get((tenant, run_id))
+        found = await self._server.script(scripts.EXPIRED, (run_keys(tenant, run_id).head,))
+        writers = [writer.decode() for writer in cast("Sequence[bytes]", found)]
+        return [writer for writer in writers if own is None or own.failed is not None or writer != own.writer]
 
     async def write_down(self, key: RunKey) -> None:
         """Keep the run's present state, so that who opens it next need not read its log from the beginning."""
