@@ -5,26 +5,22 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Sequence
-from pathlib import Path
 from random import Random
 
-from assay_server.cli.env_episode import EpisodeSource, environment_faults_told, episode_source
+from assay_server.cli.env_episode import EpisodeNames, EpisodeSource, environment_faults_told, episode_source
 
 _RESETS = 200
 _RESET_SECONDS = 5.0
 _EPISODE_STEPS = 50
 
 
-def bench_line(
-    env: str, game: Path | None, seed: int, options: str, plugins: Sequence[str], seconds: float, *, as_json: bool
-) -> str:
+def bench_line(names: EpisodeNames, seed: int, seconds: float, *, as_json: bool) -> str:
     """What was measured, as one line.
 
     Raises:
         Usage: the environment, the game or the options are not usable.
     """
-    source = episode_source(env, game, options, plugins)
+    source = episode_source(names)
     with environment_faults_told():
         resets = reset_seconds(source, seed)
         rate = steps_per_second(source, seed, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import multiprocessing
 import pickle
@@ -13,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 from assay_server.cli.env_episode import (
+    EpisodeNames,
     EpisodeSource,
     environment_faults_told,
     episode_source,
@@ -41,30 +43,31 @@ class _Broken(Exception):
     """A promise that is not kept; the message says which and what to do."""
 
 
-def check_environments(env: str, game: Path | None, options: str, episodes: int) -> list[Finding]:
+def check_environments(names: EpisodeNames, episodes: int) -> list[Finding]:
     """The findings about an environment, or about each of a plugin file.
 
     Raises:
         Usage: there is nothing of that name, or its options are refused.
     """
-    is_file = ".py" in env
-    plugin = str(Path(env).absolute()) if is_file else ""
-    names = [one.id for one in plugin_environments(plugin)] if is_file else [env]
     findings: list[Finding] = []
-    for name in names:
-        source = episode_source(name, game, options, [plugin] if plugin else [])
+    for one in _each(names):
+        source = episode_source(one)
         with environment_faults_told():
             source.environment().reset(0, source.options)
-        call = (name, game, options, plugin, episodes)
-        findings += [_finding(source, check, work) for check, work in _checks(source, call, episodes)]
+        findings += [_finding(source, check, work) for check, work in _checks(source, one, episodes)]
     return findings
 
 
-_Call = tuple[str, "Path | None", str, str, int]
+def _each(names: EpisodeNames) -> list[EpisodeNames]:
+    """One for each environment of a plugin file; those given where it is none."""
+    if ".py" not in names.env:
+        return [names]
+    plugin = str(Path(names.env).absolute())
+    return [dataclasses.replace(names, env=one.id, plugins=(plugin,)) for one in plugin_environments(plugin)]
 
 
-def _checks(source: EpisodeSource, call: _Call, episodes: int) -> Iterator[tuple[str, Callable[[], str]]]:
-    yield "determinism", lambda: _determinism(source, call, episodes)
+def _checks(source: EpisodeSource, names: EpisodeNames, episodes: int) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "determinism", lambda: _determinism(source, names, episodes)
     yield "seeds", lambda: _seeds(source, episodes)
     yield "state", lambda: _state(source, episodes)
     yield "admissible actions", lambda: _admissible(source, episodes)
@@ -110,20 +113,19 @@ def _now(environment: Environment, said: str) -> _Seen:
     return _Seen(said, environment.state_digest(), environment.anchor(), tuple(environment.admissible_actions()))
 
 
-def _walked_elsewhere(call: _Call) -> list[list[_Seen]]:
-    name, game, options, plugin, episodes = call
-    source = episode_source(name, game, options, [plugin] if plugin else [])
+def _walked_elsewhere(names: EpisodeNames, episodes: int) -> list[list[_Seen]]:
+    source = episode_source(names)
     # In another order: nothing may carry over from one episode to the next.
     return [walked(source, seed) for seed in reversed(range(episodes))][::-1]
 
 
-def _determinism(source: EpisodeSource, call: _Call, episodes: int) -> str:
+def _determinism(source: EpisodeSource, names: EpisodeNames, episodes: int) -> str:
     random.seed(1)
     here = [walked(source, seed) for seed in range(episodes)]
     random.seed(2)
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         others = {"again": [walked(source, seed) for seed in range(episodes)]}
-        others["in another process, in another order"] = pool.apply(_walked_elsewhere, (call,))
+        others["in another process, in another order"] = pool.apply(_walked_elsewhere, (names, episodes))
     for where, there in others.items():
         for seed, (first, second) in enumerate(zip(here, there, strict=True)):
             if first != second:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,10 +16,11 @@ from assay_server.cli.line_source import Line
 from assay_server.cli.refusals import Usage
 from assay_server.environments.catalogue import EnvironmentCatalogue, builtin_environments
 from assay_server.environments.definition import EnvironmentDefinition, Replay
+from assay_server.environments.household import household_definition
 from assay_server.environments.protocol import Environment, EnvironmentFault
 from assay_server.execution.discovery import load_plugin
+from assay_server.execution.game_folders import GameFolder
 from assay_server.execution.plugin_files import BrokenPlugin
-from assay_server.execution.shop_folders import with_folders
 
 _MAX_GAME_BYTES = 16 * 1024 * 1024
 
@@ -39,17 +41,43 @@ class EpisodeSource:
         return self.definition.make()
 
 
-def episode_source(env: str, game: Path | None, options: str, plugins: Sequence[str] = ()) -> EpisodeSource:
+@dataclass(frozen=True, slots=True)
+class EpisodeNames:
+    """What the command line said; picklable.
+
+    Attributes:
+        env: id or short name.
+        game: a game file.
+        games: a folder of games.
+        options: JSON.
+        plugins: files that declare environments.
+    """
+
+    env: str
+    game: Path | None = None
+    games: Path | None = None
+    options: str = "{}"
+    plugins: tuple[str, ...] = ()
+
+
+def episode_source(names: EpisodeNames) -> EpisodeSource:
     """The environment of that name with its options.
 
     Raises:
         Usage: there is no such environment, plugin or file, or the options are no JSON object.
     """
+    catalogue = environment_catalogue(names.plugins)
+    if names.games is not None:
+        if not names.games.is_dir():
+            raise Usage(f"--games {names.games}: not a folder")
+        household = household_definition(GameFolder(names.games))
+        digest = catalogue.resolve(household.id).digest
+        catalogue = catalogue.with_definitions(dataclasses.replace(household, digest=digest))
     with environment_faults_told():
-        definition = with_folders(environment_catalogue(plugins).resolve(env))
-    read = read_options(options)
-    if game is not None:
-        read["game"] = read_game(game)
+        definition = catalogue.resolve(names.env)
+    read = read_options(names.options)
+    if names.game is not None:
+        read["game"] = read_game(names.game)
     return EpisodeSource(definition, read)
 
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
 import typer
 
-from assay_server.cli.env_episode import environment_faults_told, episode_source
+from assay_server.cli.env_episode import EpisodeNames, environment_faults_told, episode_source
 
 
-def play_by_hand(env: str, game: Path | None, seed: int, options: str, plugins: Sequence[str]) -> None:
+def play_by_hand(names: EpisodeNames, seed: int) -> None:
     """Read actions from a person until the episode or the input ends.
 
     Raises:
         Usage: the environment, the game or the options are not usable.
     """
-    source = episode_source(env, game, options, plugins)
+    source = episode_source(names)
     environment = source.environment()
     with environment_faults_told():
         typer.echo(environment.reset(seed, source.options).observation)

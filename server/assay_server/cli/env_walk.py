@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 from typing import BinaryIO
 
 from assay.sdk import Json
-from assay_server.cli.env_episode import environment_faults_told, episode_source
+from assay_server.cli.env_episode import EpisodeNames, environment_faults_told, episode_source
 from assay_server.cli.json_text import write_line
 from assay_server.cli.line_source import LineSource
 from assay_server.environments.protocol import Environment, EpisodeOver, ResetResult, StepResult
@@ -17,13 +15,13 @@ _BATCH_LINES = 256
 _BATCH_BYTES = 1024 * 1024
 
 
-def walk_lines(env: str, game: Path | None, seed: int, options: str, plugins: Sequence[str]) -> None:
+def walk_lines(names: EpisodeNames, seed: int) -> None:
     """Walk one episode over standard input; every line is answered before the next batch is read.
 
     Raises:
         Usage: the environment, the game or the options are not usable.
     """
-    source = episode_source(env, game, options, plugins)
+    source = episode_source(names)
     out: BinaryIO = sys.stdout.buffer
     environment = source.environment()
     with environment_faults_told():
