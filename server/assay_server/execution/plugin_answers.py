@@ -14,6 +14,10 @@ LONGEST_REASON = 100
 """Characters of a reason for dropping a group."""
 
 
+class NotAnAnswer(Exception):
+    """A plugin said something else than what it was asked for; the message says what."""
+
+
 def called(
     function: Callable[..., object],
     kind: PluginKind,
@@ -23,28 +27,32 @@ def called(
     """What a function of this kind says of groups; nothing of it is checked yet but that it is numbers, or a text.
 
     Raises:
-        Exception: whatever the function raises; TypeError and ValueError where it said something else.
+        NotAnAnswer: it said something else.
+        Exception: whatever the function raises.
     """
     if kind is PluginKind.BATCH_REWARD:
         said = function(tuple(groups), **bound)
         per_group = list(islice(cast("Iterable[object]", said), len(groups) + 1))
         if len(per_group) != len(groups):
-            raise ValueError(f"expected numbers for {len(groups)} groups, got {_count(per_group, len(groups))}")
+            raise NotAnAnswer(f"expected numbers for {len(groups)} groups, got {_count(per_group, len(groups))}")
         return Computed(tuple(_numbers(one, group) for one, group in zip(per_group, groups, strict=True)))
     (group,) = groups
     said = function(group, **bound)
     if kind is not PluginKind.SELECTOR:
         return Computed((_numbers(said, group),))
     if not isinstance(said, str):
-        raise TypeError(f"expected a reason (empty = keep), got a {type(said).__name__[:80]}")
+        raise NotAnAnswer(f"expected a reason (empty = keep), got a {type(said).__name__[:80]}")
     return Computed(text=said)
 
 
 def _numbers(said: object, group: FinishedGroup) -> tuple[float, ...]:
     size = len(group.members)
+    if isinstance(said, str | bytes | Mapping) or not isinstance(said, Iterable):
+        kind = type(cast("object", said)).__name__[:80]
+        raise NotAnAnswer(f"expected {size} numbers for group {group.group_id[:80]!r}, got a {kind}")
     values = list(islice(cast("Iterable[object]", said), size + 1))
     if len(values) != size:
-        raise ValueError(f"expected {size} numbers for group {group.group_id[:80]!r}, got {_count(values, size)}")
+        raise NotAnAnswer(f"expected {size} numbers for group {group.group_id[:80]!r}, got {_count(values, size)}")
     return tuple(float(cast("float", value)) for value in values)
 
 
@@ -53,11 +61,12 @@ def _count(values: Sequence[object], expected: int) -> str:
 
 
 def failure_of(definition: PluginDefinition, component: str, error: Exception) -> Unscorable:
-    """What an exception of a plugin means for its groups; its text stays in the log."""
+    """What an exception of a plugin means for its groups; nothing that the plugin did not mean to say is told."""
     if isinstance(error, Unscorable):
         return Unscorable(error.reason, f"{component}: {error.message}", field=error.field, retryable=error.retryable)
     what = f"the {definition.kind.value} {definition.id}"
-    return Unscorable("REWARD_FAILED", f"{component}: {what} failed on this group ({type(error).__name__[:80]})")
+    problem = str(error) if isinstance(error, NotAnAnswer) else "it failed on these members"
+    return Unscorable("REWARD_FAILED", f"{component}: {what}: {problem}")
 
 
 def checked(
