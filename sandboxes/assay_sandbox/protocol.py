@@ -211,6 +211,10 @@ class Running(Protocol):
         """End it now; its outcome follows."""
         ...
 
+    async def cpu_ms(self) -> float:
+        """CPU time of all its processes until now; that of the outcome once it has ended. Raises WorkerLost."""
+        ...
+
 
 class Backend(Protocol):
     """Runs programs in isolation. Used from one event loop."""

@@ -1,0 +1,196 @@
+"""Suites of calls with values that JSON can say. The program gets the arguments; what it shall return stays here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import cast
+
+from assay_sandbox.harness.decoding import decode_unhashed
+from assay_sandbox.harness.encoding import encode
+from assay_sandbox.harness.frames import REPLY, REQUEST, ChannelClosed, request
+from assay_sandbox.harness.operations import CALL, NAME
+from assay_sandbox.harness.plain import Caps, CodecError, Reference
+from assay_sandbox.protocol import Backend, Launch, Limits
+from assay_sandbox.suites.budget import Budget
+from assay_sandbox.suites.equality import equals
+from assay_sandbox.suites.program import Program, candidate_call
+from assay_sandbox.suites.reading import CallCase, CallsSuite
+from assay_sandbox.suites.talking import Talk, Watch, limits_of_run
+from assay_sandbox.suites.verdict import TestOutcome, TestResult, Verdict, bad_suite, timed
+
+_CAPS = Caps(bytes=8 << 20, items=500_000)
+_LARGE_BYTES = 1 << 16
+_REPLY_PARTS = 4
+_LONGEST_SHOWN = 200
+
+
+class _Failed(Exception):
+    """The program raised, or answered what cannot be read: this test failed."""
+
+
+class CallsJob:
+    """One program and its calls."""
+
+    def __init__(self, backend: Backend, suite: CallsSuite, source: str, limits: Limits, budget: Budget) -> None:
+        self._suite = suite
+        self._budget = budget
+        self._watch = Watch(limits)
+        runs = limits_of_run(limits, len(suite.cases))
+        self._program = Program(backend, Launch(candidate_call(source), runs), self._watch)
+        self._talk: Talk | None = None
+        self._entry: object = None
+        self._compile_output = ""
+
+    async def verdict(self) -> Verdict:
+        """Make all calls. Raises Unjudged (BAD_SUITE), WorkerLost, SandboxUnavailable."""
+        results: list[TestResult] = []
+        payloads = list(self._payloads())
+        with self._watch:
+            try:
+                for case, (arguments, named) in zip(self._suite.cases, payloads, strict=True):
+                    if results and self._budget.spent:
+                        break
+                    results.append(await self._test(f"call {len(results) + 1}", case, arguments, named))
+                    if self._talk is None and not self._entry:
+                        break
+                await self._program.finish()
+            finally:
+                self._drop()
+                await self._program.close()
+        results += self._rest(results)
+        return Verdict(timed(results, self._program.use), self._compile_output, use=self._program.use)
+
+    def _rest(self, results: list[TestResult]) -> list[TestResult]:
+        """Calls that were not made: the program cannot be loaded, which is all that there is to say of them."""
+        left = range(len(results) + 1, len(self._suite.cases) + 1)
+        last = results[-1]
+        if self._entry is None:
+            return [TestResult(f"call {number}", last.outcome, message=last.message) for number in left]
+        return [TestResult(f"call {number}", TestOutcome.NOT_RUN, message="not reached") for number in left]
+
+    def _payloads(self) -> Iterator[tuple[tuple[object, ...], dict[str, object]]]:
+        for number, case in enumerate(self._suite.cases):
+            arguments, named = tuple(case.args), dict(case.kwargs)
+            try:
+                encode((arguments, named), _CAPS)
+            except CodecError as error:
+                raise bad_suite(f"suite.cases[{number}]", str(error)) from error
+            yield arguments, cast("dict[str, object]", named)
+
+    async def _test(
+        self, name: str, case: CallCase, arguments: tuple[object, ...], named: dict[str, object]
+    ) -> TestResult:
+        began = time.monotonic()
+        outcome, message = TestOutcome.PASSED, ""
+        try:
+            talk = self._talk or await self._load()
+            began = time.monotonic()
+            self._watch.turn()
+            value = await self._ask(talk, CALL, (self._entry, *arguments), named)
+            if not equals(value, case.expected, self._suite.tolerance):
+                outcome, message = TestOutcome.FAILED, f"returned {_shown(value)}, expected {_shown(case.expected)}"
+        except _Failed as error:
+            outcome, message = TestOutcome.FAILED, str(error)
+        except ChannelClosed:
+            self._drop()
+            kind, message = await self._program.lost()
+            outcome, message = kind or TestOutcome.FAILED, message or "the program broke the protocol"
+        self._watch.settled()
+        return TestResult(name, outcome, wall_ms=(time.monotonic() - began) * 1000, message=message)
+
+    async def _load(self) -> Talk:
+        """Start the program and find its entry point; None for the entry where there is none."""
+        self._entry = None
+        talk = Talk(await self._program.start())
+        try:
+            await self._reply(talk)
+            self._entry = await self._reached(talk)
+        except _Failed as error:
+            talk.close()
+            raise _Failed(f"the program could not be loaded: {error}") from error
+        except BaseException:
+            talk.close()
+            raise
+        self._talk = talk
+        return talk
+
+    async def _reached(self, talk: Talk) -> object:
+        first, *rest = self._suite.entry_point.split(".")
+        value = await self._ask(talk, NAME, (first.removesuffix("()"),), {})
+        if first.endswith("()"):
+            value = await self._ask(talk, CALL, (value,), {})
+        for name in rest:
+            value = await self._ask(talk, "getattr", (value, name), {})
+        return value
+
+    def _drop(self) -> None:
+        if self._talk is not None:
+            self._talk.close()
+            self._talk = None
+
+    async def _ask(self, talk: Talk, operation: str, operands: tuple[object, ...], named: dict[str, object]) -> object:
+        await talk.send(REQUEST, request(operation, encode((operands, named), _CAPS, _same)))
+        return await self._reply(talk)
+
+    async def _reply(self, talk: Talk) -> object:
+        letter, payload = await talk.receive()
+        if letter != REPLY:
+            raise _Failed("the program broke the protocol")
+        try:
+            if len(payload) > _LARGE_BYTES:
+                parts = await asyncio.to_thread(decode_unhashed, payload, _CAPS, _itself)
+            else:
+                parts = decode_unhashed(payload, _CAPS, _itself)
+        except CodecError as error:
+            raise _Failed(f"the program broke a limit: {error}") from error
+        if type(parts) is not tuple or len(cast("tuple[object, ...]", parts)) != _REPLY_PARTS:
+            raise _Failed("the program broke the protocol")
+        status, value, _, _ = cast("tuple[object, object, object, object]", parts)
+        if status != "v":
+            raise _Failed(self._told(status, value))
+        return value
+
+    def _told(self, status: object, value: object) -> str:
+        """An exception in words."""
+        if status == "x" and type(value) is tuple:
+            kind, message, *_ = (*cast("tuple[object, ...]", value), "", "")
+            told = f"{kind if type(kind) is str else ''}: {message if type(message) is str else ''}"[:2000]
+            if self._talk is None and kind == "SyntaxError":
+                self._compile_output = told
+            return told
+        return f"the program broke a limit: {value if type(value) is str else ''}"[:500]
+
+
+def _same(value: object) -> Reference:
+    if type(value) is Reference:
+        return value
+    raise CodecError(f"{type(value).__name__} is not plain data")
+
+
+def _itself(reference: Reference) -> object:
+    return reference
+
+
+def _shown(value: object) -> str:
+    if type(value) is Reference:
+        return f"an object of type {value.name[:100]}"
+    text = repr(value) if _is_short(value) else f"a {type(value).__name__}"
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."
+
+
+def _is_short(value: object) -> bool:
+    """Whether showing it is cheap: digits of huge numbers take quadratic time."""
+    if isinstance(value, int):
+        return abs(value) < 1 << 1000
+    return isinstance(value, str | bytes | float | bool | complex) or value is None or _all_short(value)
+
+
+def _all_short(value: object) -> bool:
+    items = cast("list[object]", value) if isinstance(value, list | tuple) else None
+    return items is not None and len(items) <= _LONGEST_SHOWN and all(_is_scalar(item) for item in items)
+
+
+def _is_scalar(value: object) -> bool:
+    return value is None or isinstance(value, str | bytes | float) or (isinstance(value, int) and abs(value) < 1 << 200)
