@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -85,6 +86,24 @@ class Settings(BaseSettings):
 
     drain_seconds: float = Field(default=20.0, ge=0.0)
     """How long in-flight work may take to finish after SIGTERM."""
+
+    sandbox: Literal["namespaces", "none"] = "namespaces"
+    """What runs untrusted code; ``none`` = nothing does. It starts when it is first needed."""
+
+    sandbox_slots: int = Field(default_factory=lambda: 2 * (os.cpu_count() or 1), ge=1, le=1024)
+    """Jobs of untrusted code at a time."""
+
+    sandbox_queue: int = Field(default=256, ge=0, le=65_536)
+    """Jobs of untrusted code that may wait; more are refused with a retry hint."""
+
+    sandbox_floor: Literal["full", "floor", "partial"] = "floor"
+    """The isolation below which no untrusted code runs; docs/sandbox.md says what each means."""
+
+    sandbox_shown: tuple[str, ...] = ()
+    """Files and folders that untrusted code sees read-only, besides the system's and Python's."""
+
+    sandbox_search_path: tuple[str, ...] = ()
+    """Folders in which untrusted code finds programs, besides the system's; show them, too."""
 
     log_level: str = "info"
 

@@ -41,6 +41,11 @@ class Metrics:
         self.run_seconds = Histogram(
             "assay_score_seconds", "Verification, mean over a batch", buckets=_SECONDS, registry=registry
         )
+        self.sandbox_grade = Gauge(
+            "assay_sandbox_grade",
+            "Isolation of untrusted code: 3 full, 2 the floor, 1 below it, 0 none (or nothing needed a sandbox yet)",
+            registry=registry,
+        )
         self.loop_lag = Gauge("assay_loop_lag_seconds", "How late the event loop runs its timers", registry=registry)
 
     def exposition(self) -> bytes:

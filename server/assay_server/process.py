@@ -22,6 +22,7 @@ from assay_server.api.principals import Authenticator, load_or_create_token
 from assay_server.config import Settings
 from assay_server.execution.discovery import Discovered, discover
 from assay_server.execution.lanes import Lanes, LaneSettings
+from assay_server.execution.sandboxes import Sandboxes, SandboxSettings
 from assay_server.execution.server_ports import ServerPorts
 from assay_server.metrics import Metrics
 from assay_server.pipeline.runs import Runs
@@ -58,6 +59,7 @@ class ServerProcess:
         found = discover(catalogue, settings.plugins)
         _log_broken(found)
         self._judge = _judge(settings.judges)
+        self._sandboxes = Sandboxes(_sandbox_settings(settings), self._metrics.sandbox_grade.set)
         self._lanes = Lanes(_lane_settings(settings, found.names), ServerPorts(self._store, self._judge))
         self._lanes.launch()
         judges: Mapping[str, bool] = {} if self._judge is None else self._judge.names
@@ -126,6 +128,7 @@ class ServerProcess:
         await self._runs.close()
         await self._sessions.stop()
         await self._lanes.stop()
+        await self._sandboxes.stop()
         if self._judge is not None:
             await self._judge.close()
         if self._lag is not None:
@@ -180,6 +183,17 @@ def _session_settings(settings: Settings, plugins: tuple[str, ...]) -> SessionSe
         max_sessions=settings.max_sessions,
         idle_timeout=settings.session_idle_timeout,
         plugins=plugins,
+    )
+
+
+def _sandbox_settings(settings: Settings) -> SandboxSettings:
+    return SandboxSettings(
+        backend=settings.sandbox,
+        slots=settings.sandbox_slots,
+        queue=settings.sandbox_queue,
+        floor=settings.sandbox_floor,
+        shown=settings.sandbox_shown,
+        search_path=settings.sandbox_search_path,
     )
 
 

@@ -60,7 +60,7 @@ def examine() -> list[Finding]:
         *([_address("http address", settings.http_listen)] if settings.http_listen else []),
         _exposure(settings),
         _token(settings.token_file),
-        _sandbox(),
+        *_sandbox(settings),
     ]
 
 
@@ -182,7 +182,18 @@ def _token(path: Path | None) -> Finding:
     return Finding("token", Status.OK, f"{path} (mode {mode:04o})")
 
 
-def _sandbox() -> Finding:
-    return Finding(
-        "sandbox", Status.NOTE, "not installed", "nothing that would run a candidate's code is offered by this version"
-    )
+def _sandbox(settings: Settings) -> list[Finding]:
+    """What isolation untrusted code would get: in all, then what is missing of it."""
+    from assay_sandbox.namespaces.backend import NamespacesBackend
+    from assay_sandbox.protocol import Grade
+
+    if settings.sandbox == "none":
+        return [Finding("sandbox", Status.NOTE, "switched off", "no untrusted code is run; ASSAY_SANDBOX says so")]
+    level = NamespacesBackend().probe()
+    floor = Grade[settings.sandbox_floor.upper()]
+    enough = level.grade >= floor
+    works = ", ".join(item.name for item in level.mechanisms if item.works) or "nothing"
+    detail = f"{level.backend}: {level.grade.name.lower()} isolation ({works})"
+    hint = "" if enough else f"no untrusted code is run below {floor.name.lower()}; docs/sandbox.md says what it needs"
+    missing = [Finding(f"sandbox {item.name}", Status.NOTE, item.detail) for item in level.mechanisms if not item.works]
+    return [Finding("sandbox", Status.OK if enough else Status.NOTE, detail, hint), *missing]

@@ -40,12 +40,24 @@ def examine() -> tuple[dict[str, Check], bool, int]:
     return {check["check"]: check for check in report["checks"]}, report["ok"], done.exit_code
 
 
-def test_a_healthy_machine_passes_and_the_missing_sandbox_is_said():
+def test_a_healthy_machine_passes_and_the_isolation_that_it_gives_is_said():
     checks, ok, code = examine()
     assert (ok, code) == (True, 0)
-    assert checks["sandbox"]["status"] == "note"
-    assert checks["sandbox"]["detail"] == "not installed"
-    assert {check["status"] for name, check in checks.items() if name != "sandbox"} == {"ok"}
+    assert "isolation (" in checks["sandbox"]["detail"]
+    assert {check["status"] for name, check in checks.items() if not name.startswith("sandbox")} == {"ok"}
+
+
+def test_isolation_below_the_floor_is_said_with_what_is_missing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ASSAY_SANDBOX_FLOOR", "full")
+    checks, ok, _ = examine()
+    missing = [name for name in checks if name.startswith("sandbox ")]
+    assert checks["sandbox"]["status"] == ("note" if missing else "ok")
+    assert ok
+
+
+def test_sandboxes_that_are_switched_off_are_said(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ASSAY_SANDBOX", "none")
+    assert examine()[0]["sandbox"]["detail"] == "switched off"
 
 
 def test_looking_changes_nothing(tmp_path: Path):
