@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from json import JSONDecodeError, JSONDecoder
@@ -29,7 +30,9 @@ _INSTRUCTIONS = ("human_instructions.json", "items_human_ins*.json")
 _REVIEWS = ("reviews.json",)
 _NOUNS = ("nouns.json",)
 _CHUNK_CHARACTERS = 4 * 1024 * 1024
-_WHITE = " \t\r\n"
+_BETWEEN = " \t\r\n,"
+_NOT_WHITE = re.compile(r"[^ \t\r\n]")
+_SKIPPED = re.compile(r"[ \t\r\n,]*")
 
 
 class ShopFolders:
@@ -108,33 +111,38 @@ def array_items(path: Path, chunk_characters: int = _CHUNK_CHARACTERS) -> Iterat
     Raises:
         ValueError: the file is no JSON array.
     """
-    decoder = JSONDecoder()
     with path.open(encoding="utf-8") as source:
-        text = source.read(chunk_characters).lstrip(_WHITE)
-        if not text.startswith("["):
-            raise ValueError(f"{path.name}: expected a JSON array")
-        text, ended = text[1:], False
-        while True:
-            text = text.lstrip(_WHITE).removeprefix(",").lstrip(_WHITE)
-            if text.startswith("]"):
-                return
-            try:
-                value, end = cast("tuple[Json, int]", decoder.raw_decode(text))
-                # A number at the end of the chunk may go on in the next one.
-                ended = end < len(text)
-            except JSONDecodeError as error:
-                ended, value, end = False, None, 0
-                problem = str(error)
-            else:
-                problem = "the array does not end"
-            if ended:
-                yield value
-                text = text[end:]
-                continue
-            more = source.read(max(chunk_characters, len(text)))
-            if not more:
-                raise ValueError(f"{path.name}: {problem}")
+        text, at = source.read(chunk_characters), 0
+        while not (start := _NOT_WHITE.search(text)) and (more := source.read(chunk_characters)):
             text += more
+        if not start or start.group() != "[":
+            raise ValueError(f"{path.name}: expected a JSON array")
+        at = start.end()
+        while True:
+            for value, end in _whole_items(text, at):
+                yield value
+                at = end
+            rest = text[at:].lstrip(_BETWEEN)
+            if rest.startswith("]"):
+                return
+            more = source.read(max(chunk_characters, len(rest)))
+            if not more:
+                raise ValueError(f"{path.name}: the array breaks off or is no JSON at {rest[:60]!r}")
+            text, at = rest + more, 0
+
+
+def _whole_items(text: str, at: int) -> Iterator[tuple[Json, int]]:
+    """The items from a place on, each with where it ends, up to one that may go on behind the text."""
+    decoder = JSONDecoder()
+    while (start := cast("re.Match[str]", _SKIPPED.match(text, at)).end()) < len(text) and text[start] != "]":
+        try:
+            value, at = cast("tuple[Json, int]", decoder.raw_decode(text, start))
+        except JSONDecodeError:
+            return
+        end = _NOT_WHITE.search(text, at)
+        if not end or end.group() not in ",]":
+            return
+        yield value, at
 
 
 def _object(path: Path | None) -> Mapping[str, Json]:
