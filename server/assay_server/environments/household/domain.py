@@ -44,6 +44,6 @@ def check_domain(text: str) -> None:
     differing = sorted(name for name in found.keys() | _DIGESTS.keys() if found.get(name) != _DIGESTS.get(name))
     if differing:
         raise UnreadableGame(
-            f"the PDDL domain of the game is not ALFRED's (other: {', '.join(differing[:5])}); it would be played by the"
-            " wrong rules"
+            f"the PDDL domain of the game is not ALFRED's (other: {', '.join(differing[:5])}); it would be played by"
+            " the wrong rules"
         )

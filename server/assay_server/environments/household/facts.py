@@ -27,6 +27,12 @@ FLAGS: Mapping[str, Flag] = {
 CHANGING = frozenset({*FLAGS, "atlocation", "holds", "holdsany", "inreceptacle", "objectatlocation"})
 """Predicates that actions change. ``checked``, which every look sets and nothing reads, is left out."""
 
+ARITIES: Mapping[str, int] = {
+    **dict.fromkeys((*FLAGS, "holdsany"), 1),
+    **dict.fromkeys(("atlocation", "holds", "inreceptacle", "objectatlocation", "receptacleatlocation", "="), 2),
+}
+"""How many arguments those predicates have that this engine reads by itself."""
+
 _NEVER_UNSAID = frozenset({"istoggled", "issliced", "isclean"})
 
 
@@ -45,12 +51,26 @@ class Lasting:
             found = self._sorted[predicate] = sorted(set(self._unsorted.get(predicate, ())))
         return found
 
+    def arity(self, predicate: str, otherwise: int) -> int:
+        """How many arguments its facts have; what is given where there are none."""
+        return len(next(iter(self._unsorted.get(predicate, ())), (0,) * otherwise))
+
     def holds(self, predicate: str, arguments: Arguments) -> bool:
         """Whether there is this fact."""
         found = self._sets.get(predicate)
         if found is None:
             found = self._sets[predicate] = frozenset(self.all(predicate))
         return arguments in found
+
+
+def check_arity(predicate: str, given: int) -> None:
+    """Make sure that a predicate is used with as many arguments as it has.
+
+    Raises:
+        UnreadableGame: it is not.
+    """
+    if ARITIES.get(predicate, given) != given:
+        raise UnreadableGame(f"{predicate} with {given} arguments; expected {ARITIES[predicate]}")
 
 
 def test_of(predicate: str) -> Holds:

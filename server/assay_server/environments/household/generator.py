@@ -32,6 +32,7 @@ Difficulty: TypeAlias = Literal["easy", "medium", "hard"]
 TASK_TYPES: tuple[TaskType, ...] = get_args(TaskType)
 DIFFICULTIES: tuple[Difficulty, ...] = get_args(Difficulty)
 _SCENES_KEPT = 256
+_VERSION = "household-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ class _Making:
     def __init__(self, spec: SceneSpec) -> None:
         self._spec = spec
         self._size = _SIZES[spec.difficulty]
-        self._rng = Random(f"household-1/{spec.seed}/{spec.task}/{spec.difficulty}/{spec.sliced}")  # noqa: S311 - a game
+        drawn_from = f"{_VERSION}/{spec.seed}/{spec.task}/{spec.difficulty}/{spec.sliced}"
+        self._rng = Random(drawn_from)  # noqa: S311 - a game's scene, not a secret
         self._facts: list[Fact] = []
         self._types: dict[str, str] = {_AGENT: "agent"}
         self._by_kind: dict[str, list[str]] = {}
@@ -123,7 +125,8 @@ class _Making:
         self._declare_kinds()
         goal = _goal(task, target.name, goal_kind, sliced=sliced)
         sentence = _sentence(rng, task, target.name, goal_kind, sliced=sliced)
-        return Scene(self._types, self._facts, goal, own_language(spec.put_word), sentence)
+        key = repr((_VERSION, spec.seed, spec.task, spec.difficulty, spec.sliced, spec.put_word))
+        return Scene(self._types, self._facts, goal, own_language(spec.put_word), task=sentence, key=key)
 
     def _room_for(self, task: TaskType, *, sliced: bool) -> str:
         if sliced or task in ("pick_heat_then_place_in_recep", "pick_cool_then_place_in_recep"):
@@ -221,7 +224,7 @@ class _Making:
 
     def _coordinates(self) -> str:
         bits = self._rng.getrandbits(27)
-        return "_bar_".join(_coordinate(bits >> shift & 511) for shift in (0, 9, 18))
+        return f"{_COORDINATES[bits & 511]}_bar_{_COORDINATES[bits >> 9 & 511]}_bar_{_COORDINATES[bits >> 18]}"
 
 
 def _coordinate(bits: int) -> str:
@@ -230,6 +233,9 @@ def _coordinate(bits: int) -> str:
         return "00_dot_00"
     sign = "plus" if hundredths > 0 else "minus"
     return f"_{sign}_{abs(hundredths) // 100:02d}_dot_{abs(hundredths) % 100:02d}"
+
+
+_COORDINATES = [_coordinate(bits) for bits in range(512)]
 
 
 def _goal(task: TaskType, target: str, where: str, *, sliced: bool) -> Node:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from assay_server.environments.household.facts import CHANGING, Holds, test_of
+from assay_server.environments.household.facts import CHANGING, Holds, check_arity, test_of
 from assay_server.environments.household.pddl import Node, UnreadableGame, typed_names
 from assay_server.environments.household.state import State
 
@@ -17,6 +18,7 @@ Binding: TypeAlias = "dict[str, int]"
 Formula: TypeAlias = "Callable[[State, Binding], bool]"
 
 _MAX_VARIABLES = 12
+_MOST_COMBINATIONS = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +114,24 @@ class _Compiler:
         kind = block.variables[variable]
         things = sorted(self._numbers.values()) if kind == "object" else self._by_type.get(kind, [])
         for literal in block.literals:
-            if literal.variables() == {variable} and literal.predicate not in CHANGING and literal.predicate != "=":
-                test = self._literal(literal)
-                things = [thing for thing in things if test(self._scene.start, {variable: thing})]
+            if literal.predicate not in CHANGING and literal.variables() == {variable} and literal.predicate != "=":
+                allowed = self._fitting(literal, variable)
+                things = [thing for thing in things if (thing in allowed) is not literal.negated]
         return things
+
+    def _fitting(self, literal: Literal, variable: str) -> set[int]:
+        """The things for which a fact that never changes is there."""
+        facts = self._scene.lasting.all(literal.predicate)
+        if len(literal.terms) == 1 == self._scene.lasting.arity(literal.predicate, 1):
+            return {fact[0] for fact in facts}
+        if (
+            len(literal.terms) == 2 == self._scene.lasting.arity(literal.predicate, 2)
+            and literal.terms[0] != literal.terms[1]
+        ):
+            at = literal.terms.index(variable)
+            other = self._numbers.get(literal.terms[1 - at], -1)
+            return {fact[at] for fact in facts if fact[1 - at] == other}
+        raise UnreadableGame(f"not understood in the goal: {literal.predicate} {' '.join(literal.terms)}")
 
     def formula(self, node: Node, bound: frozenset[str]) -> Formula:
         """A formula as a function."""
@@ -163,12 +179,15 @@ class _Compiler:
             levels.append((name, things[name], [self._literal(one) for one in ready]))
         if waiting:
             raise UnreadableGame(f"{(waiting[0].variables() - known).pop()} is not bound in the goal")
+        if math.prod(max(len(found), 1) for _, found, _ in levels) > _MOST_COMBINATIONS:
+            raise UnreadableGame("the goal asks for too many things at once")
         return _nested(levels)
 
     def _changes(self, nodes: list[Node]) -> bool:
         return any(node in CHANGING if isinstance(node, str) else self._changes(node) for node in nodes)
 
     def _literal(self, literal: Literal) -> Formula:
+        check_arity(literal.predicate, len(literal.terms))
         if literal.predicate in CHANGING:
             self.reads.add(literal.predicate)
         terms = [term if term.startswith("?") else self._numbers.get(term, -1) for term in literal.terms]

@@ -31,6 +31,9 @@ class Act(Enum):
     USE = ("toggleobject", ("o",))
     SLICE = ("sliceobject", ("co", "ko"))
 
+    # Members are single, and Enum's own hash is written in Python.
+    __hash__ = object.__hash__
+
 
 @dataclass(frozen=True, slots=True)
 class Template:

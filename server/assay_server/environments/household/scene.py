@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from assay_server.environments.household.facts import CHANGING, FLAGS, Arguments, Lasting
+from assay_server.environments.household.facts import CHANGING, FLAGS, Arguments, Lasting, check_arity
 from assay_server.environments.household.goal import Goal
 from assay_server.environments.household.language import Language
 from assay_server.environments.household.pddl import Fact, Node, UnreadableGame
@@ -33,9 +33,20 @@ class Scene:
     """
 
     def __init__(
-        self, types: Mapping[str, str], facts: Sequence[Fact], goal: Node, language: Language, task: str = ""
+        self,
+        types: Mapping[str, str],
+        facts: Sequence[Fact],
+        goal: Node,
+        language: Language,
+        *,
+        task: str = "",
+        key: str = "",
     ) -> None:
         """Read the facts.
+
+        Args:
+            task: the sentence of the task, where the grammar has no rule for it.
+            key: names all of this where that is known; the digest is taken of it instead.
 
         Raises:
             UnreadableGame: they are not of a game of one agent that is somewhere and holds one thing at most.
@@ -51,11 +62,15 @@ class Scene:
         by_predicate: dict[str, list[Arguments]] = {}
         for predicate, *names in facts:
             by_predicate.setdefault(predicate, []).append(tuple([number[name] for name in names]))
+        for predicate, found in by_predicate.items():
+            check_arity(predicate, len(found[0]))
+            if any(len(one) != len(found[0]) for one in found):
+                raise UnreadableGame(f"{predicate} has facts of different lengths")
         self.lasting = Lasting({name: found for name, found in by_predicate.items() if name not in CHANGING})
         self.agent = _one_agent(by_predicate)
         self._read_receptacles(types, by_predicate)
         self._read_objects(by_predicate, number)
-        written = "\n".join([repr(sorted(facts)), repr(goal), language.digest, task])
+        written = key or "\n".join([repr(sorted(facts)), repr(goal), language.digest, task])
         self.digest = hashlib.sha256(written.encode()).digest()
         self._going: dict[int, tuple[str, ...]] = {}
         self.start = _start(self, by_predicate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from assay_server.environments.household.facts import Arguments, Holds, Matches, search_of, test_of, unsaid
+from assay_server.environments.household.facts import Arguments, Holds, Matches, check_arity, search_of, test_of, unsaid
 from assay_server.environments.household.grammar import Atom, Call, Condition, Field, Grammar, Listing, Part, Rule
 from assay_server.environments.household.pddl import UnreadableGame
 from assay_server.environments.household.state import State
@@ -14,7 +14,10 @@ Binding: TypeAlias = "dict[str, int]"
 Text: TypeAlias = "Callable[[State, Binding], str]"
 
 _INDEFINITE = "a"
-_MOST_SYMBOLS = 500
+_DEEPEST = 60
+_HEAVIEST = 200_000
+_LISTED = 40
+_MOST_FOUND = 20_000
 
 
 class Words:
@@ -24,6 +27,7 @@ class Words:
         self._rules = grammar.rules
         self._compiled: dict[str, Text] = {}
         self._open: list[str] = []
+        self._weights: dict[str, int] = {}
         self._nothing = self._constant("list_empty", "nothing")
         self._separator = self._constant("list_separator", ", ")
         self._last_separator = self._constant("list_last_separator", ", and ")
@@ -46,7 +50,7 @@ class Words:
             UnreadableGame: as :meth:`text`.
         """
         if name not in self._compiled:
-            if name in self._open or len(self._open) > _MOST_SYMBOLS:
+            if name in self._open or len(self._open) > _DEEPEST:
                 raise UnreadableGame(f"the grammar's rule {name} needs itself")
             if name == "task" and name not in self._rules:
                 return lambda state, _: state.scene.task
@@ -54,8 +58,25 @@ class Words:
                 raise UnreadableGame(f"the grammar has no rule {name}")
             self._open.append(name)
             self._compiled[name] = self._first_of(self._rules[name])
+            self._weights[name] = sum(self._weight(rule.parts) for rule in self._rules[name])
             self._open.pop()
         return self._compiled[name]
+
+    def _weight(self, parts: Sequence[Part]) -> int:
+        """About how much work a text is: rules may use each other twice, and lists may stand in lists.
+
+        Raises:
+            UnreadableGame: too much.
+        """
+        weight = 0
+        for part in parts:
+            if isinstance(part, Listing):
+                weight += _LISTED * self._weight(part.item)
+            else:
+                weight += self._weights.get(part.symbol, 1) if isinstance(part, Call) else 1
+        if weight > _HEAVIEST:
+            raise UnreadableGame("the rules of the grammar lead to texts without end")
+        return weight
 
     def _constant(self, name: str, otherwise: str) -> str:
         parts = self._rules[name][0].parts if name in self._rules else (otherwise,)
@@ -132,6 +153,7 @@ def _condition(condition: Condition) -> Callable[[State, Binding], bool]:
 
 
 def _atom(atom: Atom) -> tuple[Holds, Matches]:
+    check_arity(atom.predicate, len(atom.variables))
     return unsaid(atom.predicate) if atom.negated else (test_of(atom.predicate), search_of(atom.predicate))
 
 
@@ -144,6 +166,8 @@ def _search(condition: Condition) -> Callable[[State, Binding], list[Binding]]:
             found = [more for one in found for more in _extended(state, one, variables, test, matches)]
             if not found:
                 break
+            if len(found) > _MOST_FOUND:
+                raise UnreadableGame("a condition of the grammar is met in too many ways")
         return found
 
     return search
