@@ -43,6 +43,8 @@ class Link:
         self._generation = 0
         self._handles: dict[int, Handle] = {}
         self._exceptions: dict[int, type[Exception]] = {}
+        self._stand_ins: dict[str, type[Exception]] = {}
+        self._exception_names: set[str] = set()
         self._functions: list[Callable[..., object]] = []
         self._calls = 0
         self.fault = ""
@@ -66,6 +68,8 @@ class Link:
         self._exceptions.clear()
         self._calls = 0
         self._reply()
+        for name in sorted(self._exception_names):
+            self.ask(NAME, name)
 
     def begin(self) -> None:
         """A test begins: nothing is against it."""
@@ -75,6 +79,8 @@ class Link:
     def named(self, name: str) -> object:
         """What the candidate's module calls by this name. Raises NameError, and as :meth:`ask`."""
         value = self.ask(NAME, name)
+        if isinstance(value, type) and value in self._stand_ins.values():
+            self._exception_names.add(name)
         parts = parts_of(value)
         return value if parts is None else Handle(self, *parts[1:4], name)
 
@@ -164,10 +170,14 @@ class Link:
             return RuntimeError(f"{name}: {message}")
 
     def _exception_class(self, reference: Reference) -> type[Exception]:
+        """The stand-in for a class of the candidate's; the next candidate's of that name has the same."""
         kind = self._exceptions.get(reference.key)
         if kind is None:
-            name, _, base = reference.name.rpartition(":")
-            kind = cast("type[Exception]", type(name[:100], (_builtin_exception(base),), {}))
+            kind = self._stand_ins.get(reference.name)
+            if kind is None:
+                name, _, base = reference.name.rpartition(":")
+                kind = cast("type[Exception]", type(name[:100], (_builtin_exception(base),), {}))
+                self._stand_ins[reference.name] = kind
             self._exceptions[reference.key] = kind
         return kind
 
