@@ -9,16 +9,16 @@ import assay
 
 EXPORTS = (
     "Aborted", "AlreadyExists", "Anchor", "AnchorRecipe", "AssayError", "BatchProgress", "BatchResult", "Blob",
-    "Cancelled", "Checkpoint", "Client", "DataLoss", "DeadlineExceeded", "DeliveryMode", "Ensemble", "EnsembleKind", "EnvironmentInfo",
-    "EstimatorChoice", "EstimatorInfo", "Evidence", "FailedPrecondition", "Failure", "FilterChoice", "Gate",
-    "GroupOutcome", "GroupResult", "Grouping", "Internal", "InvalidArgument", "JsonMappingError", "JudgeQuota", "Leaf",
-    "Member", "MemberOutcome", "Message", "Misuse", "NotFound", "NotScored", "PermissionDenied", "Product",
-    "ResourceExhausted", "Retries", "RewardInfo", "Rollout", "RolloutGroup", "RolloutRole", "RolloutState",
-    "RolloutStream", "Route",
-    "RunConfig", "RunInfo", "SampleResult", "Score", "ScoredRollout", "ServiceFailed", "SessionPolicy", "SimilarityOrder",
-    "SpanReward", "StaleGeneration", "Step", "StreamClosed", "StreamReplaced", "Task", "Tls", "ToolCall",
-    "ToolResult", "TruncatedPolicy", "Unauthenticated", "Unavailable", "Unimplemented", "UnscoredPolicy", "Verdict",
-    "VectorEnvironment", "Violation", "WeightedSum", "aio", "prompt_with_history",
+    "Cancelled", "Checkpoint", "Client", "DataLoss", "DeadlineExceeded", "DeliveryMode", "Ensemble", "EnsembleKind",
+    "EnvironmentInfo", "EstimatorChoice", "EstimatorInfo", "Evidence", "FailedPrecondition", "Failure",
+    "FilterChoice", "Gate", "GroupOutcome", "GroupResult", "Grouping", "Internal", "InvalidArgument",
+    "JsonMappingError", "JudgeQuota", "Leaf", "Member", "MemberOutcome", "Message", "Misuse", "NotFound",
+    "NotScored", "PermissionDenied", "Product", "ResourceExhausted", "Retries", "RewardInfo", "Rollout",
+    "RolloutGroup", "RolloutRole", "RolloutState", "RolloutStream", "Route", "RunConfig", "RunInfo", "SampleResult",
+    "Score", "ScoredRollout", "ServiceFailed", "SessionPolicy", "SimilarityOrder", "SpanReward", "StaleGeneration",
+    "Step", "StreamClosed", "StreamReplaced", "Task", "Tls", "ToolCall", "ToolResult", "TruncatedPolicy",
+    "Unauthenticated", "Unavailable", "Unimplemented", "UnscoredPolicy", "VectorEnvironment", "Verdict",
+    "Violation", "WeightedSum", "aio", "prompt_with_history",
 )  # fmt: skip
 
 

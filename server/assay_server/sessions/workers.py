@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
 
@@ -68,6 +69,7 @@ class Worker:
     Attributes:
         under_way: orders without an answer, by number.
         leaving: it takes no more orders and ends when the one that runs is done.
+        seen: the order that ran at the last look, and the processor seconds of the process when it was first seen.
     """
 
     process: subprocess.Popen[bytes]
@@ -75,6 +77,7 @@ class Worker:
     mark: mmap.mmap
     under_way: dict[int, Errand] = field(default_factory=dict[int, Errand])
     leaving: bool = False
+    seen: tuple[int, float] = (0, 0.0)
     reader: asyncio.Task[None] | None = None
     outgoing: list[Order] = field(default_factory=list[Order])
 
@@ -88,6 +91,18 @@ class Worker:
         if not self.writer.is_closing():
             self.writer.write(encode_orders(self.outgoing))
         self.outgoing.clear()
+
+    def hogs(self, number: int) -> bool:
+        """Whether an order computes or sleeps for too long, rather than waiting for a processor."""
+        try:
+            status = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8", errors="replace")
+            spent = int(Path(f"/proc/{self.process.pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9
+        except (OSError, ValueError):
+            return False  # it is gone: its end is on its way
+        if self.seen[0] != number:
+            self.seen = (number, spent)
+            return False
+        return spent - self.seen[1] > STALL_SECONDS or status.rpartition(") ")[2][:1] in ("S", "D")
 
     @property
     def running(self) -> tuple[int, float]:
@@ -280,7 +295,8 @@ class WorkerPool:
         errand = worker.under_way.get(running)
         if errand is None:
             return
-        if now - started > STALL_SECONDS and not isinstance(errand.order, Open):
+        stalled = now - started > STALL_SECONDS and not isinstance(errand.order, Open)
+        if stalled and worker.hogs(running):
             self._set_apart(place, worker, running)
         self._judge(worker, now)
 
