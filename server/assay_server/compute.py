@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
+from typing import Protocol
 
-from assay.sdk.samples import Json
+from assay.sdk.samples import Json, Unscorable
 from assay_server.estimators import computations as estimator_computations
 from assay_server.estimators.case_values import Computation, mapping, text
 from assay_server.estimators.errors import InputError, ParameterError, UnknownMethod
@@ -29,18 +30,32 @@ COMPUTATIONS: Mapping[str, Computation] = {
 """Every computation by its versioned id."""
 
 
+class Plugged(Protocol):
+    """What plugins compute, by id."""
+
+    @property
+    def ids(self) -> list[str]:
+        """What can be named."""
+        ...
+
+    def find(self, id: str) -> Computation | None:
+        """What a plugin computes, by its id with or without its version; None where no plugin has it."""
+        ...
+
+
 class UnknownComputation(UnknownMethod):
     """No computation has this id."""
 
     kind = "computation"
 
 
-def compute(case: Mapping[str, Json]) -> dict[str, Json]:
+def compute(case: Mapping[str, Json], plugins: Plugged | None = None) -> dict[str, Json]:
     """Compute one case; what cannot be computed is answered with an error, never raised.
 
     Args:
         case: ``id`` with or without its version, ``params`` (defaults where left out), ``inputs``. Other keys are
             ignored.
+        plugins: what can be named beside the built-in computations.
 
     Returns:
         The id as given with ``outputs``, or with ``error``: ``code`` 3 (bad input) or 5 (no such id), ``message`` and
@@ -48,15 +63,17 @@ def compute(case: Mapping[str, Json]) -> dict[str, Json]:
     """
     named = case.get("id")
     try:
-        return {"id": named, "outputs": _computed(case)}
+        return {"id": named, "outputs": _computed(case, plugins)}
     except UnknownMethod as error:
         return {"id": named, "error": _unknown(error)}
     except (InputError, InvalidField) as error:
         return {"id": named, "error": _refused(error.field, error.message)}
+    except Unscorable as error:
+        return {"id": named, "error": _unscorable(error)}
 
 
-def _computed(case: Mapping[str, Json]) -> dict[str, Json]:
-    function = find_computation(text(case.get("id"), "id"))
+def _computed(case: Mapping[str, Json], plugins: Plugged | None) -> dict[str, Json]:
+    function = find_computation(text(case.get("id"), "id"), plugins)
     params, inputs = (mapping(case.get(part, {}), part) for part in ("params", "inputs"))
     try:
         return function(params, inputs)
@@ -66,7 +83,7 @@ def _computed(case: Mapping[str, Json]) -> dict[str, Json]:
         raise InvalidField(f"inputs.{error.field}", error.message) from error
 
 
-def find_computation(id: str) -> Computation:
+def find_computation(id: str, plugins: Plugged | None = None) -> Computation:
     """A computation by id; without a version the newest.
 
     Raises:
@@ -76,7 +93,10 @@ def find_computation(id: str) -> Computation:
         return COMPUTATIONS[id]
     versions = [known for known in COMPUTATIONS if known.rpartition("-v")[0] == id]
     if not versions:
-        raise UnknownComputation(id, COMPUTATIONS)
+        plugged = None if plugins is None else plugins.find(id)
+        if plugged is None:
+            raise UnknownComputation(id, [*COMPUTATIONS, *(plugins.ids if plugins else ())])
+        return plugged
     return COMPUTATIONS[max(versions, key=lambda known: int(known.rpartition("-v")[2]))]
 
 
@@ -90,7 +110,14 @@ def _unknown(error: UnknownMethod) -> dict[str, Json]:
     return _error(_Code.NOT_FOUND, str(error), "UNKNOWN_COMPUTATION", {"nearest": ", ".join(error.nearest)})
 
 
-def _error(code: _Code, message: str, reason: str, metadata: dict[str, Json], *more: Json) -> dict[str, Json]:
+def _unscorable(error: Unscorable) -> dict[str, Json]:
+    from assay_server.pipeline.failures import of_unscorable
+
+    failure = of_unscorable(error)
+    return _error(failure.code, failure.message, failure.reason, {"retryable": str(error.retryable).lower()})
+
+
+def _error(code: int, message: str, reason: str, metadata: dict[str, Json], *more: Json) -> dict[str, Json]:
     info: Json = {
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
         "reason": reason,

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 
 from assay.json_mapping import JsonMappingError, group_result_to_json, message_from_json
-from assay.sdk import Json
 from assay.sdk.spec import Grouping
 from assay.v1 import rollout_pb2 as v1
 from assay_server.cli.answers import Answer, Tally, bad_item, bad_line, result
@@ -20,7 +19,15 @@ _BATCH_LINES = 256
 _BATCH_BYTES = 8 * 1024 * 1024
 
 
-def advantage_lines(estimator: str, params: str, grouping: Grouping, *, server: str | None, token: str | None) -> Tally:
+def advantage_lines(
+    estimator: str,
+    params: str,
+    grouping: Grouping,
+    *,
+    plugins: Sequence[str] = (),
+    server: str | None,
+    token: str | None,
+) -> Tally:
     """Read all groups of standard input, compute, write one line per input line.
 
     Lines that cannot be read are answered in their place and are no part of the batch.
@@ -32,7 +39,9 @@ def advantage_lines(estimator: str, params: str, grouping: Grouping, *, server: 
     given = read_params(params)
     read = _read_all(sys.stdin.fileno())
     groups = [item for item in read if isinstance(item, v1.RolloutGroup)]
-    computed = iter(_compute(groups, estimator, given, grouping, server, token))
+    with connected(server, token, plugins=plugins) as client:
+        results = client.advantages(groups, estimator=estimator, params=given, grouping=grouping)
+    computed = (result(group_result_to_json(group.message)) for group in results)
     answers = [item if isinstance(item, Answer) else next(computed) for item in read]
     tally = Tally()
     for answer in answers:
@@ -40,19 +49,6 @@ def advantage_lines(estimator: str, params: str, grouping: Grouping, *, server: 
         tally.counts[answer.kind] += 1
     sys.stdout.buffer.flush()
     return tally
-
-
-def _compute(
-    groups: Sequence[v1.RolloutGroup],
-    estimator: str,
-    params: dict[str, Json],
-    grouping: Grouping,
-    server: str | None,
-    token: str | None,
-) -> list[Answer]:
-    with connected(server, token) as client:
-        results = client.advantages(groups, estimator=estimator, params=params, grouping=grouping)
-        return [result(group_result_to_json(group.message)) for group in results]
 
 
 def _read_all(descriptor: int) -> list[v1.RolloutGroup | Answer]:

@@ -87,6 +87,7 @@ def advantages(
     recipe: Annotated[Recipe, typer.Option(help="What of an anchor names a state.")] = Recipe.OBSERVATION,
     history_length: Annotated[int, typer.Option(min=0, help="Earlier anchors in the key; for state+history.")] = 0,
     similarity_threshold: Annotated[float, typer.Option(help="Between 0 and 1; for text-similarity.")] = 0.95,
+    plugin: Plugins = None,
     server: Server = None,
     token: Token = None,
     strict: Strict = False,
@@ -97,17 +98,20 @@ def advantages(
 
     with told_plainly():
         grouping = Grouping(AnchorRecipe[recipe.name], history_length, similarity_threshold)
-        tally = advantage_lines(estimator, params, grouping, server=server, token=token)
+        tally = advantage_lines(
+            estimator, params, grouping, plugins=plugin or (), server=server, token=token
+        )
         raise typer.Exit(tally.exit_code(strict=strict))
 
 
 @app.command()
-def compute(strict: Strict = False) -> None:
+def compute(plugin: Plugins = None, execution_timeout_ms: TimeoutMs = None, strict: Strict = False) -> None:
     """Any estimator by its id, on cases {"id", "params", "inputs"}; one a line, in input order."""
     from assay_server.cli.computing import compute_lines
 
     with told_plainly():
-        raise typer.Exit(compute_lines().exit_code(strict=strict))
+        timeout = None if execution_timeout_ms is None else execution_timeout_ms / 1000
+        raise typer.Exit(compute_lines(plugin or (), timeout).exit_code(strict=strict))
 
 
 @app.command()
