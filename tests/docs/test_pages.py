@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from assay_server.sessions.values import Reason
+
 ROOT = Path(__file__).parents[2]
 SERVER = ROOT / "server" / "assay_server"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -69,6 +71,7 @@ def test_the_errors_page_lists_the_reasons_of_the_code_and_no_others():
     page = (ROOT / "docs" / "errors.md").read_text()
     listed = set(re.findall(r"^\| `([A-Z0-9_]+)` \|", page, re.MULTILINE))
     assert set().union(*map(refusals_in, sources)) - listed == set()
+    assert {reason.value for reason in Reason} - listed == set()
     assert {reason for reason in listed if not any(f'"{reason}"' in source for source in sources)} == set()
 
 
