@@ -35,7 +35,7 @@ RATE = 200
 CALLS = 500
 CALL_SECONDS = 2.0
 INLINE = ("So the answer is \\boxed{18}", "18")
-IN_WORKER = ("So the answer is \\boxed{2\\cos^2 x - 1}", "\\cos 2x")
+IN_WORKER = ("So the answer is \\boxed{\\tan x}", "\\frac{\\sin x}{\\cos x}")
 
 VERDICT = json.dumps({"rationale": "Every step follows from the one before it.", "score": 7})
 ANSWER = {

@@ -77,7 +77,9 @@ class _Desk:
 
     async def _answer(self, number: int, message: Message, asked: _Asked) -> None:
         try:
-            answer = said_message(number, await self._asking.ask(question_of(message), asked))
+            question = question_of(message)
+            await self._asking.until_open(question.request.endpoint)  # the server may not have heard yet
+            answer = said_message(number, await self._asking.ask(question, asked))
         except Exception as error:  # noqa: BLE001 - whatever breaks is the answer to this question alone
             if not isinstance(error, (ValueError, Unscorable)):
                 _log.exception("a question to a judge broke")
