@@ -93,7 +93,7 @@ class ShopCatalogue:
         self.find = parts.shelf.find
         self.with_query = parts.shelf.with_query
         self.with_category = parts.shelf.with_category
-        index = parts.index
+        self.index = index = parts.index
 
         @lru_cache(maxsize=_PRODUCTS_REMEMBERED)
         def view(number: int) -> ProductView:

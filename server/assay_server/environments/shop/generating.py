@@ -23,7 +23,7 @@ from assay_server.environments.shop.goals import (
     priced_goal,
     with_options_told,
 )
-from assay_server.environments.shop.index import ImpactIndex, Postings
+from assay_server.environments.shop.index import Ids, ImpactIndex, Occurrences, Postings, postings_of
 from assay_server.environments.shop.products import Product, Review
 from assay_server.environments.shop.vocabulary import (
     ADJECTIVES,
@@ -244,18 +244,14 @@ def generated_catalogue(size: int, seed: int) -> ShopCatalogue:
 def _postings(size: int, seed: int) -> Postings:
     """The words of titles, attributes and queries, for all products at once."""
     phrases = _Phrases()
-    chunks = [
+    chunks = (
         _chunk_postings(phrases, seed, np.arange(start, min(size, start + _LARGEST_CHUNK), dtype=np.uint64))
         for start in range(0, size, _LARGEST_CHUNK)
-    ]
-    word_ids, product_ids = (np.concatenate(columns) for columns in zip(*chunks, strict=True))
-    return Postings(tuple(phrases.words), word_ids, product_ids, size)
+    )
+    return postings_of(phrases.words, chunks, size)
 
 
-_Ids: TypeAlias = "npt.NDArray[np.int32]"
-
-
-def _chunk_postings(phrases: _Phrases, seed: int, numbers: Numbers) -> tuple[_Ids, _Ids]:
+def _chunk_postings(phrases: _Phrases, seed: int, numbers: Numbers) -> Occurrences:
     def pick(field: str, count: int) -> npt.NDArray[np.int64]:
         return (all_drawn(seed, _FIELD[field], numbers) % np.uint64(count)).astype(np.int64)
 
@@ -285,7 +281,7 @@ class _Phrases:
     def __init__(self) -> None:
         self.words: dict[str, int] = {}
 
-    def rows(self, phrases: Sequence[str]) -> _Ids:
+    def rows(self, phrases: Sequence[str]) -> Ids:
         """A row of word numbers for each phrase."""
         split = [phrase.lower().replace("&", " ").replace("'", " ").replace("-", " ").split() for phrase in phrases]
         rows = np.full((len(split), max(map(len, split))), -1, np.int32)

@@ -10,8 +10,10 @@ equal queries always get equal answers. This is not Lucene's ranking: it has no 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,43 +26,47 @@ MAX_WORDS = 32
 
 _K1, _B = 0.9, 0.4
 _LEVELS = 255
+_PIECE = 2_000_000
 _WORD = re.compile(r"\w+")
 
-Ids = npt.NDArray[np.int32]
+Ids: TypeAlias = "npt.NDArray[np.int32]"
 """Product or word numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """Which word occurs in which product: two arrays of equal length, a pair for every occurrence.
+    """Which word occurs how often in which product: three arrays of equal length, products ascending.
 
     Attributes:
         words: the vocabulary; a word's number is its place.
+        lengths: words of every product.
     """
 
     words: tuple[str, ...]
     word_ids: Ids
     product_ids: Ids
-    num_products: int
+    counts: npt.NDArray[np.uint16]
+    lengths: Ids
 
 
 class ImpactIndex:
     """Immutable; shared by all sessions of a process."""
 
     def __init__(self, postings: Postings) -> None:
-        """Sort what occurs where by word and impact; takes memory for about four times the pairs while it does."""
-        words, products, impacts = _impacts(postings)
-        order = np.lexsort((products, -impacts, words))
-        self._products: Ids = products[order]
-        words, impacts = words[order], impacts[order]
-        change = np.flatnonzero((np.diff(words) != 0) | (np.diff(impacts) != 0)) + 1
-        self._starts = np.concatenate((np.zeros(1, np.int64), change, np.full(1, len(words), np.int64)))
-        heads = self._starts[:-1] if len(words) else np.zeros(0, np.int64)
-        self._segment_impacts = impacts[heads].astype(np.uint8)
-        first = np.searchsorted(words[heads], np.arange(len(postings.words) + 1))
-        self._first_segments = first.astype(np.int64)
+        """Sort what occurs where by word and impact."""
+        keys = postings.word_ids.astype(np.uint32) << np.uint32(8)
+        keys |= np.uint32(_LEVELS) - _impacts(postings)
+        order = np.argsort(keys, kind="stable")  # products stay in catalogue order where all else is equal
+        self._products: Ids = postings.product_ids[order]
+        keys = keys[order]
+        self._starts = np.concatenate(
+            (np.zeros(min(1, len(keys)), np.int64), np.flatnonzero(np.diff(keys)) + 1, np.full(1, len(keys), np.int64))
+        )
+        heads = keys[self._starts[:-1]]
+        self._segment_impacts = np.uint8(_LEVELS) - (heads & np.uint32(0xFF)).astype(np.uint8)
+        self._first_segments = np.searchsorted(heads >> np.uint32(8), np.arange(len(postings.words) + 1))
         self._numbers: Mapping[str, int] = {word: number for number, word in enumerate(postings.words)}
-        self._num_products = postings.num_products
+        self._num_products = len(postings.lengths)
 
     @property
     def num_bytes(self) -> int:
@@ -112,35 +118,72 @@ def _best(scores: npt.NDArray[np.uint16], touched: Ids, limit: int) -> tuple[int
     return tuple(ranked[:limit].tolist())
 
 
-def _impacts(postings: Postings) -> tuple[Ids, Ids, npt.NDArray[np.int32]]:
-    """Words, products and impacts, one row for every pair that occurs."""
-    size = max(1, len(postings.words))
-    keys = postings.product_ids.astype(np.int64) * size + postings.word_ids
-    pairs, frequencies = np.unique(keys, return_counts=True)
-    products, words = (pairs // size).astype(np.int32), (pairs % size).astype(np.int32)
-    lengths = np.bincount(products, weights=frequencies, minlength=postings.num_products)
-    document_frequencies = np.bincount(words, minlength=size)
-    rarity = np.log1p((postings.num_products - document_frequencies + 0.5) / (document_frequencies + 0.5))
-    mean = lengths.mean() or 1.0
-    saturation = _K1 * (1 - _B + _B * lengths[products] / mean)
-    weights = rarity[words] * frequencies / (frequencies + saturation)
-    top = weights.max() if len(weights) else 1.0
-    return words, products, np.maximum(1, np.rint(weights / top * _LEVELS)).astype(np.int32)
+def _impacts(postings: Postings) -> npt.NDArray[np.uint8]:
+    """The impact of every row, worked out in pieces to spare memory."""
+    size = len(postings.lengths)
+    holders = np.bincount(postings.word_ids, minlength=len(postings.words))
+    rarity = np.log1p((size - holders + 0.5) / (holders + 0.5)).astype(np.float32)
+    mean = float(postings.lengths.mean()) if size else 1.0
+    saturation = (_K1 * (1 - _B + _B * postings.lengths / (mean or 1.0))).astype(np.float32)
+    weights = np.empty(len(postings.word_ids), np.float32)
+    for start in range(0, len(weights), _PIECE):
+        piece = slice(start, start + _PIECE)
+        counts = postings.counts[piece].astype(np.float32)
+        weights[piece] = rarity[postings.word_ids[piece]] * counts / (counts + saturation[postings.product_ids[piece]])
+    if len(weights):
+        weights *= np.float32(_LEVELS) / weights.max()
+    return np.maximum(1, np.rint(weights)).astype(np.uint8)
+
+
+Occurrences: TypeAlias = "tuple[Ids, Ids]"
+"""Word numbers with product numbers, one pair for each time a word stands in a product."""
+
+
+def postings_of(words: Mapping[str, int], pieces: Iterable[Occurrences], num_products: int) -> Postings:
+    """Count occurrences that come in pieces; all those of a product are in one, and products ascend.
+
+    Args:
+        words: the vocabulary: numbers in order of insertion; it may grow until the last piece is taken.
+        pieces: what stands where.
+        num_products: products, those without words included.
+    """
+    counted = [_counted(word_ids, product_ids) for word_ids, product_ids in pieces]
+    empty = np.zeros(0, np.int32)
+    word_ids = np.concatenate([row[0] for row in counted] or [empty])
+    product_ids = np.concatenate([row[1] for row in counted] or [empty])
+    counts = np.concatenate([row[2] for row in counted] or [empty.astype(np.uint16)])
+    lengths = np.zeros(num_products, np.int32)
+    for _, products, times in counted:
+        if len(products):
+            first, last = int(products[0]), int(products[-1]) + 1
+            lengths[first:last] += np.bincount(products - first, weights=times).astype(np.int32)
+    return Postings(tuple(words), word_ids, product_ids, counts, lengths)
+
+
+def _counted(word_ids: Ids, product_ids: Ids) -> tuple[Ids, Ids, npt.NDArray[np.uint16]]:
+    keys = (product_ids.astype(np.int64) << 32) | word_ids
+    pairs, counts = np.unique(keys, return_counts=True)
+    words, products = (pairs & 0xFFFFFFFF).astype(np.int32), (pairs >> 32).astype(np.int32)
+    return words, products, np.minimum(counts, 0xFFFF).astype(np.uint16)
 
 
 def postings_of_texts(texts: Iterable[str]) -> Postings:
     """The words of texts, lower case; a text's number is its place."""
     numbers: dict[str, int] = {}
-    word_ids: list[npt.NDArray[np.int32]] = []
-    lengths: list[int] = []
-    for words in _words_of(texts):
-        word_ids.append(np.fromiter((numbers.setdefault(word, len(numbers)) for word in words), np.int32, len(words)))
-        lengths.append(len(words))
-    product_ids = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-    flat = np.concatenate(word_ids) if word_ids else np.zeros(0, np.int32)
-    return Postings(tuple(numbers), flat, product_ids, len(lengths))
-
-
-def _words_of(texts: Iterable[str]) -> Iterator[list[str]]:
+    pieces: list[Occurrences] = []
+    word_ids, lengths, total = array("i"), array("i"), 0
     for text in texts:
-        yield _WORD.findall(text.lower())
+        words = _WORD.findall(text.lower())
+        word_ids.extend([numbers.setdefault(word, len(numbers)) for word in words])
+        lengths.append(len(words))
+        if len(word_ids) > _PIECE:
+            pieces.append(_piece(word_ids, lengths, total))
+            total += len(lengths)
+            word_ids, lengths = array("i"), array("i")
+    pieces.append(_piece(word_ids, lengths, total))
+    return postings_of(numbers, pieces, total + len(lengths))
+
+
+def _piece(word_ids: array[int], lengths: array[int], first: int) -> Occurrences:
+    products = np.arange(first, first + len(lengths), dtype=np.int32)
+    return np.array(word_ids, np.int32), np.repeat(products, np.array(lengths, np.int64))
