@@ -116,7 +116,7 @@ async def test_retry_after_is_waited_for_by_everyone(asking: Asking):
     await asking.server.until(lambda: bool(asking.server.asked) and not asking.server.under_way)
     await asyncio.gather(first, asking.judge.ask(question("second", "narrow")))
     assert len(arrivals) == 3
-    assert all(arrival - arrivals[0] >= 0.3 for arrival in arrivals[1:])
+    assert arrivals[2] - arrivals[0] >= 0.3  # the second may have left before the first was refused
 
 
 async def test_a_question_that_nobody_waits_for_leaves_its_endpoint(asking: Asking):
