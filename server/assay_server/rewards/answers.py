@@ -11,22 +11,33 @@ from functools import lru_cache
 
 from assay.sdk import Strictness
 from assay.sdk.values import value
+from assay_server.rewards.labelled import choice_of, may_be_labelled, named_values, parts_of, separated
 from assay_server.rewards.latex import plain_text
 from assay_server.rewards.mathematics.normal_form import OverBudget, form_of
-from assay_server.rewards.mathematics.parsing import MAX_DIGITS
-from assay_server.rewards.mathematics.reading import Reading, read
+from assay_server.rewards.mathematics.numerals import MAX_DIGITS
+from assay_server.rewards.mathematics.reading import Reading, letter_of, read
 from assay_server.rewards.mathematics.scanning import MOST_CHARACTERS
 from assay_server.rewards.mathematics.structures import Structures, prepared
-from assay_server.rewards.mathematics.tree import SCALARS, Node
+from assay_server.rewards.mathematics.tree import SCALARS, Node, num
 from assay_server.rewards.numbers import Number, canonical, parse_number, sole_number
+from assay_server.rewards.spelling import respelled
+from assay_server.rewards.units import factor_between
 from assay_server.rewards.written_forms import same_form, written_forms
 
 _ASIDE = re.compile(r",? (?:because|since)\b.*", re.IGNORECASE | re.DOTALL)
-_ARTICLE = re.compile(r"(?:the|an?) ")
+_ARTICLE = re.compile(
+    r"(?:(?:(?:the )?(?:final |correct |best )?(?:answer|option|choice) )?(?:is|are):? |(?:it|this|they) (?:is|are) )?"
+    r"(?:(?:the|an?|on|in|at) )?"
+)
 _ONE_IN_BRACES = re.compile(r"\{(\w)\}")
 _LOOSE_SPACES = re.compile(r"(?<!\w)\s+|\s+(?!\w)")
 _SEPARATOR = re.compile(r"\s*(?:,|;|\band\b)\s*(?:and\b\s*)?", re.IGNORECASE)
-_OPTION = re.compile(r"(?:(?:option|choice|answer) )?[(\[]?([a-z])(?:[)\]]|[.:])?", re.IGNORECASE)
+_OPTION = re.compile(
+    r"(?:(?:the )?(?:correct )?(?:option|choice|answer) ?)?[(\[]?([a-z])(?:[)\]]|[.:])?", re.IGNORECASE
+)
+_AFFIRMED = re.compile(r"(yes|no),?(?: ?(?:it|they|he|she|this|that|we) [a-z']{2,8}(?: not)?)")
+_LAST_CHOICE = "j"
+_MAY_LEAD = frozenset("abfcotiahi")
 _PLAIN_FRACTION = re.compile(r"(-?[0-9]+)\s*/\s*([0-9]+)|-?\s*\\[dt]?frac\{(-?[0-9]+)\}\{([0-9]+)\}")
 _UNENDING = re.compile(r"[0-9]\s?(?:\.\.\.|…|\\[lc]?dots)")
 _MARKUP = re.compile(r"\\[a-zA-Z]{2,}|[=^_<>+*/|√∫∑≤≥∈]|\\[{\\]")
@@ -90,6 +101,7 @@ def read_answer(text: str) -> Answer:
 
 
 def _read(text: str) -> Answer:
+    text = respelled(text)
     if _UNENDING.search(text):
         node = read(text).node
         return Answer(text, Number(node.number) if node is not None and node.op == "num" else None)
@@ -125,7 +137,7 @@ def normal_text(text: str) -> str:
     """One spelling for texts that mean the same: case, markup, spaces, leading article and a final full stop."""
     plain = _ASIDE.sub("", plain_text(text)).casefold().replace("π", "\\pi").replace("\\cdot", "*")
     return _LOOSE_SPACES.sub(
-        "", _ONE_IN_BRACES.sub(r"\1", _ARTICLE.sub("", plain, count=1) if plain[:1] in "at" else plain)
+        "", _ONE_IN_BRACES.sub(r"\1", _ARTICLE.sub("", plain, count=1) if plain[:1] in _MAY_LEAD else plain)
     )
 
 
@@ -184,6 +196,57 @@ def _citations(answer: Answer, reference: Answer, _structures: Structures) -> Ou
     quoted = len(text) > 1 and text[0] in '"“' and text[-1] in '"”'
     mathematical = reference.number is not None or read(gold).node is not None
     return Outcome.DIFFERENT if quoted and mathematical and text != gold else Outcome.PASS
+
+
+def _labels(answer: Answer, reference: Answer, structures: Structures) -> Outcome:
+    """Parts by their labels; a choice letter with its value."""
+    if not (may_be_labelled(answer.text) or may_be_labelled(reference.text)):
+        return Outcome.PASS
+    mine, gold = parts_of(answer.text), parts_of(reference.text)
+    if mine is not None or gold is not None:
+        return _parts(mine or answer.text, gold or reference.text, structures)
+    chosen, wanted = choice_of(answer.text), choice_of(reference.text)
+    if chosen is None and wanted is None:
+        return Outcome.PASS
+    if structures.strictness == "strict" and (chosen is None or wanted is None):
+        return Outcome.DIFFERENT
+    letters = chosen.letter if chosen else _option(answer.text), wanted.letter if wanted else _option(reference.text)
+    if None not in letters and (letters[0] != letters[1] or chosen is None or wanted is None):
+        return _OUTCOMES[letters[0] == letters[1]]
+    return _decided(chosen.value if chosen else answer.text, wanted.value if wanted else reference.text, structures)
+
+
+def _parts(mine: dict[str, str] | str, gold: dict[str, str] | str, structures: Structures) -> Outcome:
+    """Part by part; against a list without labels in its order."""
+    if isinstance(mine, dict) and isinstance(gold, dict):
+        if mine.keys() != gold.keys():
+            return Outcome.DIFFERENT
+        pairs = [(mine[label], gold[label]) for label in gold]
+    else:
+        left, right = (list(given.values()) if isinstance(given, dict) else separated(given) for given in (mine, gold))
+        if len(left) != len(right) or structures.strictness == "strict":
+            return Outcome.DIFFERENT
+        pairs = list(zip(left, right, strict=True))
+    return _together(_decided(left, right, structures) for left, right in pairs)
+
+
+def _together(outcomes: Iterable[Outcome]) -> Outcome:
+    unsure = False
+    for outcome in outcomes:
+        if outcome is Outcome.DIFFERENT:
+            return Outcome.DIFFERENT
+        unsure = unsure or outcome is Outcome.UNDECIDED
+    return Outcome.UNDECIDED if unsure else Outcome.EQUAL
+
+
+def _decided(mine: str, gold: str, structures: Structures) -> Outcome:
+    return _OUTCOMES[decide(read_answer(mine), read_answer(gold), structures).equal]
+
+
+def _option(text: str) -> str | None:
+    """The letter of an answer that is a choice and nothing else."""
+    option = _OPTION.fullmatch(normal_text(text))
+    return option[1].lower() if option is not None and option[1].lower() <= _LAST_CHOICE else None
 
 
 def _numbers(answer: Answer, reference: Answer, structures: Structures) -> Outcome:
@@ -252,13 +315,18 @@ def _forms(answer: Answer, reference: Answer, structures: Structures) -> Outcome
 
 def _structures(answer: Answer, reference: Answer, structures: Structures) -> Outcome:
     mine, gold = _read_whole(answer), _read_whole(reference)
+    if (mine.node is None) != (gold.node is None):
+        mine = mine if mine.node is not None else mine._replace(node=letter_of(answer.text))
+        gold = gold if gold.node is not None else gold._replace(node=letter_of(reference.text))
     if mine.node is None or gold.node is None:
         return Outcome.PASS
-    if mine.unit and gold.unit and structures.strictness != "lenient" and not _share_a_word(mine.unit, gold.unit):
+    factor = factor_between(mine.unit, gold.unit)
+    if factor is None and structures.strictness != "lenient":
         return Outcome.DIFFERENT
     if structures.strictness == "strict" and mine.unit != gold.unit:
         return Outcome.DIFFERENT
-    verdict = structures.same(mine.node, gold.node)
+    scaled = mine.node if factor in (None, 1) else Node("mul", (num(factor), mine.node))
+    verdict = structures.same(scaled, gold.node)
     if verdict is False and _has_grouped_comma(answer, reference):
         other = [read(text, commas_group=False).node for text in (answer.text, reference.text)]
         if other[0] is not None and other[1] is not None:
@@ -271,10 +339,6 @@ def _has_grouped_comma(answer: Answer, reference: Answer) -> bool:
     return grouped and (answer.number is None or reference.number is None)
 
 
-def _share_a_word(first: str, second: str) -> bool:
-    return bool(set(first.split()) & set(second.split()))
-
-
 def _read_whole(answer: Answer) -> Reading:
     """The tree of an answer; where words surround its only number, that number."""
     reading = read(answer.text)
@@ -284,6 +348,9 @@ def _read_whole(answer: Answer) -> Reading:
 
 
 def _lists(answer: Answer, reference: Answer, structures: Structures) -> Outcome:
+    named, wanted = named_values(answer.text), named_values(reference.text)
+    if named is not None and wanted is not None and named.keys() == wanted.keys():
+        return _together(_decided(named[name], wanted[name], structures) for name in wanted)
     expected = list_items(reference.text)
     if expected is None or reference.number is not None or structures.strictness == "strict":
         return Outcome.PASS
@@ -301,12 +368,14 @@ def _word(text: str) -> str:
     normal = normal_text(text)
     option = _OPTION.fullmatch(normal)
     if option is not None:
-        return option[1]
-    return normal
+        return option[1] if option[1].lower() <= _LAST_CHOICE else plain_text(text).strip("()[].: ")
+    affirmed = _AFFIRMED.fullmatch(normal)
+    return normal if affirmed is None else affirmed[1]
 
 
 LAYERS: tuple[tuple[str, Comparison], ...] = (
     ("citation", _citations),
+    ("labels", _labels),
     ("exact_number", _numbers),
     ("written_form", _forms),
     ("structure", _structures),

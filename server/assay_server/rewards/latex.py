@@ -21,7 +21,7 @@ _WRAPPER = re.compile(
     r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mbox|operatorname|bm|boldsymbol)\s*\{([^{}]*)\}"
 )
 _THOUSANDS = re.compile(r"(?<=[0-9])(?:\{,\}|\\,|,? *\\!|\\ |\\;|~) *(?=[0-9]{3}(?![0-9]))")
-_SPACING = re.compile(r"\\(?:left|right|displaystyle|quad|qquad|,|;|:|!| )|~")
+_SPACING = re.compile(r"\\(?:left|right|displaystyle|quad|qquad|enspace|thinspace|,|;|:|!|>| )|~")
 _FRACTION = re.compile(r"\\[dtc]frac(?![a-zA-Z])")
 _DEGREE = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z]))|\\degree(?![a-zA-Z])")
 _SPACES = re.compile(r"\s+")

@@ -12,7 +12,8 @@ from itertools import islice
 
 from assay.sdk.values import value
 from assay_server.rewards.latex import plain_text
-from assay_server.rewards.units import conversion, is_unit_text, unit_of
+from assay_server.rewards.number_words import worded_number
+from assay_server.rewards.units import factor_between, is_unit_text, size_of, unit_of
 
 MAX_DIGITS = 4000
 """Digits of a number; also the largest absolute exponent, and the two together."""
@@ -55,6 +56,15 @@ _CURRENCIES = {None: "", "$": "dollar", "€": "euro", "£": "pound", "¥": "yen
 _APPROXIMATELY = re.compile(
     r"(?:(?:exactly|approximately|about|around|roughly|only|just|simply|equal to|a total of|≈|~|=|:) *)+", re.IGNORECASE
 )
+_CURRENCY_BEHIND = re.compile(r"^ ?\\?\$(?=$| )")
+_PART = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,12})?) ?(?P<unit>[A-Za-z]{1,12}\.?|°)(?:,? and |, | |$)")
+_Dimensions = tuple[tuple[str, int], ...]
+_ANGLES: dict[str, tuple[_Dimensions, Fraction]] = {
+    "degree": ((("angle", 1),), Fraction(1)),
+    "arcminute": ((("angle", 1),), Fraction(1, 60)),
+    "arcsecond": ((("angle", 1),), Fraction(1, 3600)),
+}
+_LONGEST_QUANTITY = 120
 _NEGATIVE = re.compile(r"^(?:negative|minus) (?=[0-9.$€£\\])", re.IGNORECASE)
 _PLAIN_WORDS = re.compile(r"[A-Za-z\s.,:;'\"?°]*")
 _ASSIGNED = re.compile(r"[A-Za-z](?:_\{?[A-Za-z0-9]{1,4}\}?)?(?:\([a-z0-9]{1,2}\))? ?= ?(?=[^=])")
@@ -80,11 +90,13 @@ class Number:
 
     def equals(self, other: Number) -> bool:
         """Whether both are the same quantity; a missing or added unit, percent or degree sign is no difference."""
-        if self.unit and other.unit and not set(self.unit.split()) & set(other.unit.split()):
-            factor = conversion(self.unit, other.unit)
-            return factor is not None and self.value * factor == other.value
         if self.percent == other.percent:
-            return self.value == other.value
+            if self.unit == other.unit:
+                return self.value == other.value
+            factor = factor_between(self.unit, other.unit)
+            return factor is not None and self.value * factor == other.value
+        if (self if other.percent else other).unit:
+            return False
         return any(mine == theirs for mine in self.readings() for theirs in other.readings())
 
 
@@ -109,7 +121,42 @@ def parse_number(text: str) -> Number | None:
     plain = _APPROXIMATELY.sub("", plain, count=1) if _APPROXIMATELY.match(plain) else plain
     plain = _NEGATIVE.sub("-", plain, count=1)
     assigned = _ASSIGNED.match(plain)
-    return _parse_plain(plain[assigned.end() :] if assigned else plain)
+    plain = plain[assigned.end() :] if assigned else plain
+    found = _parse_plain(plain)
+    if found is not None or len(plain) > _LONGEST_QUANTITY:
+        return found
+    return _in_words(plain) if plain[:1].isalpha() else _compound(plain)
+
+
+def _in_words(plain: str) -> Number | None:
+    """``twelve inches``, ``three-fourths``."""
+    worded = worded_number(plain)
+    if worded is None:
+        return None
+    return _with_unit(worded.value, plain[worded.end :], "")
+
+
+def _compound(plain: str) -> Number | None:
+    """``1 hour 30 minutes``, ``18 dollars and 90 cents``, ``22° 30 arcminutes``: one quantity in its first unit."""
+    total = Fraction(0)
+    first: tuple[str, _Dimensions, Fraction] | None = None
+    position = 0
+    smallest: Fraction | None = None
+    while position < len(plain):
+        match = _PART.match(plain, position)
+        if match is None:
+            return None
+        unit = unit_of(match["unit"]) or ""
+        measure = _ANGLES.get(unit) or size_of(unit)
+        if measure is None or (first is not None and measure[0] != first[1]):
+            return None
+        if smallest is not None and measure[1] >= smallest:
+            return None
+        smallest = measure[1]
+        first = first or (unit, measure[0], measure[1])
+        total += Fraction(match["number"]) * measure[1]
+        position = match.end()
+    return None if first is None else Number(total / first[2], unit=first[0])
 
 
 def sole_number(text: str) -> Number | None:
@@ -144,11 +191,13 @@ def _parse_plain(plain: str) -> Number | None:
     if scale := _SCALE.match(rest):
         value *= _SCALES[scale[1].lower()]
         rest = rest[scale.end() :]
+    return _with_unit(value, rest, _CURRENCIES[match["currency"]])
+
+
+def _with_unit(value: Fraction, rest: str, currency: str) -> Number | None:
     percent = _PERCENT.match(rest)
-    unit = unit_of(rest[percent.end() :] if percent else rest)
-    if unit is None:
-        return None
-    return Number(value, percent is not None, unit or _CURRENCIES[match["currency"]])
+    unit = unit_of(_CURRENCY_BEHIND.sub(" dollars", rest[percent.end() :] if percent else rest, count=1))
+    return None if unit is None else Number(value, percent is not None, unit or currency)
 
 
 def _value_of(match: re.Match[str]) -> Fraction | None:

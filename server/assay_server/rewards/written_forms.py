@@ -57,6 +57,9 @@ class Form(NamedTuple):
     half: str = ""
 
 
+_NAMED_TIMES = {"noon": Form("time", (12, 0, 0), "p"), "midnight": Form("time", (12, 0, 0), "a")}
+
+
 @lru_cache(maxsize=4096)
 def written_forms(text: str) -> tuple[Form, ...]:
     """Every written form that ``text`` may be; ``10:20`` is a time and a ratio."""
@@ -123,6 +126,8 @@ def _ratio(text: str) -> Form | None:
 
 
 def _time(text: str) -> Form | None:
+    if text.casefold() in _NAMED_TIMES:
+        return _NAMED_TIMES[text.casefold()]
     match = _TIME.fullmatch(text)
     if match is None or (
         match["minute"] is None and (match["half"] or "")[:1].lower() not in ("a", "p", "n", "m", "o")

@@ -74,7 +74,11 @@ def _is_polynomial(body: Node, variable: Node) -> bool:
 
 
 def _is_tower(exponent: Node) -> bool:
-    return any(argument.op in ("pow", "call") for argument in (exponent, *exponent.args))
+    """Whether an exponent holds a power or a function that may grow: not ``1/x``."""
+    return any(
+        part.op == "call" or (part.op == "pow" and not (part.args[1].op == "num" and abs(part.args[1].number) <= 1))
+        for part in (exponent, *exponent.args)
+    )
 
 
 def _check_factorial(node: Node) -> None:

@@ -21,7 +21,11 @@ DIGITS = 60
 
 _AGREE = mpmath.mpf(10) ** -45
 _CANCELLED = mpmath.mpf(10) ** -52
-_POINTS = 4
+_LARGER = (1, 1, 11, 3, 1)
+_SIGNS = ((1, 1), (1, 1), (1, 1), (1, -1), (-1, -1))
+_POINTS = len(_SIGNS)
+_POSITIVE = 3
+"""So many of the points are positive; at the others only real values count."""
 _LARGEST_EXPONENT = mpmath.mpf(10) ** 7
 
 Value: TypeAlias = complex
@@ -116,6 +120,15 @@ def _step(function: Callable[[Value], Value]) -> Callable[[Value], Value]:
     return stable
 
 
+def _unknown(seed: Value) -> Callable[..., Value]:
+    """A fixed smooth function for ``f`` in ``f(x)``."""
+
+    def applied(*values: Value) -> Value:
+        return mpmath.fsum([1.7 * seed, *(mpmath.sin(seed * value + at + 1) for at, value in enumerate(values))])
+
+    return applied
+
+
 _FUNCTIONS: dict[str, Callable[..., Value]] = {
     "root": _root,
     "log": _logarithm,
@@ -133,6 +146,13 @@ _FUNCTIONS: dict[str, Callable[..., Value]] = {
     "arcsin": mpmath.asin,
     "arccos": mpmath.acos,
     "arctan": mpmath.atan,
+    "arcsinh": mpmath.asinh,
+    "arccosh": mpmath.acosh,
+    "arctanh": mpmath.atanh,
+    "zeta()": mpmath.zeta,
+    "Gamma()": mpmath.gamma,
+    "f()": _unknown(mpmath.mpf("0.73")),
+    "g()": _unknown(mpmath.mpf("1.31")),
 }
 _FAILURES = (NoValue, ArithmeticError, ValueError, TypeError)
 
@@ -144,7 +164,7 @@ def _points(names: frozenset[str]) -> list[dict[str, Value]]:
         for name in names:
             digest = hashlib.sha256(f"{number} {name}".encode()).digest()
             size = mpmath.mpf(int.from_bytes(digest, "big")) / mpmath.mpf(2) ** 256 * 2 + mpmath.mpf(1) / 3
-            point[name] = -size if number == _POINTS - 1 else size
+            point[name] = size * _LARGER[number] * _SIGNS[number][digest[0] % 2]
         points.append(point)
     return points
 
@@ -164,7 +184,7 @@ def agree(a: Node, b: Node, names: frozenset[str]) -> bool | None:
             if pair is None:
                 continue
             left, right, noise = pair
-            if number == _POINTS - 1 and (mpmath.im(left) or mpmath.im(right)):
+            if number >= _POSITIVE and (mpmath.im(left) or mpmath.im(right)):
                 continue
             if abs(left - right) > max(_AGREE * max(abs(left), abs(right)), noise):
                 return False

@@ -31,6 +31,12 @@ _FUNCTIONS: dict[str, Callable[..., sympy.Expr]] = {
     "abs": sympy.Abs,
     "ceil": sympy.ceiling,
     "double_factorial": sympy.factorial2,
+    **{f"{name}()": cast("Callable[..., sympy.Expr]", sympy.Function(name)) for name in ("f", "g")},
+    "zeta()": sympy.zeta,
+    "Gamma()": sympy.gamma,
+    "arcsinh": sympy.asinh,
+    "arccosh": sympy.acosh,
+    "arctanh": sympy.atanh,
     "max": sympy.Max,
     "min": sympy.Min,
 }

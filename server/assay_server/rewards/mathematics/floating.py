@@ -12,7 +12,10 @@ from assay_server.rewards.mathematics.tree import Node, variables
 _DIFFERENT = 1e-7
 _LARGEST_ANGLE = 1e6
 _LARGEST_FACTORIAL = 150
-_SIGNS = ((1, 1), (1, 1), (1, -1))
+_SIGNS = ((1, 1), (1, 1), (1, -1), (-1, -1))
+_LARGER = (1.0, 7.0, 2.0, 1.0)
+_POSITIVE = 2
+"""So many of the points are positive; at the others only real values count."""
 
 
 class NoValue(ArithmeticError):
@@ -144,6 +147,17 @@ def _degrees(value: complex) -> complex:
     return value * math.pi / 180
 
 
+def _unknown(seed: complex) -> Callable[..., complex]:
+    """A fixed smooth function for ``f`` in ``f(x)``: what holds for every function holds for it."""
+
+    def applied(*values: complex) -> complex:
+        if any(abs(value) > _LARGEST_ANGLE or abs(value.imag) > 30 for value in values):
+            raise NoValue("too large an argument")
+        return sum((cmath.sin(seed * value + number + 1) for number, value in enumerate(values)), start=1.7 * seed)
+
+    return applied
+
+
 _FUNCTIONS: dict[str, Callable[..., complex]] = {
     "root": _root,
     "log": _logarithm,
@@ -168,19 +182,24 @@ _FUNCTIONS: dict[str, Callable[..., complex]] = {
     "arcsin": cmath.asin,
     "arccos": cmath.acos,
     "arctan": cmath.atan,
+    "arcsinh": cmath.asinh,
+    "arccosh": cmath.acosh,
+    "arctanh": cmath.atanh,
+    "f()": _unknown(0.73 + 0j),
+    "g()": _unknown(1.31 + 0j),
 }
 _FAILURES = (NoValue, ArithmeticError, ValueError)
 
 
 def points_for(names: frozenset[str]) -> list[dict[str, float]]:
-    """Three points, the same for the same names: two in the positive quadrant, one with negative coordinates."""
+    """Four points, the same for the same names: small, large, of mixed signs, negative."""
     points: list[dict[str, float]] = []
     for number, signs in enumerate(_SIGNS):
         point: dict[str, float] = {}
         for name in names:
             digest = hashlib.blake2b(f"{number} {name}".encode(), digest_size=8).digest()
             size = 0.3 + int.from_bytes(digest, "big") / 2**64 * 2.1
-            point[name] = size * signs[digest[0] % 2] if number < 2 else -size
+            point[name] = size * _LARGER[number] * signs[digest[0] % 2]
         points.append(point)
     return points
 
@@ -210,7 +229,7 @@ def refuted(a: Node, b: Node) -> bool:
         left, right = evaluate(a, point), evaluate(b, point)
         if left is None or right is None:
             continue
-        if number == 2 and (abs(left[0].imag) > left[1] or abs(right[0].imag) > right[1]):
+        if number >= _POSITIVE and (abs(left[0].imag) > left[1] or abs(right[0].imag) > right[1]):
             continue
         if abs(left[0] - right[0]) > max(left[1], right[1]):
             return True

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 from assay_server.rewards.latex import ascii_look_alikes, plain_text
 from assay_server.rewards.mathematics.parsing import parse
-from assay_server.rewards.mathematics.tree import Node, Unreadable, num, sym
+from assay_server.rewards.mathematics.tree import SCALARS, Node, Unreadable, negative, sym
+from assay_server.rewards.mathematics.wording import named_value, without_words
 from assay_server.rewards.units import is_measure, unit_of
 
 _LONGEST_REMEMBERED = 256
-_NOTHING = frozenset(
-    (
-        *("no solution", "no solutions", "no real solution", "no real solutions", "there is no solution"),
-        *("there are no solutions", "there are no real solutions", "none", "empty set", "the empty set"),
-        *("does not exist", "dne", "no such number", "no such x"),
-    )
-)
-_NAMED = {
-    **dict.fromkeys(("all real numbers", "all reals", "the real numbers", "all real x", "real numbers"), "Reals"),
-    "infinity": "infty",
-}
-_UNENDING = re.compile(r"^[\s$]*(-?[0-9]{0,12})\.([0-9]{2,40})\s?(?:\.\.\.|…|\\l?dots|\\cdots)[\s$]*$")
 _SHORT_WORDS = frozenset(
     (
         *("no", "is", "on", "of", "at", "it", "in", "to", "or", "an", "as", "by", "he", "we", "me", "my", "so", "do"),
@@ -54,8 +43,11 @@ _MATHEMATICAL_WORDS = frozenset(
 )
 _EDGES = " \t\r\n*`.;,:$'\"“”‘’"
 _LABEL = re.compile(
-    r"\s*\\?[$(]?\s*([A-Za-z])(?:\^\{-1\}|')?\s?(?:\\left)?\(\s?[a-z0-9](?:\s?,\s?[a-z0-9])*\s?(?:\\right)?\)\s*="
+    r"\s*\\?[$(]?\s*(?P<name>[A-Za-z](?:_\{?[a-z0-9]\}?)?)(?P<mark>\^\s?\{\s?-1\s?\}|'{1,3})?\s?"
+    r"(?:(?:\\left)?\(\s?(?P<arguments>[a-z0-9](?:\s?,\s?[a-z0-9])*)\s?(?:\\right)?\)\s*="
+    r"|(?::|\\colon)\s?(?=[a-z]\s?\\mapsto))"
 )
+_IN_ANGLES = re.compile(r"[$\s]*<([^<>=]{1,200},[^<>=]{1,200})>[$\s.]*")
 _WORD = re.compile(r"[A-Za-z][a-z]*|[A-Z]{2,}")
 _FORMAL = re.compile(
     r"(?:\\[,;:! ]|[\s~])*\\(?:text(?:bf|it|rm|normal)?|mathrm|operatorname|mbox)\s?\{(?P<words>[^{}]{1,60})\}"
@@ -100,32 +92,73 @@ def _remembered(text: str, commas_group: bool) -> Reading:
 def _read(text: str, commas_group: bool) -> Reading:
     if not text.isascii():
         text = ascii_look_alikes(text)
+    name = named_value(text)
+    if name is not None:
+        return Reading(negative(sym("infty")) if name == "-infty" else sym(name))
     if _is_prose(text):
-        plain = plain_text(text).casefold()
-        name = "emptyset" if plain in _NOTHING else _NAMED.get(plain)
-        return Reading(None if name is None else sym(name))
-    unending = _UNENDING.search(text)
-    if unending is not None:
-        value = _periodic(unending[1], unending[2])
-        return Reading(None if value is None else num(value))
+        return Reading(None)
     stripped = text.strip(_EDGES)
     approximately = _APPROXIMATELY.match(stripped)
     if approximately is not None:
         stripped = stripped[approximately.end() :]
-    label = _LABEL.match(stripped)
-    if label is not None:
-        stripped = f"{label[1]} = {stripped[label.end() :]}"
-    core, unit = without_unit(stripped)
+    if text.rstrip(" $").endswith("..."):
+        stripped += "..."
+    in_angles = _IN_ANGLES.fullmatch(text)
+    if in_angles is not None:
+        stripped = f"\\langle {in_angles[1]}\\rangle"
+    return _labelled(stripped, commas_group) or _unlabelled(stripped, commas_group)
+
+
+def _labelled(text: str, commas_group: bool) -> Reading | None:
+    """``f(x) = body``; None where there is no such label, or the body is no single value."""
+    label = _LABEL.match(text)
+    if label is None:
+        return None
+    reading = _unlabelled(text[label.end() :], commas_group)
+    body = reading.node
+    if body is None or (body.op not in SCALARS and body.op not in ("cases", "rel", "matrix")):
+        return Reading(None, unsupported=True) if reading.unsupported else None
+    name = label["name"] + ("^-1" if label["mark"] and "1" in label["mark"] else label["mark"] or "")
+    arguments = [sym(part.strip()) for part in (label["arguments"] or "").split(",") if part.strip().isalpha()]
+    if body.op == "rel" and body.name == "mapsto":
+        body, arguments = body.args[1], [body.args[0]]
+    if not arguments or body.op == "rel":
+        return reading._replace(node=Node("rel", (sym(name), *(body.args if body.op == "rel" else (body,))), "="))
+    return reading._replace(node=Node("function", (body, *arguments), name))
+
+
+def _unlabelled(text: str, commas_group: bool) -> Reading:
+    core, unit = without_unit(text)
     try:
         return Reading(parse(core, commas_group=commas_group), unit)
     except Unreadable as error:
-        words = _WORDS_BEFORE.match(core)
-        if words is not None and _are_words(words[0]):
-            try:
-                return Reading(parse(core[words.end() :], commas_group=commas_group), unit)
-            except Unreadable:
-                return Reading(None, unsupported=error.unsupported)
-        return Reading(None, unsupported=error.unsupported)
+        unsupported = error.unsupported
+    nodes = (_parsed(other, commas_group) for other in _without_lead(core))
+    node = next((node for node in nodes if node is not None), None)
+    return Reading(None, unsupported=unsupported) if node is None else Reading(node, unit)
+
+
+def _parsed(text: str, commas_group: bool) -> Node | None:
+    try:
+        return parse(text, commas_group=commas_group)
+    except Unreadable:
+        return None
+
+
+def _without_lead(core: str) -> Iterator[str]:
+    """The formula behind its words, in the ways in which there may be words."""
+    words = _WORDS_BEFORE.match(core)
+    if words is not None and _are_words(words[0]):
+        yield core[words.end() :]
+    plain = without_words(core)
+    if plain != core and _are_words(plain):
+        yield plain
+
+
+def letter_of(text: str) -> Node | None:
+    """A text of one letter as a variable or constant: ``e``, ``x``."""
+    plain = plain_text(text)
+    return sym(plain) if len(plain) == 1 and plain.isascii() and plain.isalpha() else None
 
 
 def _is_prose(text: str) -> bool:
@@ -137,20 +170,6 @@ def _is_prose(text: str) -> bool:
     if len(words) == 1:
         return len(plain) != 2 or not plain.islower() or plain in _SHORT_WORDS
     return any(len(word) > 1 and word.lower() not in _MATHEMATICAL_WORDS for word in words)
-
-
-def _periodic(whole: str, digits: str) -> Fraction | None:
-    """``0.333...`` as the fraction it shows: a digit three times, or a longer period twice, at the end."""
-    for length in range(1, len(digits) // 2 + 1):
-        period = digits[-length:]
-        times = 3 if length == 1 else 2
-        if digits.endswith(period * times):
-            fixed = digits[: len(digits) - length * times]
-            scale = 10 ** len(fixed)
-            size = int(whole.lstrip("-") or "0") + Fraction(int(fixed or "0"), scale)
-            size += Fraction(int(period), scale * (10**length - 1))
-            return -size if whole.startswith("-") else size
-    return None
 
 
 def _are_words(text: str) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
 from assay_server.rewards.mathematics.floating import real_value
 from assay_server.rewards.mathematics.normal_form import Form, OverBudget, form_of
-from assay_server.rewards.mathematics.tree import Node, difference, inverse, negative, num, sym, variables
+from assay_server.rewards.mathematics.tree import Node, difference, inverse, negative, num, substituted, sym, variables
 
 Equal = Callable[[Node, Node], "bool | None"]
 
@@ -35,6 +35,10 @@ class Piece(NamedTuple):
 
 Region = list[Piece]
 EVERYTHING: Region = [Piece(End(-math.inf, negative(_INFINITY), False), End(math.inf, _INFINITY, False))]
+
+
+_ZERO = End(0.0, num(0), False)
+_NAMED: dict[str, Region] = {"Reals": EVERYTHING, "emptyset": [], "Reals+": [Piece(_ZERO, EVERYTHING[0].high)]}
 
 
 class NoRegion(ValueError):
@@ -65,13 +69,18 @@ def _pieces(node: Node) -> Region:
         return _meet(region_of(node.args[0]), region_of(node.args[1]))
     if node.op == "without":
         return _meet(region_of(node.args[0]), _complement(region_of(node.args[1])))
-    if node.op == "sym" and node.name in ("Reals", "emptyset"):
-        return list(EVERYTHING) if node.name == "Reals" else []
+    if node.op == "sym" and node.name in _NAMED:
+        return list(_NAMED[node.name])
     if node.op == "where":
         return _pieces(node.args[1])
     if node.op == "rel":
         return _relation(node)
     raise NoRegion(node.op)
+
+
+def complement_of(conditions: Sequence[Node]) -> Node:
+    """Where none of the conditions holds."""
+    return Node("without", (sym("Reals"), Node("either", tuple(conditions))))
 
 
 def _collected(node: Node) -> Region:
@@ -80,7 +89,7 @@ def _collected(node: Node) -> Region:
         region = list(EVERYTHING)
         for item in node.args:
             region = _meet(region, region_of(item))
-        if region:
+        if region or node.name == "and":
             return region
     if node.op == "list" and all(relations) and node.args and {item.name for item in node.args} == {"!="}:
         region = list(EVERYTHING)
@@ -89,7 +98,11 @@ def _collected(node: Node) -> Region:
         return region
     pieces: Region = []
     for item in node.args:
-        pieces += _pieces(item) if item.op in ("rel", "union", "group") and node.op != "set" else [_point(item)]
+        pieces += (
+            _pieces(item)
+            if item.op in ("rel", "union", "group", "list", "either") and node.op != "set"
+            else [_point(item)]
+        )
     if len(pieces) > _MOST_PIECES:
         raise NoRegion("too many pieces")
     return pieces
@@ -171,15 +184,6 @@ def _is_linear(gap: Node, name: str) -> bool:
     exponents = {power for monomial in form.numerator for factor, power in monomial if factor == name}
     opaque = any("[" in factor or "log " in factor for monomial in form.numerator for factor, _ in monomial)
     return below and not opaque and exponents <= {Fraction(1)}
-
-
-def substituted(node: Node, name: str, value: Node) -> Node:
-    """``node`` with the symbol ``name`` replaced."""
-    if node.op == "sym":
-        return value if node.name == name else node
-    if not node.args:
-        return node
-    return node._replace(args=tuple(substituted(argument, name, value) for argument in node.args))
 
 
 def _close(a: float, b: float) -> bool:

@@ -25,6 +25,7 @@ class Token(NamedTuple):
 FUNCTIONS = frozenset(
     (
         *("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh"),
+        *("arccot", "arcsec", "arccsc", "cis", "arrangements"),
         *("ln", "log", "lg", "exp", "sqrt", "cbrt", "abs", "floor", "ceil", "gcd", "lcm", "max", "min", "det"),
         *("frac", "binom", "sum", "prod", "int", "lim", "overline"),
     )
@@ -38,6 +39,7 @@ _SAME_FUNCTION = {
     "asin": "arcsin",
     "acos": "arccos",
     "atan": "arctan",
+    "acot": "arccot",
     "ceiling": "ceil",
     "bar": "overline",
 }
@@ -51,6 +53,13 @@ _GREEK = frozenset(
 _OPERATORS = {
     **dict.fromkeys(("cdot", "times", "ast"), "*"),
     "div": "/",
+    **dict.fromkeys(("pmod", "mod", "bmod"), "mod"),
+    **{name: name for name in ("over", "choose", "equiv", "mapsto")},
+    **dict.fromkeys(("cr", "newline", "tabularnewline"), "row"),
+    "bigcup": "cup",
+    "bigcap": "cap",
+    "leqq": "<=",
+    "geqq": ">=",
     "le": "<=",
     "leq": "<=",
     "leqslant": "<=",
@@ -108,13 +117,17 @@ _SKIPPED = frozenset(
             "displaylimits",
             "mathop",
             "therefore",
+            "mathopen",
+            "mathclose",
+            "tilde",
+            "overrightarrow",
         ),
     )
 )
 _UNSUPPORTED = frozenset(
     (
-        *("oint", "iint", "iiint", "nabla", "partial", "equiv", "otimes", "oplus", "forall", "exists", "cong"),
-        *("pmod", "bmod", "mod", "ldots", "dots", "cdots", "sim", "perp", "parallel", "subset", "subseteq", "prec"),
+        *("oint", "iint", "iiint", "nabla", "partial", "otimes", "oplus", "forall", "exists", "cong"),
+        *("ldots", "dots", "cdots", "sim", "perp", "parallel", "subset", "subseteq", "prec"),
     )
 )
 _CHARACTERS = {
@@ -190,9 +203,20 @@ _WORDS = {
     "gamma": ("sym", "gamma"),
     "phi": ("sym", "phi"),
     "plus": ("op", "+"),
+    "mod": ("op", "mod"),
+    "modulo": ("op", "mod"),
+    "to": ("op", "ratio"),
+    **dict.fromkeys(("if", "for", "when"), ("op", "if")),
+    **dict.fromkeys(("otherwise", "else"), ("op", "otherwise")),
 }
 _NUMBER_SETS = {"R": "Reals", "Z": "Integers", "Q": "Rationals", "N": "Naturals", "C": "Complexes"}
-_ENVIRONMENTS = frozenset(("matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array", "vmatrix"))
+_ENVIRONMENTS = frozenset(
+    (
+        *("matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array", "vmatrix"),
+        *("cases", "aligned", "align", "gathered", "split"),
+    )
+)
+_SAME_ENVIRONMENT = {"dcases": "cases", "rcases": "cases"}
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ", "0123456789-+n")
 _LONGEST_PRODUCT = 3
 
@@ -200,17 +224,22 @@ _SEPARATOR = r"(?:\{,\}|\\,|,?\s?\\!|\\\ |\\;|~|,\s?\\!)"
 _TOKEN = re.compile(
     rf"""
     (?P<blank>(?:\s|\\[,;:!\ >]|~|\$|\\\$|\\\(|\\\)|\\\[|\\\](?!\w))+)
-  | (?P<repeating>[0-9]*\.[0-9]*(?:\\(?:overline|bar|dot)\s?\{{\s?[0-9]+\s?\}}|\([0-9]+\)|(?:[0-9]\u0305)+
-      |(?:\\dot\{{[0-9]\}}[0-9]*)+))
+  | (?P<repeating>[0-9]*\.[0-9]*(?:\\dot\s?(?:\{{[0-9]\}}|[0-9])[0-9]*\\dot\s?(?:\{{[0-9]\}}|[0-9])
+      |\\(?:overline|bar|dot)\s?(?:\{{\s?[0-9]+\s?\}}|[0-9])|\([0-9]+\)|(?:[0-9]\u0305)+)
+      |[0-9]*\.[0-9]{{2,40}}\s?(?:\.\.\.|…|\\[lc]?dots(?![a-z])))
+  | (?P<combination>(?<![A-Za-z0-9)\]}}])(?:\{{\}})?[_^]\s?\{{?\s?(?P<of>[0-9]{{1,4}}|n)\s?\}}?\s?(?P<what>[CP])
+      _\s?\{{?\s?(?P<taken>[0-9]{{1,4}}|[kr])\s?\}}?)
   | (?P<number>(?:[0-9]{{1,3}}(?:{_SEPARATOR}[0-9]{{3}})+(?![0-9])|[0-9]{{1,3}}(?:,[0-9]{{3}})+(?![0-9])|[0-9]+)
       (?:\.[0-9]*)?(?:[eE][+-]?[0-9]+(?![0-9]))?|\.[0-9]+)
   | (?P<degree>\^\s*(?:\{{\s*\\circ\s*\}}|\\circ(?![a-zA-Z])))
   | (?P<environment>\\(?:begin|end)\s?\{{(?P<environment_name>[a-zA-Z]+)\*?\}}
       (?:(?<=array\}})\{{[lcr|\s]*\}})?)
-  | \\(?:mathbb|mathbf|Bbb)\s?\{{?\s?(?P<blackboard>[RZQNC])(?![a-zA-Z])\s?\}}?
+  | \\(?:mathbb|mathbf|Bbb)\s?\{{?\s?(?P<blackboard>[RZQNC])(?![a-zA-Z])\s?\}}?(?P<positive>\^\s?\{{?\s?\+\s?\}}?)?
+  | \\(?:mathbf|vec|hat|boldsymbol|bm|overrightarrow)\s?\{{?\s?\\?(?:mathbf\s?\{{)?
+      (?P<unit_vector>[ijk])(?:math)?(?![a-zA-Z])\s?\}}{{0,2}}
   | \\(?:text(?:bf|it|rm|normal)?|mathrm|operatorname\*?|mbox)\s?\{{\s?(?P<wrapped>[A-Za-z]+)[\s,]*\}}
   | \\(?P<command>[a-zA-Z]+)
-  | (?P<row>\\\\)
+  | (?P<row>\\\\(?:\s?\[\s?-?[0-9.]{{1,5}}\s?(?:pt|ex|em|mm|cm)\s?\])?)
   | (?P<brace>\\[{{}}])
   | \\(?P<escaped>[%&|_\#])
   | (?P<letters>[A-Za-z]+)
@@ -221,9 +250,13 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _LETTERS = re.compile(
-    r"arcsin|arccos|arctan|asin|acos|atan|sinh|cosh|tanh|sqrt|cbrt|sin|cos|tan|cot|sec|csc|ln|log|lg|exp|pi|abs|floor"
-    r"|ceil|gcd|lcm|max|min|[A-Za-z]"
+    r"arcsin|arccos|arctan|arccot|arcsec|arccsc|asin|acos|atan|sinh|cosh|tanh|sqrt|cbrt|sin|cos|tan|cot|sec|csc|ln|log|lg|exp|pi|abs|floor"
+    r"|ceil|gcd|lcm|max|min|cis|[A-Za-z]"
 )
+
+
+_GROUPS = {"positive": "blackboard", "taken": "combination", "what": "combination", "of": "combination"}
+"""The outer group where an inner one was closed last."""
 
 
 def scan(text: str, *, commas_group: bool = True) -> list[Token]:
@@ -247,7 +280,7 @@ def scan(text: str, *, commas_group: bool = True) -> list[Token]:
         match = _TOKEN.match(text, position)
         assert match is not None
         position = match.end()
-        group = match.lastgroup or ""
+        group = _GROUPS.get(match.lastgroup or "", match.lastgroup or "")
         if group == "blank":
             spaced = True
             continue
@@ -281,6 +314,8 @@ def _emit(match: re.Match[str], group: str, tokens: list[Token], spaced: bool) -
     elif group == "wrapped":
         word = match["wrapped"]
         _emit_letters(word, tokens, spaced)
+    elif group == "combination":
+        _emit_combination(match, tokens)
     elif group == "superscript":
         _emit_superscript(text.translate(_SUPERSCRIPTS), tokens)
     elif group == "character":
@@ -293,14 +328,16 @@ def _emit(match: re.Match[str], group: str, tokens: list[Token], spaced: bool) -
 
 def _special(match: re.Match[str], group: str, spaced: bool) -> Token:
     if group == "environment_name" or group == "environment":
-        name = match["environment_name"]
+        name = _SAME_ENVIRONMENT.get(match["environment_name"], match["environment_name"])
         if name not in _ENVIRONMENTS:
             raise Unreadable(f"the environment {name} is not read", unsupported=True)
         return Token("begin" if match[0].startswith("\\begin") else "end", name, spaced)
     if group == "repeating":
         return Token("repeating", match[0], spaced)
     if group == "blackboard":
-        return Token("sym", _NUMBER_SETS[match["blackboard"]], spaced)
+        return Token("sym", _NUMBER_SETS[match["blackboard"]] + ("+" if match["positive"] else ""), spaced)
+    if group == "unit_vector":
+        return Token("sym", f"unit_{match['unit_vector']}", spaced)
     texts = {"degree": "deg", "row": "row", "brace": "{{" if match[0] == "\\{" else "}}", "escaped": match[0][1:]}
     return Token("op", texts[group], spaced)
 
@@ -344,3 +381,10 @@ def _emit_superscript(text: str, tokens: list[Token]) -> None:
     if text[0] == "-":
         tokens.append(Token("op", "-"))
     tokens += [Token("sym" if digits == "n" else "num", digits), Token("op", "}")]
+
+
+def _emit_combination(match: re.Match[str], tokens: list[Token]) -> None:
+    """``{}_{10}C_3`` as a binomial."""
+    tokens.append(Token("fn", "binom" if match["what"] == "C" else "arrangements"))
+    for part in (match["of"], match["taken"]):
+        tokens += [Token("op", "{"), Token("num" if part.isdigit() else "sym", part), Token("op", "}")]

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import pairwise
 
 from assay.sdk import Strictness
-from assay_server.rewards.mathematics.floating import evaluate, points_for, real_value, refuted
-from assay_server.rewards.mathematics.normal_form import OverBudget, Undefined, cross_difference, equal_forms, form_of
-from assay_server.rewards.mathematics.regions import NoRegion, Region, region_of, same_region
+from assay_server.rewards.mathematics.floating import refuted
+from assay_server.rewards.mathematics.normal_form import OverBudget, Undefined, equal_forms, form_of
+from assay_server.rewards.mathematics.preparation import prepared
+from assay_server.rewards.mathematics.proportions import is_rounding, proportional
+from assay_server.rewards.mathematics.regions import NoRegion, complement_of, region_of, same_region
+from assay_server.rewards.mathematics.sampling import sampled
 from assay_server.rewards.mathematics.tree import (
     SCALARS,
     Node,
-    contains,
     difference,
     negative,
     num,
+    substituted,
     sym,
     variables,
 )
@@ -33,6 +35,7 @@ _COORDINATES = frozenset(("x", "y", "z"))
 MOST_ITEMS = 200
 _INFINITE = frozenset((sym("infty"), negative(sym("infty"))))
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
+_CONSTANTS_OF_INTEGRATION = frozenset(("C", "c"))
 _REGIONS = frozenset(("union", "meet", "without", "where"))
 
 
@@ -86,11 +89,15 @@ class Structures:
 
     def same(self, a: Node, b: Node) -> bool | None:
         """Whether the answers ``a`` and ``b`` are the same."""
-        a, b = prepared(a), prepared(b)
+        a, b = prepared(_chosen(a, b)), prepared(_chosen(b, a))
         if a == b:
             return True
         if a.op in SCALARS and b.op in SCALARS:
             return self.scalar(a, b)
+        for mine, theirs in ((a, b), (b, a)):
+            special = _SPECIAL.get(mine.op)
+            if special is not None:
+                return special(self, mine, theirs)
         for mine, theirs in ((a, b), (b, a)):
             if _is_region(mine):
                 return self.region(mine, theirs)
@@ -109,11 +116,13 @@ class Structures:
                 first = self.scalars(bare, other)
                 return True if first else _either(first, self.scalars(a, b))
         verdict = self.scalars(a, b)
+        if verdict is False and variables(a) ^ variables(b) == _CONSTANTS_OF_INTEGRATION:
+            verdict = self.scalars(*(substituted(node, "c", sym("C")) for node in (a, b)))
         if verdict is False:
             common = _with_common_logarithms(a), _with_common_logarithms(b)
             verdict = self.scalars(*common) if common != (a, b) else False
         if verdict is False and self.strictness == "lenient":
-            return _rounded(a, b) or _rounded(b, a)
+            return is_rounding(a, b) or is_rounding(b, a)
         return verdict
 
     def region(self, a: Node, b: Node) -> bool | None:
@@ -124,9 +133,9 @@ class Structures:
             pass
         if a.op == b.op == "rel":
             return self.inequality(a, b)
-        sampled = _sampled(a, b)
-        if sampled is not None:
-            return sampled
+        found = sampled(a, b)
+        if found is not None:
+            return found
         if a.op == b.op and a.op in _REGIONS:
             return self.elements(a.args, b.args, ordered=False)
         return self.collection(a, b) if a.op == b.op == "group" else False
@@ -158,7 +167,8 @@ class Structures:
             if a.name == b.name == "=":
                 if any(side.op not in SCALARS for side in (*a.args, *b.args)):
                     return self.elements(a.args, b.args, ordered=True)
-                return self.proportional(difference(*a.args), difference(*b.args))
+                if variables(a) and variables(b):
+                    return self.proportional(difference(*a.args), difference(*b.args))
             left, right = self.value(a), self.value(b)
             if a.name != "=" and a.name == b.name and (left is None or right is None):
                 return self.inequality(a, b)
@@ -196,6 +206,77 @@ class Structures:
             return None
         return last
 
+    def congruence(self, a: Node, b: Node) -> bool | None:
+        """``x \\equiv 3 \\pmod 7``: residues; against a number, the residue itself."""
+        value, modulus = _residue(a.args[0]), a.args[1]
+        if b.op != "mod":
+            return False if self.strictness == "strict" else self.same(value, _residue(b))
+        if self.same(modulus, b.args[1]) is not True:
+            return False
+        return _congruent(value, _residue(b.args[0]), modulus, self.scalars)
+
+    def ratio(self, a: Node, b: Node) -> bool | None:
+        """Ratios: cross products; of two terms, a quotient."""
+        if b.op == "ratio":
+            if len(a.args) != len(b.args):
+                return False
+            pairs = zip(a.args[1:], b.args[1:], strict=True)
+            return _all(
+                self.scalars(Node("mul", (mine, b.args[0])), Node("mul", (theirs, a.args[0]))) for mine, theirs in pairs
+            )
+        quotient = len(a.args) == 2 and a.args[1] != num(1) and b.op in SCALARS
+        if not quotient or self.strictness == "strict":
+            return False
+        return self.scalars(a.args[0], Node("mul", (a.args[1], b)))
+
+    def family(self, a: Node, b: Node) -> bool | None:
+        """Solutions with a whole parameter: its name, sign and origin do not matter."""
+        mine, parameter = a.args
+        theirs, other = b.args if b.op == "family" else (b, parameter)
+        theirs = substituted(theirs, other.name, parameter)
+        verdict = False
+        for shift in _SHIFTS:
+            moved = (
+                Node("add", (Node("mul", (num(shift[0]), parameter)), num(shift[1]))) if shift != (1, 0) else parameter
+            )
+            found = self.same(mine, substituted(theirs, parameter.name, moved))
+            if found:
+                return True
+            verdict = None if found is None else verdict
+        return verdict
+
+    def function(self, a: Node, b: Node) -> bool | None:
+        """``f(x) = body``: arguments may be renamed; ``y`` stands for the value."""
+        body, arguments = a.args[0], a.args[1:]
+        if b.op == "function":
+            if a.name != b.name or len(b.args) != len(a.args):
+                return False
+            other = b.args[0]
+            for mine, theirs in zip(arguments, b.args[1:], strict=True):
+                other = substituted(other, theirs.name, mine)
+            return self.same(body, other)
+        if b.op == "rel" and b.name == "=" and b.args[0].op in ("sym", "call"):
+            known = b.args[0].name in ("y", a.name, f"{a.name}()")
+            return self.same(body, b.args[1]) if known and self.strictness != "strict" else False
+        return False if self.strictness == "strict" else self.same(body, b)
+
+    def cases(self, a: Node, b: Node) -> bool | None:
+        """Piecewise values: each with a partner of the same condition."""
+        if b.op == "function":
+            return self.function(b, a)
+        if b.op != "cases" or len(a.args) != len(b.args):
+            return False
+        waiting = list(_with_rest(b))
+        for value, condition in _with_rest(a):
+            partner = next((row for row in waiting if self.same(condition, row[1])), None)
+            if partner is None:
+                return False
+            verdict = self.same(value, partner[0])
+            if not verdict:
+                return verdict
+            waiting.remove(partner)
+        return True
+
     def matrix(self, a: Node, b: Node) -> bool | None:
         """Matrices by entries; a vector may be written as a row, a column or a tuple."""
         left, right = _rows(a), _rows(b)
@@ -226,9 +307,10 @@ class Structures:
             loose = self.strictness == "lenient" and other.op == "list"
             square = group.name == "[]" and len(group.args) > 2 and other.op == "list" and self.strictness != "strict"
             return self.elements(group.args, other.args, ordered=True) if loose or square else False
-        if "list" not in (a.op, b.op) and not {a.op, b.op} <= {"list", "set", "either"}:
+        single = self.strictness != "strict" and any(node.op == "set" and len(node.args) == 1 for node in (a, b))
+        if not single and "list" not in (a.op, b.op) and not {a.op, b.op} <= {"list", "set", "either"}:
             return False
-        left, right = _items(a), _items(b)
+        left, right = _items(_unnumbered(a)), _items(_unnumbered(b))
         if left is None or right is None:
             return False
         ordered = self.strictness == "strict" and a.op == b.op == "list"
@@ -297,60 +379,42 @@ def _either(first: bool | None, second: bool | None) -> bool | None:
     return None if first is None or second is None else False
 
 
-def prepared(node: Node) -> Node:
-    """Plus-minus written out, ``x in S`` as S, equal labels of alternatives dropped, single items unwrapped."""
-    if contains(node, "pm"):
-        node = _written_out(node)
-    if node.op == "rel" and node.name == "in" and node.args[0].op == "sym":
-        return prepared(node.args[1])
-    if node.op == "rel" and node.name == "=" and node.args[1].op in ("set", "list", "union", "group"):
-        return prepared(node.args[1]) if node.args[0].op in ("sym", "group", "mul") else node
-    if node.op == "add" and node.args[0] == sym("Reals") and len(node.args) == 2 and node.args[1].op == "mul":
-        return Node("without", (node.args[0], node.args[1].args[-1]))
-    if node.op == "set" and not node.args:
-        return sym("emptyset")
-    if node.op == "set" and len(node.args) == 1 and node.args[0].op == "list":
-        return Node("set", node.args[0].args)
-    if node.op in ("list", "either"):
-        return _flattened(node)
+_SPECIAL = {
+    "mod": Structures.congruence,
+    "ratio": Structures.ratio,
+    "family": Structures.family,
+    "function": Structures.function,
+    "cases": Structures.cases,
+}
+_SHIFTS = ((1, 0), (-1, 0), (1, 1), (1, -1))
+
+
+def _residue(node: Node) -> Node:
+    """What a congruence or an equation says its variable is."""
+    if node.op == "rel" and node.name in ("equiv", "=") and node.args[0].op == "sym":
+        return node.args[1]
     return node
 
 
-def _flattened(node: Node) -> Node:
-    items: list[Node] = []
-    for item in node.args:
-        inner = prepared(item)
-        items += inner.args if inner.op in ("list", "either") else (inner,)
-    if items[0].op == "rel" and items[0].name == "!=" and all(item.op in SCALARS for item in items[1:]):
-        items[1:] = [Node("rel", (items[0].args[0], item), "!=") for item in items[1:]]
-    names = {item.args[0] for item in items if item.op == "rel" and item.name == "=" and item.args[0].op == "sym"}
-    if len(names) == 1 and items[0].op == "rel" and items[0].name == "=":
-        (name,) = names
-        rest = [item.args[1] if item.op == "rel" and item.name == "=" else item for item in items]
-        if not any(name.name in variables(item) for item in rest):
-            items = rest
-    return Node("list" if node.op == "list" or not _any_inequality(items) else "either", tuple(items))
+def _congruent(a: Node, b: Node, modulus: Node, scalars: Scalars) -> bool | None:
+    if a.op == b.op == modulus.op == "num" and modulus.number:
+        return (a.number - b.number) % abs(modulus.number) == 0
+    return scalars(a, b) if a.op in SCALARS and b.op in SCALARS else False
 
 
-def _any_inequality(items: Sequence[Node]) -> bool:
-    return any(item.op in ("rel", "group", "union") for item in items)
+def _with_rest(node: Node) -> list[tuple[Node, Node]]:
+    """Values and conditions; "otherwise" is where none of the other conditions holds."""
+    rows = [(row.args[0], row.args[1]) for row in node.args]
+    others = [condition for _, condition in rows if condition.op != "otherwise"]
+    rest = complement_of(others)
+    return [(value, rest if condition.op == "otherwise" else condition) for value, condition in rows]
 
 
-def _written_out(node: Node) -> Node:
-    if node.op in ("list", "either", "set"):
-        items: list[Node] = []
-        for item in node.args:
-            items += (_signed(item, 1), _signed(item, -1)) if contains(item, "pm") else (item,)
-        return node._replace(args=tuple(items))
-    return Node("list", (_signed(node, 1), _signed(node, -1)))
-
-
-def _signed(node: Node, sign: int) -> Node:
-    if node.op == "pm":
-        left, right = (_signed(argument, sign) for argument in node.args)
-        right = right if sign > 0 else Node("mul", (num(-1), right))
-        return right if left == num(0) else Node("add", (left, right))
-    return node._replace(args=tuple(_signed(argument, sign) for argument in node.args)) if node.args else node
+def _chosen(node: Node, other: Node) -> Node:
+    """``C(10, 3)`` as a binomial where a number is expected."""
+    if node.op == "point" and node.name == "C" and len(node.args) == 2 and other.op in SCALARS:
+        return Node("call", node.args, "binomial")
+    return node
 
 
 def _is_region(node: Node) -> bool:
@@ -377,10 +441,21 @@ def _items(node: Node) -> tuple[Node, ...] | None:
     return (node,) if node.op in SCALARS or node.op == "group" else None
 
 
+def _unnumbered(node: Node) -> Node:
+    """``x_1 = 2, x_2 = -3`` as the values of ``x``."""
+    if node.op != "list" or not all(
+        item.op == "rel" and item.name == "=" and item.args[0].name.startswith("x_") for item in node.args
+    ):
+        return node
+    return node._replace(args=tuple(item.args[1] for item in node.args))
+
+
 def _assigned(node: Node) -> tuple[tuple[str, ...], tuple[Node, ...]] | None:
     if node.op != "list" or not all(
         item.op == "rel" and item.name == "=" and item.args[0].op == "sym" for item in node.args
     ):
+        return None
+    if all(item.args[0].name.startswith("x_") for item in node.args):
         return None
     pairs = sorted((item.args[0].name, item.args[1]) for item in node.args)
     names = tuple(name for name, _ in pairs)
@@ -401,102 +476,3 @@ def _vector(rows: list[tuple[Node, ...]]) -> tuple[Node, ...] | None:
     if len(rows) == 1:
         return rows[0]
     return tuple(row[0] for row in rows) if len(rows[0]) == 1 else None
-
-
-def proportional(a: Node, b: Node, *, positive: bool = False) -> bool | None:
-    """Whether ``a`` is a constant (positive) multiple of ``b``, denominators cleared."""
-    if variables(a) != variables(b):
-        return False
-    try:
-        left, right = form_of(a), form_of(b)
-        zero = form_of(num(0))
-        p, q = cross_difference(left, zero), cross_difference(right, zero)
-    except OverBudget:
-        return _ratio_is_constant(a, b)
-    if not p or not q:
-        return not p and not q
-    factor = next(iter(p.values())) / q.get(next(iter(p)), Fraction(0)) if next(iter(p)) in q else None
-    if factor is not None and p.keys() == q.keys() and all(p[term] == factor * q[term] for term in p):
-        return factor > 0 or not positive
-    if left.complete and right.complete and not _has_surds(p) and not _has_surds(q):
-        return False
-    return _ratio_is_constant(a, b)
-
-
-def _has_surds(polynomial: dict[tuple[tuple[str, Fraction], ...], Fraction]) -> bool:
-    return any(name.isdigit() or name in ("pi", "e", "i") for monomial in polynomial for name, _ in monomial)
-
-
-def _ratio_is_constant(a: Node, b: Node) -> bool | None:
-    """False where the quotient varies over the points; else None: floating numbers prove nothing."""
-    ratios: list[complex] = []
-    for point in points_for(variables(a)):
-        left, right = evaluate(a, point), evaluate(b, point)
-        if left is not None and right is not None and right[0]:
-            ratios.append(left[0] / right[0])
-    if len(ratios) < 2:
-        return None
-    return False if any(abs(ratio - ratios[0]) > 1e-6 * abs(ratios[0]) for ratio in ratios) else None
-
-
-_SHORTEST_ROUNDING = 3
-
-
-def _rounded(exact: Node, decimal: Node) -> bool:
-    """Whether ``decimal`` is ``exact`` rounded to its places, three digits at least."""
-    if decimal.op != "num" or variables(exact):
-        return False
-    below = decimal.number.denominator
-    while below % 10 == 0:
-        below //= 10
-    places = 0
-    while places < 30 and decimal.number.denominator > 1 and 10**places % decimal.number.denominator:
-        places += 1
-    if not 1 <= places < 30 or len(str(abs(decimal.number.numerator))) < 1:
-        return False
-    if len(str(round(abs(decimal.number) * 10**places))) < _SHORTEST_ROUNDING:
-        return False
-    value = real_value(exact)
-    return value is not None and abs(value - float(decimal.number)) <= 0.5000001 * 10**-places
-
-
-def _sampled(a: Node, b: Node) -> bool | None:
-    """An inequality that is not linear, against a region: agreement at many points around the region's ends."""
-    for region_node, condition in ((a, b), (b, a)):
-        if condition.op != "rel" or len(variables(condition)) != 1:
-            continue
-        try:
-            region = region_of(region_node)
-        except NoRegion:
-            continue
-        return _agrees(region, condition)
-    return None
-
-
-def _agrees(region: Region, condition: Node) -> bool | None:
-    (name,) = variables(condition)
-    ends = [end for piece in region for end in piece if abs(end.position) != float("inf")]
-    positions = [end.position for end in ends]
-    widest = max([1.0, *map(abs, positions)])
-    points = [position + shift * widest for position in positions for shift in (-1e-4, 1e-4, -1e-2, 1e-2)]
-    points += [(number - 40) * 0.137 * widest for number in range(81)]
-    for point in points:
-        if any(abs(point - position) < 1e-9 for position in positions):
-            continue
-        inside = any(piece.low.position < point < piece.high.position for piece in region)
-        holds = _holds(condition, name, point)
-        if holds is None or holds != inside:
-            return None if holds is None else False
-    closed = "=" in condition.name
-    return all(end.closed == closed for end in ends)
-
-
-def _holds(condition: Node, name: str, point: float) -> bool | None:
-    values = [evaluate(side, {name: point}) for side in condition.args]
-    for left, operator, right in zip(values, condition.name.split(), values[1:], strict=False):
-        if left is None or right is None or operator not in ("<", ">", "<=", ">="):
-            return None
-        gap = (left[0] - right[0]).real
-        if (gap < 0) != (operator[0] == "<"):
-            return False
-    return True

@@ -96,3 +96,12 @@ def contains(node: Node, op: str) -> bool:
             return True
         waiting.extend(current.args)
     return False
+
+
+def substituted(node: Node, name: str, value: Node) -> Node:
+    """``node`` with the symbol ``name`` replaced."""
+    if node.op == "sym":
+        return value if node.name == name else node
+    if not node.args:
+        return node
+    return node._replace(args=tuple(substituted(argument, name, value) for argument in node.args))

@@ -57,3 +57,8 @@ def nonzero(rng: random.Random, most: int = 12) -> int:
 def squarefree(rng: random.Random) -> int:
     """A number without a square factor."""
     return rng.choice([2, 3, 5, 6, 7, 10, 11, 13, 14, 15, 17, 19, 21])
+
+
+def distinct(rng: random.Random, count: int) -> list[int]:
+    """Different small numbers."""
+    return rng.sample(range(-30, 40), count)

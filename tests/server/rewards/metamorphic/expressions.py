@@ -130,7 +130,7 @@ def logarithm(rng: random.Random) -> Case:
 
 @form("trigonometry")
 def trigonometry(rng: random.Random) -> Case:
-    n, k = rng.choice(["x", "t", "\\theta"]), rng.randint(1, 40)
+    n, k = rng.choice(["x", "t", "\\theta", "\\alpha"]), rng.randint(1, 300)
     base, equal, different = rng.choice([
         (f"\\sin^2 {n}", [f"1-\\cos^2 {n}", f"\\frac{{1-\\cos(2{n})}}{{2}}", f"(\\sin {n})^2", f"\\sin({n})^2"], [f"\\cos^2 {n}", f"\\sin {n}", f"\\sin({n}^2)", f"1+\\cos^2 {n}"]),
         (f"{k}\\sin 2{n}", [f"{2 * k}\\sin {n}\\cos {n}", f"{k}\\sin(2{n})", f"{2 * k}\\cos({n})\\sin({n})"], [f"{k}\\sin {n}", f"{k}\\cos 2{n}", f"{2 * k}\\sin {n}", f"{k + 1}\\sin 2{n}"]),
@@ -140,16 +140,42 @@ def trigonometry(rng: random.Random) -> Case:
     return Case(base, equal, different)
 
 
+COSINES = {
+    30: "\\frac{\\sqrt3}{2}", 45: "\\frac{\\sqrt2}{2}", 60: "\\frac12", 120: "-\\frac12", 135: "-\\frac{\\sqrt2}{2}",
+    150: "-\\frac{\\sqrt3}{2}", 15: "\\frac{\\sqrt6+\\sqrt2}{4}", 75: "\\frac{\\sqrt6-\\sqrt2}{4}", 36: "\\frac{1+\\sqrt5}{4}",
+    72: "\\frac{\\sqrt5-1}{4}", 210: "-\\frac{\\sqrt3}{2}", 300: "\\frac12", 315: "\\frac{\\sqrt2}{2}", 105: "\\frac{\\sqrt2-\\sqrt6}{4}",
+}  # fmt: skip
+
+
 @form("special angles")
 def special(rng: random.Random) -> Case:
-    return rng.choice([
-        Case("\\sin\\frac{\\pi}{6}", ["\\frac12", "0.5", "\\cos 60^\\circ", "\\sin 30^\\circ"], ["\\frac{\\sqrt3}{2}", "-\\frac12", "\\frac{\\sqrt2}{2}", "\\frac13"]),
-        Case("\\cos\\frac{\\pi}{12}", ["\\frac{\\sqrt6+\\sqrt2}{4}", "\\cos 15^\\circ", "\\frac{1+\\sqrt{3}}{2\\sqrt{2}}"], ["\\frac{\\sqrt6-\\sqrt2}{4}", "\\sin 15^\\circ", "0.9659"]),
-        Case("\\tan\\frac{\\pi}{3}", ["\\sqrt3", "\\tan 60^\\circ", "\\frac{3}{\\sqrt3}"], ["\\frac{1}{\\sqrt3}", "-\\sqrt3", "1.732", "3"]),
-        Case("\\arctan 1", ["\\frac{\\pi}{4}", "\\tan^{-1}(1)", "45^\\circ"], ["\\frac{\\pi}{2}", "-\\frac{\\pi}{4}", "\\arctan 2", "0.785"]),
-        Case("\\sin 1", ["\\sin(1)", "sin 1", "-\\sin(-1)"], ["\\cos 1", "\\sin 2", "0.8415", "1", "\\sin 1^\\circ"]),
-        Case("2\\cos\\frac{\\pi}{5}", ["\\frac{1+\\sqrt5}{2}", "2\\cos 36^\\circ"], ["\\frac{1-\\sqrt5}{2}", "1.618", "\\cos 36^\\circ"]),
-    ])  # fmt: skip
+    angle = rng.choice(sorted(COSINES))
+    other = rng.choice([key for key in COSINES if COSINES[key] != COSINES[angle] and key != 360 - angle])
+    turns, k = Fraction(angle, 180), rng.randint(2, 9)
+    radians = f"\\frac{{{'' if turns.numerator == 1 else turns.numerator}\\pi}}{{{turns.denominator}}}"
+    value = math.cos(math.radians(angle))
+    surd = COSINES[angle]
+    equal = [
+        f"\\cos {radians}",
+        f"\\cos {angle}^\\circ",
+        f"\\cos({angle}°)",
+        f"\\sin\\left({90 - angle}^\\circ\\right)",
+        f"\\cos {angle + 360}^\\circ",
+        f"\\cos(-{angle}^\\circ)",
+        f"\\frac{{{k}\\cos {angle}^\\circ}}{{{k}}}",
+    ]
+    different = [
+        COSINES[other],
+        f"\\cos {other}^\\circ",
+        f"-\\cos {radians}",
+        f"\\cos {angle}",
+        f"\\cos {angle + 1}^\\circ",
+        f"{k}\\cos {angle}^\\circ",
+        f"\\sin {angle}^\\circ" if angle not in (45, 225) else "\\sin 1",
+    ]
+    if angle not in (60, 120, 300):
+        different.append(f"{value:.4f}")
+    return Case(surd, equal, different)
 
 
 @form("pi and e")

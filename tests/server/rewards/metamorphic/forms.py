@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import collections_and_words, expressions, numbers_written
+from . import expressions, numbers_written, sets_and_matrices, sums_and_integrals, words_and_parts
 from .cases import FORMS, Case
 
-MODULES = (numbers_written, expressions, collections_and_words)
+MODULES = (numbers_written, expressions, sets_and_matrices, words_and_parts, sums_and_integrals)
 """Importing them fills FORMS."""
 
 __all__ = ["FORMS", "MODULES", "Case"]
