@@ -3,6 +3,7 @@
 Importable without grpc and protobuf. Built-in rewards are written with exactly these names.
 """
 
+from assay.sdk.environments import EpisodeOver, InvalidOptions, ResetResult, StepResult
 from assay.sdk.parameters import JudgeName
 from assay.sdk.plugins import (
     FinishedGroup,
@@ -37,9 +38,11 @@ from assay.sdk.samples import Evidence, Json, Sample, Score, SpanReward, Step, U
 
 __all__ = [
     "Blobs",
+    "EpisodeOver",
     "Evidence",
     "FinishedGroup",
     "GroupMember",
+    "InvalidOptions",
     "Json",
     "Judge",
     "JudgeName",
@@ -52,6 +55,7 @@ __all__ = [
     "Ports",
     "QueryError",
     "QueryResult",
+    "ResetResult",
     "RewardDefinition",
     "Sample",
     "Sandbox",
@@ -59,6 +63,7 @@ __all__ = [
     "SpanReward",
     "SqlRunner",
     "Step",
+    "StepResult",
     "Strictness",
     "SuiteReport",
     "SuiteTest",

@@ -7,74 +7,34 @@ no I/O. The same three give the same observations, rewards and digests in any pr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from assay.sdk import Json
+from assay.sdk.environments import (
+    EnvironmentFault,
+    EpisodeOver,
+    InvalidOptions,
+    ResetResult,
+    StepResult,
+    StopReason,
+)
 
-StopReason: TypeAlias = Literal["", "won", "finished", "max_steps"]
-"""Why an episode ended; empty while it goes on. ``finished``: by its own rules, without being won."""
-
-
-class EnvironmentFault(Exception):
-    """The root of what environments raise on purpose."""
-
-
-class InvalidOptions(EnvironmentFault):
-    """An option of ``reset`` is unknown or outside its bounds; ``field`` names it."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"option {field!r}: {message}")
-        self.field = field
+__all__ = [
+    "Carrying",
+    "Dumping",
+    "Environment",
+    "EnvironmentFault",
+    "EpisodeOver",
+    "InvalidDump",
+    "InvalidOptions",
+    "ResetResult",
+    "StepResult",
+    "StopReason",
+]
 
 
 class InvalidDump(EnvironmentFault):
     """What ``restore`` was given is no dump of this environment."""
-
-
-class EpisodeOver(EnvironmentFault):
-    """``step`` was called where there is no live episode: before ``reset``, after the end, or after ``close``."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResetResult:
-    """What an episode starts from.
-
-    Attributes:
-        observation: what the policy is told: the task and the first view.
-        state_digest: of the initial state; the members of a group must agree on it.
-        won: the task is solved before anything is done; the first step then ends the episode.
-    """
-
-    observation: str
-    state_digest: str
-    won: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """What followed one action.
-
-    Attributes:
-        reward: of this step alone.
-        action_valid: the action was one of the admissible ones.
-        executed: the action was carried out (an invalid one is not; it still costs a step).
-        won: the task is solved.
-        task_score: how much of the task is solved, in [0, 1]; 1 exactly where ``won``.
-        terminated: the episode ended by its own rules.
-        truncated: the episode was cut by the step limit.
-        stop_reason: why it ended; empty while it goes on.
-    """
-
-    observation: str
-    reward: float
-    action_valid: bool
-    executed: bool
-    won: bool
-    task_score: float
-    terminated: bool
-    truncated: bool
-    stop_reason: StopReason
 
 
 class Environment(Protocol):
