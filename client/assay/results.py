@@ -258,6 +258,11 @@ class GroupResult(_View[v1.GroupResult]):
         return self.message.statistics
 
     @property
+    def components(self) -> dict[str, Doubles]:
+        """What rewards of group and batch scope said, by name, each of shape (members,); NaN where nothing."""
+        return {part.name: np.array(part.values, np.float64) for part in self.message.components}
+
+    @property
     def rollout_ids(self) -> tuple[str, ...]:
         """Members in order of id."""
         return tuple(self.message.rollout_ids)

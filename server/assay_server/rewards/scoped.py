@@ -160,7 +160,7 @@ def standing(node: Node, task_type: str, components: Mapping[str, float]) -> Sta
     return Standing(value, collected.components)
 
 
-_NOT_RUN = Unscorable("NOT_RUN", "it was not run, because nothing needed it")
+_NOT_RUN = Unscorable("REWARD_FAILED", "it was not run, because nothing needed it")
 
 
 def _scoped_leaves(node: Node) -> Iterator[ScopedLeaf]:
