@@ -39,15 +39,11 @@ class JudgeSettings:
     """What an operator decides.
 
     Attributes:
-        slots: jobs under way at a time.
-        queue: jobs that may wait; more are refused at once.
         warm_suites: loaded suites that are kept.
         limits: of a test for which nothing else is said.
         most: what a request may ask for.
     """
 
-    slots: int = 4
-    queue: int = 1024
     warm_suites: int = 32
     limits: Limits = field(default_factory=Limits)
     most: Limits = field(default_factory=lambda: _MOST)
@@ -96,29 +92,20 @@ class Program:
 
 
 class Judge:
-    """Runs suites on a backend. Used from one event loop; :meth:`start` first."""
+    """Runs suites on a backend that was started. Used from one event loop."""
 
-    def __init__(self, backend: Backend, settings: JudgeSettings | None = None) -> None:
+    def __init__(self, backend: Backend, admission: Admission, settings: JudgeSettings | None = None) -> None:
+        """``admission`` may be shared with others who use the backend."""
         self._backend = backend
         self._settings = settings or JudgeSettings()
-        self._admission = Admission(self._settings.slots, self._settings.queue)
+        self._admission = admission
         self._builder = Builder(backend)
         limits = suite_limits(self._settings.limits)
         self._suites = WarmSuites(backend, limits, self._settings.warm_suites)
 
-    @property
-    def admission(self) -> Admission:
-        """The queue before the slots."""
-        return self._admission
-
-    async def start(self) -> None:
-        """Have the backend's workers ready. Raises SandboxUnavailable."""
-        await self._backend.start()
-
-    async def stop(self) -> None:
-        """End everything."""
+    async def close(self) -> None:
+        """End the suites that are kept; the backend goes on."""
         await self._suites.close()
-        await self._backend.stop()
 
     async def judge(self, job: Job) -> Verdict:
         """What the suite says of the program.
@@ -207,14 +194,17 @@ class Judge:
 
 
 @asynccontextmanager
-async def judging(backend: Backend, settings: JudgeSettings | None = None) -> AsyncGenerator[Judge]:
-    """A judge that is started, and stopped in the end."""
-    judge = Judge(backend, settings)
-    await judge.start()
+async def judging(
+    backend: Backend, *, slots: int = 4, queue: int = 1024, settings: JudgeSettings | None = None
+) -> AsyncGenerator[Judge]:
+    """A judge with a backend of its own, which is started, and stopped in the end."""
+    await backend.start()
+    judge = Judge(backend, Admission(slots, queue), settings)
     try:
         yield judge
     finally:
-        await judge.stop()
+        await judge.close()
+        await backend.stop()
 
 
 def _check_source(source: str) -> None:

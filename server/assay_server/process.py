@@ -18,8 +18,9 @@ import uvicorn
 
 from assay_server.api.grpc_server import GrpcServer
 from assay_server.api.http import http_application
-from assay_server.api.principals import Authenticator, load_or_create_token
+from assay_server.api.principals import DEFAULT_TENANT, Authenticator, load_or_create_token
 from assay_server.config import Settings
+from assay_server.execution.code_judge import CodeJudge, RewardSandbox
 from assay_server.execution.discovery import Discovered, discover
 from assay_server.execution.lanes import Lanes, LaneSettings
 from assay_server.execution.sandboxes import Sandboxes, SandboxSettings
@@ -60,13 +61,13 @@ class ServerProcess:
         _log_broken(found)
         self._judge = _judge(settings.judges)
         self._sandboxes = Sandboxes(_sandbox_settings(settings), self._metrics.sandbox_grade.set)
-        self._lanes = Lanes(_lane_settings(settings, found.names), ServerPorts(self._store, self._judge))
+        self._code = CodeJudge(self._sandboxes)
+        ports = ServerPorts(self._store, self._judge, sandbox=RewardSandbox(self._code, DEFAULT_TENANT))
+        self._lanes = Lanes(_lane_settings(settings, found.names), ports)
         self._lanes.launch()
         judges: Mapping[str, bool] = {} if self._judge is None else self._judge.names
         catalogues = found.catalogues.with_judges(judges)
-        self._runs = Runs(
-            self._store, catalogues, self._metrics, self._lanes, watch_seconds=settings.lease_seconds / 3
-        )
+        self._runs = Runs(self._store, catalogues, self._metrics, self._lanes, watch_seconds=settings.lease_seconds / 3)
         self._ready = False
         self._http: _HttpServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -75,7 +76,7 @@ class ServerProcess:
             catalogues.environments, open_journal(settings.store), _session_settings(settings, found.names)
         )
         self._grpc = GrpcServer(
-            self._runs, self._sessions, settings, Authenticator(token), self._metrics, found.records
+            self._runs, self._sessions, self._code, settings, Authenticator(token), self._metrics, found.records
         )
         self.address = ""
         self.http_address = ""
@@ -128,6 +129,7 @@ class ServerProcess:
         await self._runs.close()
         await self._sessions.stop()
         await self._lanes.stop()
+        await self._code.close()
         await self._sandboxes.stop()
         if self._judge is not None:
             await self._judge.close()

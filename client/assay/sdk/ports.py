@@ -123,12 +123,17 @@ class SuiteTest:
 
 @dataclass(frozen=True, slots=True)
 class SuiteReport:
-    """What a suite says of a program."""
+    """What a suite says of a program.
+
+    Attributes:
+        separate: whether the suite ran where the program could not reach it.
+    """
 
     passed: bool
     pass_fraction: float
     tests: Sequence[SuiteTest]
     compile_output: str = ""
+    separate: bool = True
 
 
 class Sandbox(Protocol):

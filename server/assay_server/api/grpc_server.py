@@ -25,8 +25,10 @@ from assay_server.api.plugin_calls import PluginCalls
 from assay_server.api.principals import Authenticator
 from assay_server.api.reward_calls import RewardCalls
 from assay_server.api.run_calls import RunCalls
+from assay_server.api.sandbox_calls import SandboxCalls
 from assay_server.api.streams import MAX_MESSAGE_BYTES, RolloutStreams
 from assay_server.config import Settings
+from assay_server.execution.code_judge import CodeJudge
 from assay_server.execution.plugin_records import PluginRecord
 from assay_server.metrics import Metrics
 from assay_server.pipeline.failures import Code, Failure
@@ -64,6 +66,7 @@ class GrpcServer:
         self,
         runs: Runs,
         sessions: SessionEngine,
+        code: CodeJudge,
         settings: Settings,
         authenticator: Authenticator,
         metrics: Metrics,
@@ -73,7 +76,7 @@ class GrpcServer:
         self._health: _Health = health.aio.HealthServicer()  # pyright: ignore - missing in its stubs
         self._services = _services()
         door = Door(authenticator, metrics, Admission(settings.max_unary), Admission(settings.max_streams))
-        handlers = _handlers(door, runs, sessions, settings, metrics, plugins)
+        handlers = _handlers(door, runs, sessions, code, settings, metrics, plugins)
         for service in self._services:
             table = {method.name: handlers[_path(method)] for method in service.methods}
             self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, table),))
@@ -119,6 +122,7 @@ def _handlers(
     door: Door,
     runs: Runs,
     sessions: SessionEngine,
+    code: CodeJudge,
     settings: Settings,
     metrics: Metrics,
     plugins: Sequence[PluginRecord],
@@ -127,6 +131,7 @@ def _handlers(
     advantages = AdvantageCalls(runs.catalogues.estimators, runs.lanes.groups)
     plugin_calls = PluginCalls(plugins)
     environments = EnvironmentCalls(sessions)
+    sandbox = SandboxCalls(code)
     unary: Mapping[str, Unary] = {
         "/assay.v1.RunService/CreateRun": run_calls.create_run,
         "/assay.v1.RunService/RestoreRun": run_calls.restore_run,
@@ -144,11 +149,16 @@ def _handlers(
         "/assay.v1.EnvironmentService/SnapshotSession": environments.snapshot_session,
         "/assay.v1.EnvironmentService/RestoreSession": environments.restore_session,
         "/assay.v1.EnvironmentService/CloseSessions": environments.close_sessions,
+        "/assay.v1.SandboxService/Execute": sandbox.execute,
+        "/assay.v1.SandboxService/RunTests": sandbox.run_tests,
         "/assay.v1.PluginService/ListPlugins": plugin_calls.list_plugins,
         "/assay.v1.PluginService/CheckPlugin": plugin_calls.check_plugin,
         "/assay.v1.PluginService/RegisterPlugin": plugin_calls.register_plugin,
     }
-    server_streams: Mapping[str, ServerStream] = {"/assay.v1.RewardService/Rescore": rewards.rescore}
+    server_streams: Mapping[str, ServerStream] = {
+        "/assay.v1.RewardService/Rescore": rewards.rescore,
+        "/assay.v1.SandboxService/StreamTests": sandbox.stream_tests,
+    }
     bidi_streams: Mapping[str, BidiStream] = {
         "/assay.v1.RewardService/StreamRollouts": RolloutStreams(runs, settings, metrics).serve,
         "/assay.v1.EnvironmentService/Interact": environments.interact,

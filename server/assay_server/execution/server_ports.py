@@ -28,15 +28,23 @@ class StoredBlobs:
 class ServerPorts:
     """Ports on the loop; what this version does not have says so."""
 
-    def __init__(self, store: Store, judge: ChargeableJudge | None = None, account: JudgeAccount | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        judge: ChargeableJudge | None = None,
+        account: JudgeAccount | None = None,
+        *,
+        sandbox: Sandbox | None = None,
+    ) -> None:
         self._store = store
+        self._sandbox = sandbox
         self._blobs = StoredBlobs(store, _DEFAULT_TENANT)
         self._chargeable = judge
         self._judge = judge if judge is None or account is None else judge.charged_to(account)
 
     def charged_to(self, account: JudgeAccount) -> ServerPorts:
         """The same ports, with what judges take counted in a run's account."""
-        return ServerPorts(self._store, self._chargeable, account)
+        return ServerPorts(self._store, self._chargeable, account, sandbox=self._sandbox)
 
     @property
     def symbolic(self) -> Symbolic:
@@ -54,7 +62,9 @@ class ServerPorts:
 
     @property
     def sandbox(self) -> Sandbox:
-        raise PortUnavailable("sandbox", "this version has no sandbox")
+        if self._sandbox is None:
+            raise PortUnavailable("sandbox", "this process runs no programs")
+        return self._sandbox
 
     @property
     def blobs(self) -> Blobs:

@@ -1,0 +1,87 @@
+"""Verdicts about programs, for those who call and for rewards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+from assay.sdk import Json, SuiteReport, SuiteTest, Unscorable
+from assay_sandbox.admission import Busy
+from assay_sandbox.judging import Execution, Job, Judge, Program
+from assay_sandbox.protocol import SandboxUnavailable, WorkerLost
+from assay_sandbox.suites.reading import read_suite
+from assay_sandbox.suites.verdict import Isolation, Unjudged, Verdict
+from assay_server.execution.item_clock import current_clock
+from assay_server.execution.sandboxes import Sandboxes
+
+T = TypeVar("T")
+
+
+class CodeJudge:
+    """Judges programs in the server's sandboxes."""
+
+    def __init__(self, sandboxes: Sandboxes) -> None:
+        self._sandboxes = sandboxes
+        self._judge: Judge | None = None
+
+    async def judge(self, job: Job) -> Verdict:
+        """What the suite says. Raises Unjudged, Busy, WorkerLost, SandboxUnavailable."""
+        return await (await self._ready()).judge(job)
+
+    async def execute(self, program: Program) -> Execution:
+        """What the program does. Raises Unjudged, Busy, WorkerLost, SandboxUnavailable."""
+        return await (await self._ready()).execute(program)
+
+    async def close(self) -> None:
+        """End the suites that are kept."""
+        if self._judge is not None:
+            await self._judge.close()
+
+    async def _ready(self) -> Judge:
+        backend = await self._sandboxes.backend()
+        if self._judge is None:
+            self._judge = Judge(backend, self._sandboxes.admission)
+        return self._judge
+
+
+async def when_there_is_room(work: Callable[[], Awaitable[T]]) -> T:
+    """Do it, waiting as long as the queue is full: for what was accepted already and must get its answer."""
+    while True:
+        try:
+            return await work()
+        except Busy as busy:  # noqa: PERF203 - as often as it has to be tried
+            await asyncio.sleep(busy.retry_after)
+
+
+class RewardSandbox:
+    """The port through which rewards run programs.
+
+    What a program may take is bounded by the limits of its tests, so the clock of the reward stands meanwhile.
+    """
+
+    def __init__(self, judge: CodeJudge, tenant: str) -> None:
+        self._judge = judge
+        self._tenant = tenant
+
+    async def run_tests(self, language: str, source: str, suite: Mapping[str, Json]) -> SuiteReport:
+        """The suite's verdict. Raises Unscorable where the program could not be judged."""
+        clock = current_clock()
+        with clock.asking(), clock.queueing():
+            try:
+                job = Job(language, source, read_suite(suite), self._tenant)
+                verdict = await when_there_is_room(lambda: self._judge.judge(job))
+            except Unjudged as error:
+                at = f"reference.{error.field}" if error.field.startswith("suite") else ""
+                raise Unscorable(error.reason, error.message, field=at, retryable=error.retryable) from error
+            except WorkerLost as error:
+                raise Unscorable("WORKER_LOST", "the sandbox was lost several times", retryable=True) from error
+            except SandboxUnavailable as error:
+                raise Unscorable("SANDBOX_UNAVAILABLE", str(error)) from error
+        return _report(verdict)
+
+
+def _report(verdict: Verdict) -> SuiteReport:
+    tests = tuple(SuiteTest(test.name, test.outcome.value, test.cpu_ms / 1000, test.message) for test in verdict.tests)
+    separate = verdict.isolation is Isolation.SEPARATE
+    return SuiteReport(verdict.passed, verdict.pass_fraction, tests, verdict.compile_output, separate)
