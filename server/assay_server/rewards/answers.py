@@ -15,6 +15,7 @@ from assay_server.rewards.labelled import choice_of, may_be_labelled, named_valu
 from assay_server.rewards.latex import plain_text
 from assay_server.rewards.mathematics.normal_form import OverBudget, form_of
 from assay_server.rewards.mathematics.numerals import MAX_DIGITS
+from assay_server.rewards.mathematics.proportions import is_rounding
 from assay_server.rewards.mathematics.reading import Reading, letter_of, read
 from assay_server.rewards.mathematics.scanning import MOST_CHARACTERS
 from assay_server.rewards.mathematics.structures import Structures, prepared
@@ -32,6 +33,7 @@ _ARTICLE = re.compile(
 _ONE_IN_BRACES = re.compile(r"\{(\w)\}")
 _LOOSE_SPACES = re.compile(r"(?<!\w)\s+|\s+(?!\w)")
 _SEPARATOR = re.compile(r"\s*(?:,|;|\band\b)\s*(?:and\b\s*)?", re.IGNORECASE)
+_APPROXIMATELY = re.compile(r"≈|\\approx(?![a-zA-Z])")
 _OPTION = re.compile(
     r"(?:(?:the )?(?:correct )?(?:option|choice|answer) ?)?[(\[]?([a-z])(?:[)\]]|[.:])?", re.IGNORECASE
 )
@@ -196,6 +198,28 @@ def _citations(answer: Answer, reference: Answer, _structures: Structures) -> Ou
     quoted = len(text) > 1 and text[0] in '"“' and text[-1] in '"”'
     mathematical = reference.number is not None or read(gold).node is not None
     return Outcome.DIFFERENT if quoted and mathematical and text != gold else Outcome.PASS
+
+
+def _approximations(answer: Answer, reference: Answer, structures: Structures) -> Outcome:
+    """``5\\sqrt2 \\approx 7.07``: the exact side counts; a reference that is that decimal asks for the other one."""
+    mine, gold = _sides(answer.text), _sides(reference.text)
+    if len(mine) == len(gold) == 1:
+        return Outcome.PASS
+    outcome = _decided(mine[0], gold[0], structures)
+    if outcome is Outcome.EQUAL or len(mine) != 2 or len(gold) != 1 or reference.number is None:
+        return outcome
+    exact, rounded = read(mine[0]).node, read(mine[1]).node
+    if exact is None or rounded is None or not is_rounding(exact, rounded):
+        return outcome
+    return _decided(mine[1], gold[0], structures)
+
+
+def _sides(text: str) -> list[str]:
+    """What stands on the sides of an approximation; the whole text where it has none, or begins with its sign."""
+    if "≈" not in text and "\\approx" not in text:
+        return [text]
+    sides = [side.strip() for side in _APPROXIMATELY.split(text, maxsplit=2)]
+    return sides if sides[0].strip("$ ") and len(sides) == 2 else [text]
 
 
 def _labels(answer: Answer, reference: Answer, structures: Structures) -> Outcome:
@@ -375,6 +399,7 @@ def _word(text: str) -> str:
 
 LAYERS: tuple[tuple[str, Comparison], ...] = (
     ("citation", _citations),
+    ("approximation", _approximations),
     ("labels", _labels),
     ("exact_number", _numbers),
     ("written_form", _forms),

@@ -29,8 +29,10 @@ _NO_ANSWER = re.compile(
 )
 _BEFORE_A = re.compile(r"(?:^|\n)[ \t>*#-]{0,8}$|(?:[.,;:]|\b(?:so|thus|hence|therefore))[ \t*]{1,3}$", re.IGNORECASE)
 _NEXT_CHOICE = re.compile(r"[^\n]*\n[ \t*]{0,4}B ?[:.)]")
-_BLANK = re.compile(r"[\s*:]{0,40}")
-_SENTENCE_END = re.compile(r"(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bSt)(?<!\bMrs)[.!?](?=\s|$)|\n")
+_BLANK = re.compile(r"(?:[\s*:}]|\\[\[(]){0,40}(?:(?<=\n)[-•]\s+)?")
+_SENTENCE_END = re.compile(
+    r"(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bSt)(?<!\bMrs)[.!?](?=\s|$)|\n|\s[—–]\s(?=[A-Za-z])"
+)
 _EDGE = " \t\r\n*`\"'“”"
 
 _NOT_ANSWERS = re.compile(r"<<[^<>\n]{0,200}>>|\\(?:boxed|fbox)\s{0,4}\{[^{}\n]{0,200}\}")
@@ -40,6 +42,7 @@ _LONGEST_PHRASE = 2000
 _ALTERNATIVE = re.compile(
     r"(?:either )?(\S{0,3}[0-9][0-9.,/%]{0,20})(?: [A-Za-z]{1,20}){0,2}(?:,? or) (?:[A-Za-z]{1,20} ){0,2}$"
 )
+_DENIED = re.compile(r"(?:\bnot|n't)(?: be| equal(?: to)?)?\s[$*(]{0,3}$", re.IGNORECASE)
 _FIRST_WINDOW = 64
 _LONGEST_WORD = 4096
 FARTHEST_NUMBER = 16_384
@@ -171,4 +174,7 @@ def _with_alternative(region: str, start: int, end: int) -> Found:
     alternative = _ALTERNATIVE.search(before) if "or " in before else None
     if alternative is not None:
         start = lead + alternative.start(1)
+    denied = _DENIED.search(before) if "not" in before or "n't" in before else None
+    if denied is not None:
+        start = lead + denied.start()
     return region[start:end], "last_number", start, end

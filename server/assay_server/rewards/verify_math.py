@@ -24,6 +24,8 @@ _LONGEST_WHOLE = 100
 _LONGEST_SHOWN = 1000
 _MOST_BOXES = 64
 _LONGEST_LINE = 2000
+_MOST_JOINED = 12
+_JOINT = re.compile(r"\s{0,3}(,|;|,?\s(?:and|or)|and|or)\s{0,3}(?:(?:and|or)\s)?")
 _AFTER_FORMULA = re.compile(r"[\s.$,;:!]+")
 
 BoxPolicy: TypeAlias = Literal["last", "all_agree", "reject"]
@@ -233,7 +235,25 @@ def _final_formula(response: str, sample: Sample) -> Extraction | None:
     if not text or len(_AFTER_FORMULA.sub("", region[closing + 1 : end])) > 0:
         return None
     begin = region.find(text, opening)
-    return Extraction(text, "final_line", begin, begin + len(text))
+    found = _with_formulas_before(region, start, opening, text)
+    return found or Extraction(text, "final_line", begin, begin + len(text))
+
+
+def _with_formulas_before(region: str, start: int, opening: int, text: str) -> Extraction | None:
+    """``$x = 2$ and $x = -3$`` is one answer."""
+    texts, ends = [text], opening
+    begin = opening
+    for _ in range(_MOST_JOINED):
+        closing = region.rfind("$", start, ends)
+        before = region.rfind("$", start, closing) if closing != -1 else -1
+        joint = None if before == -1 else _JOINT.fullmatch(region, closing + 1, ends)
+        if joint is None:
+            break
+        texts.insert(0, f"{region[before + 1 : closing].strip()}{' or ' if joint[1] == 'or' else ', '}")
+        begin, ends = before, before
+    if len(texts) == 1:
+        return None
+    return Extraction("".join(texts), "final_line", begin + 1, region.find(text, opening) + len(text))
 
 
 def _boxes_agree(

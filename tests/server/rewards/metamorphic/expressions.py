@@ -140,6 +140,28 @@ def trigonometry(rng: random.Random) -> Case:
     return Case(base, equal, different)
 
 
+@form("approximation")
+def approximation(rng: random.Random) -> Case:
+    k, s = rng.randint(2, 30), squarefree(rng)
+    value = k * math.sqrt(s)
+    base = f"{k}\\sqrt{{{s}}}"
+    equal = [
+        f"{base} \\approx {value:.2f}",
+        f"{base}≈{value:.1f}",
+        f"\\sqrt{{{k * k * s}}} \\approx {value:.3f}",
+        f"{base} \\approx {value:.4f}",
+    ]
+    different = [
+        f"{k}\\sqrt{{{s + 1}}} \\approx {value:.2f}",
+        f"\\approx {value:.2f}",
+        f"{value:.2f} \\approx {base}",
+        f"-{base} \\approx {value:.2f}",
+        f"{value:.2f}",
+        f"{k + 1}\\sqrt{{{s}}} \\approx {value:.2f}",
+    ]
+    return Case(base, equal, different)
+
+
 COSINES = {
     30: "\\frac{\\sqrt3}{2}", 45: "\\frac{\\sqrt2}{2}", 60: "\\frac12", 120: "-\\frac12", 135: "-\\frac{\\sqrt2}{2}",
     150: "-\\frac{\\sqrt3}{2}", 15: "\\frac{\\sqrt6+\\sqrt2}{4}", 75: "\\frac{\\sqrt6-\\sqrt2}{4}", 36: "\\frac{1+\\sqrt5}{4}",
