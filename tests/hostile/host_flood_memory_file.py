@@ -1,0 +1,14 @@
+"""Takes memory as an anonymous file, which no limit on mappings counts.
+
+Stopped by: the run's memory cgroup; elsewhere the limit on the size of files.
+Proof: reached.
+"""
+
+from __future__ import annotations
+
+import os
+
+fd = os.memfd_create("flood")
+for _ in range(200):
+    os.write(fd, bytes(1 << 20))
+print("reached")

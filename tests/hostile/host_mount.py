@@ -1,0 +1,16 @@
+"""Mounts a file system.
+
+Stopped by: no capability, and the call is not on the filter's list.
+Proof: reached.
+Needs: root.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.unshare(0x20000)
+libc.mount(b"none", b"/", None, 0x44000, None)
+if libc.mount(b"tmpfs", b"/mnt" if __import__("os").path.isdir("/mnt") else b"/box/tmp", b"tmpfs", 0, None) == 0:
+    print("reached")

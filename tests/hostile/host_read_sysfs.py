@@ -1,0 +1,11 @@
+"""Looks at the machine's devices and cgroups.
+
+Stopped by: /sys is not there.
+Proof: reached.
+"""
+
+from __future__ import annotations
+
+import os
+
+print("reached", os.listdir("/sys")[:1], os.listdir("/sys/fs/cgroup")[:1])
