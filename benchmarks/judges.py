@@ -3,7 +3,7 @@
 A small chat server in another process answers every question after 2 s. Rounds alone and rounds beside 500 calls in
 flight alternate in one process, on one set of lanes, with the same arrivals (200 items/s, evenly spaced, latency from
 when each was due); a ratio is of one pair of neighbouring rounds, and the median of the pairs is told, with all of
-them. `steady`: calls begin and end all the time. `burst`: 500 begin in one turn of the loop, and again when they are
+them; the longest turn of the loop, in CPU time, is told too. `steady`: calls begin and end all the time. `burst`: 500 begin in one turn of the loop, and again when they are
 answered. The garbage of start-up is frozen, as the server does. By default the judges are asked from a process of
 their own, as the server does; `--on-the-loop` asks them from the loop, for comparison.
 
@@ -19,6 +19,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 
 from assay.sdk import Sample
@@ -64,6 +65,29 @@ async def serve_chat() -> None:
     server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=2 * CALLS)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
+
+
+class Stalls:
+    """CPU time that the loop spends between two looks a millisecond apart: what one turn of it took, at most.
+
+    What other processes take of the machine does not count, so it is as steady as latencies are not.
+    """
+
+    def __init__(self) -> None:
+        self.worst = 0.0
+        self._last = time.thread_time()
+        self._look()
+
+    def _look(self) -> None:
+        now = time.thread_time()
+        self.worst = max(self.worst, now - self._last)
+        self._last = now
+        self._handle = asyncio.get_running_loop().call_later(0.001, self._look)
+
+    def stop(self) -> float:
+        """The most, in seconds."""
+        self._handle.cancel()
+        return self.worst
 
 
 class Bench:
@@ -132,14 +156,19 @@ async def pairs(bench: Bench, text: tuple[str, str], calls: Callers, seconds: fl
     """Alternate rounds alone and beside the calls, and print what they show."""
     alone: list[list[float]] = []
     beside: list[list[float]] = []
+    stalls: tuple[list[float], list[float]] = ([], [])
     for _ in range(count):
+        watch = Stalls()
         alone.append(await bench.paced(text, seconds))
+        stalls[0].append(watch.stop())
         stop = asyncio.Event()
+        watch = Stalls()
         calling = asyncio.ensure_future(calls(stop))
         await asyncio.sleep(CALL_SECONDS / 2 if calls == bench.in_bursts else CALL_SECONDS)
         beside.append(await bench.paced(text, seconds))
         stop.set()
         await calling
+        stalls[1].append(watch.stop())
     for share in (0.5, 0.99, 0.999):
         ratios = sorted(quantile(b, share) / quantile(a, share) for a, b in zip(alone, beside, strict=True))
         pooled = [1e3 * quantile([span for spans in rounds for span in spans], share) for rounds in (alone, beside)]
@@ -148,6 +177,8 @@ async def pairs(bench: Bench, text: tuple[str, str], calls: Callers, seconds: fl
             f"    p{100 * share:g} alone {pooled[0]:.2f} ms, beside {pooled[1]:.2f} ms; ratio of pairs: median "
             f"{statistics.median(ratios):.2f} ({each})"
         )
+    most = [1e3 * max(spans) for spans in stalls]
+    print(f"    longest turn of the loop: alone {most[0]:.1f} ms, beside {most[1]:.1f} ms of CPU")
 
 
 def quantile(values: list[float], share: float) -> float:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import os
 import signal
 import socket
 import sys
@@ -31,7 +30,6 @@ from assay_server.execution.judging.asking_frames import (
 )
 
 _PR_SET_PDEATHSIG = 1
-_LOWER_PRIORITY = 5  # what waits for a network can wait for a processor that scoring wants
 
 _log = structlog.get_logger(__name__)
 
@@ -117,7 +115,6 @@ def main() -> None:
     """Ask judges until the server goes away."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server's to hear
-    os.nice(_LOWER_PRIORITY)
     asyncio.run(work(socket.socket(fileno=int(sys.argv[1]))))
 
 
