@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from assay.catalogue import EstimatorInfo as EstimatorInfo
     from assay.catalogue import RewardInfo as RewardInfo
     from assay.client import Client as Client
+    from assay.code import CodeJob as CodeJob
+    from assay.code import CodeLimits as CodeLimits
+    from assay.code import CodeOutcome as CodeOutcome
+    from assay.code import CodeResult as CodeResult
+    from assay.code import CodeTest as CodeTest
     from assay.connection import Retries as Retries
     from assay.connection import Tls as Tls
     from assay.contents import Blob as Blob
@@ -99,6 +104,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "catalogue": ("EstimatorInfo", "RewardInfo"),
     "client": ("Client",),
+    "code": ("CodeJob", "CodeLimits", "CodeOutcome", "CodeResult", "CodeTest"),
     "connection": ("Retries", "Tls"),
     "contents": ("Blob", "Message", "ToolCall", "ToolResult"),
     "episodes": ("EnvironmentInfo", "SessionPolicy", "prompt_with_history"),

@@ -11,6 +11,7 @@ from assay.v1 import advantage_service_pb2 as advantages
 from assay.v1 import environment_service_pb2 as environments
 from assay.v1 import reward_service_pb2 as rewards
 from assay.v1 import run_service_pb2 as runs
+from assay.v1 import sandbox_service_pb2 as sandbox
 
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A", bound=Message)
@@ -56,6 +57,8 @@ FORK_SESSION = _sessions("ForkSession", environments.ForkSessionRequest, environ
 LIST_ENVIRONMENTS = _sessions(
     "ListEnvironments", environments.ListEnvironmentsRequest, environments.ListEnvironmentsResponse
 )
+RUN_TESTS = Method("/assay.v1.SandboxService/RunTests", sandbox.RunTestsRequest, sandbox.RunTestsResponse)
+STREAM_TESTS = Method("/assay.v1.SandboxService/StreamTests", sandbox.StreamTestsRequest, sandbox.StreamTestsResponse)
 INTERACT_PATH = "/assay.v1.EnvironmentService/Interact"
 STREAM_ROLLOUTS_PATH = "/assay.v1.RewardService/StreamRollouts"
 HEALTH_PATH = "/grpc.health.v1.Health/Check"

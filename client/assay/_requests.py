@@ -80,10 +80,11 @@ def checked_size(message: v1.Rollout, path: str) -> int:
 
 def score_results(request: rewards.ScoreRequest, response: rewards.ScoreResponse) -> list[SampleResult]:
     """One result per rollout of the request."""
-    return [SampleResult(result) for result in _one_each(response.results, len(request.rollouts), "results")]
+    return [SampleResult(result) for result in one_each(response.results, len(request.rollouts), "results")]
 
 
-def _one_each(items: Sequence[T], expected: int, what: str) -> Sequence[T]:
+def one_each(items: Sequence[T], expected: int, what: str) -> Sequence[T]:
+    """The items; Internal where there are not as many as were asked for."""
     if len(items) != expected:
         message = f"the service answered {len(items)} {what} where {expected} were asked for"
         raise Internal(message, failure=Failure(13, message))
@@ -114,7 +115,7 @@ def advantages_results(
     request: advantages.ComputeAdvantagesRequest, response: advantages.ComputeAdvantagesResponse
 ) -> list[GroupResult]:
     """One result per group of the request."""
-    return [GroupResult(group) for group in _one_each(response.groups, len(request.groups), "groups")]
+    return [GroupResult(group) for group in one_each(response.groups, len(request.groups), "groups")]
 
 
 # ---------------------------------------------------------------- streams

@@ -22,6 +22,7 @@ from assay._methods import Method
 from assay._repeats import Attempts
 from assay._transport import failure_of_rpc, open_aio_channel, translated
 from assay.catalogue import EstimatorInfo, RewardInfo
+from assay.code import CodeJob, CodeResult, job_requests, job_results
 from assay.connection import Connection, Retries, Tls
 from assay.contents import Blob
 from assay.episodes import EnvironmentInfo, EpisodesPlan, SessionPolicy
@@ -38,6 +39,7 @@ from assay.v1 import environment_service_pb2 as environments
 from assay.v1 import reward_service_pb2 as rewards
 from assay.v1 import rollout_pb2 as v1
 from assay.v1 import run_service_pb2 as runs
+from assay.v1 import sandbox_service_pb2 as sandbox
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -163,6 +165,31 @@ class Client:
         """The environments that can be named, by id."""
         response = await self._call(methods.LIST_ENVIRONMENTS, environments.ListEnvironmentsRequest(prefix=prefix))
         return [EnvironmentInfo.of(info) for info in response.environments]
+
+    # ------------------------------------------------------------ programs
+
+    async def run_tests(self, jobs: Sequence[CodeJob | sandbox.TestJob], *, timeout: float = 600.0) -> list[CodeResult]:
+        """Judge programs by their suites and wait; results in their order."""
+        results: list[CodeResult] = []
+        for request in job_requests(jobs):
+            results += job_results(request, await self._call(methods.RUN_TESTS, request, timeout))
+        return results
+
+    async def stream_tests(
+        self, jobs: Sequence[CodeJob | sandbox.TestJob], *, timeout: float | None = None
+    ) -> AsyncIterator[CodeResult]:
+        """Judge programs by their suites; yields results as they are known, in any order."""
+        method: grpc.aio.UnaryStreamMultiCallable[sandbox.StreamTestsRequest, sandbox.StreamTestsResponse]
+        method = self._opened().unary_stream(
+            methods.STREAM_TESTS.path,
+            request_serializer=sandbox.StreamTestsRequest.SerializeToString,
+            response_deserializer=sandbox.StreamTestsResponse.FromString,
+        )
+        for request in job_requests(jobs):
+            with translated():
+                message = sandbox.StreamTestsRequest(jobs=request.jobs)
+                async for response in method(message, timeout=timeout, metadata=self._connection.metadata()):
+                    yield CodeResult(response.result)
 
     # ------------------------------------------------------------ runs
 

@@ -18,6 +18,7 @@ from assay._methods import Method
 from assay._repeats import Attempts
 from assay._transport import failure_of_rpc, open_channel, translated
 from assay.catalogue import EstimatorInfo, RewardInfo
+from assay.code import CodeJob, CodeResult, job_requests, job_results
 from assay.connection import Connection, Retries, Tls
 from assay.contents import Blob
 from assay.episodes import EnvironmentInfo, EpisodesPlan, SessionPolicy
@@ -34,6 +35,7 @@ from assay.v1 import environment_service_pb2 as environments
 from assay.v1 import reward_service_pb2 as rewards
 from assay.v1 import rollout_pb2 as v1
 from assay.v1 import run_service_pb2 as runs
+from assay.v1 import sandbox_service_pb2 as sandbox
 from assay.vector import VectorEnvironment
 
 if TYPE_CHECKING:
@@ -187,6 +189,44 @@ class Client:
         """The environments that can be named, by id."""
         response = self._call(methods.LIST_ENVIRONMENTS, environments.ListEnvironmentsRequest(prefix=prefix))
         return [EnvironmentInfo.of(info) for info in response.environments]
+
+    # ------------------------------------------------------------ programs
+
+    def run_tests(self, jobs: Sequence[CodeJob | sandbox.TestJob], *, timeout: float = 600.0) -> list[CodeResult]:
+        """Judge programs by their suites and wait; results in their order.
+
+        Args:
+            timeout: seconds per request of up to 256 jobs.
+
+        Raises:
+            ResourceExhausted: the service has no room. A program that could not be judged is answered in its result.
+        """
+        results: list[CodeResult] = []
+        for request in job_requests(jobs):
+            results += job_results(request, self._call(methods.RUN_TESTS, request, timeout))
+        return results
+
+    def stream_tests(
+        self, jobs: Sequence[CodeJob | sandbox.TestJob], *, timeout: float | None = None
+    ) -> Iterator[CodeResult]:
+        """Judge programs by their suites; yields results as they are known, in any order.
+
+        Args:
+            timeout: seconds for the whole; None = no limit.
+        """
+        call = self._opened().unary_stream(
+            methods.STREAM_TESTS.path,
+            request_serializer=sandbox.StreamTestsRequest.SerializeToString,
+            response_deserializer=sandbox.StreamTestsResponse.FromString,
+        )
+        for request in job_requests(jobs):
+            with translated():
+                message = sandbox.StreamTestsRequest(jobs=request.jobs)
+                responses: Iterator[sandbox.StreamTestsResponse] = call(
+                    message, timeout=timeout, metadata=self._connection.metadata()
+                )
+                for response in responses:
+                    yield CodeResult(response.result)
 
     # ------------------------------------------------------------ runs
 

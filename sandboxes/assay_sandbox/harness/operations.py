@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import operator
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -46,6 +45,8 @@ def _is_instance(value: object, kind: object) -> bool:
 
 
 def _awaited(value: object) -> object:
+    import asyncio  # costs much, and few programs have coroutines
+
     async def wait() -> object:
         return await cast("Awaitable[object]", value)
 

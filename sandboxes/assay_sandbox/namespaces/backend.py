@@ -35,8 +35,9 @@ _ATTEMPTS = 3
 _ID_RANGES = 512
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _PRELOAD = (
-    "assay_sandbox.harness.script", "bisect", "collections", "copy", "datetime", "decimal", "fractions", "functools",
-    "heapq", "itertools", "json", "math", "operator", "random", "re", "statistics", "string", "typing",
+    "assay_sandbox.harness.candidate", "assay_sandbox.harness.script", "assay_sandbox.harness.suite_process", "bisect",
+    "collections", "copy", "datetime", "decimal", "fractions", "functools", "heapq", "itertools", "json", "math",
+    "operator", "random", "re", "statistics", "string", "typing",
 )  # fmt: skip
 _NUMERIC = "numpy"
 

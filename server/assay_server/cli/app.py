@@ -42,6 +42,12 @@ class Recipe(str, Enum):
     TEXT_SIMILARITY = "text-similarity"
 
 
+class Backend(str, Enum):
+    """What can run untrusted code."""
+
+    NAMESPACES = "namespaces"
+
+
 @app.command()
 def serve(
     listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="gRPC; default 127.0.0.1:50051.")] = None,
@@ -112,6 +118,21 @@ def compute(plugin: Plugins = None, execution_timeout_ms: TimeoutMs = None, stri
     with told_plainly():
         timeout = None if execution_timeout_ms is None else execution_timeout_ms / 1000
         raise typer.Exit(compute_lines(plugin or (), timeout).exit_code(strict=strict))
+
+
+@app.command(name="run-tests")
+def run_tests(
+    backend: Annotated[Backend | None, typer.Option(help="What runs the programs, without --server.")] = None,
+    server: Server = None,
+    token: Token = None,
+    strict: Strict = False,
+) -> None:
+    """Judge programs: {"id", "language", "source", "suite"} a line in, a verdict a line out, in input order."""
+    from assay_server.cli.judging_code import run_test_lines
+
+    with told_plainly():
+        tally = run_test_lines(backend.value if backend else None, server=server, token=token)
+        raise typer.Exit(tally.exit_code(strict=strict))
 
 
 @app.command()

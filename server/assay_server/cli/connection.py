@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from assay.client import Client
 from assay.sdk import Json
@@ -12,6 +13,9 @@ from assay.sdk.spec import Leaf
 from assay_server.cli.refusals import Usage
 
 _FILE = ".py:"
+
+SandboxName = Literal["namespaces"]
+"""What can run untrusted code."""
 
 
 def named_reward(reward: str, params: Mapping[str, Json]) -> Leaf:
@@ -29,6 +33,7 @@ def connected(
     store: str | None = None,
     reward: Leaf | None = None,
     plugins: Sequence[str] = (),
+    sandbox: SandboxName | None = None,
 ) -> Generator[Client]:
     """A client of ``server``, or of an embedded one that ends with the command.
 
@@ -44,6 +49,8 @@ def connected(
             raise Usage("--store is for the embedded server; a named server has its own")
         if plugins:
             raise Usage("--plugin is for the embedded server; a named server has its own")
+        if sandbox is not None:
+            raise Usage("--backend is for the embedded server; a named server has its own")
         if file:
             raise Usage(f"--reward {file}: a file can be named without --server only")
         with Client(server, token=token) as client:
@@ -53,8 +60,11 @@ def connected(
     from assay_server.embedded import Engine
     from assay_server.execution.plugin_files import BrokenPlugin
 
+    settings = Settings(store=store or "memory:", plugins=(*plugins, *([file] if file else [])))
+    if sandbox is not None:
+        settings = settings.model_copy(update={"sandbox": sandbox})
     try:
-        engine = Engine(Settings(store=store or "memory:", plugins=(*plugins, *([file] if file else []))))
+        engine = Engine(settings)
     except BrokenPlugin as error:
         raise Usage(f"{'--plugin' if plugins else '--reward'} {error}") from error
     with engine:
