@@ -14,12 +14,13 @@ from assay.sdk import Json, PluginDefinition, PluginKind
 from assay_server.cli.json_text import BadLine, read_object
 from assay_server.cli.line_source import Line
 from assay_server.cli.refusals import Usage
-from assay_server.environments.catalogue import EnvironmentCatalogue, builtin_environments
-from assay_server.environments.definition import EnvironmentDefinition, Replay
+from assay_server.environments.catalogue import EnvironmentCatalogue
+from assay_server.environments.definition import EnvironmentDefinition
 from assay_server.environments.household import household_definition
 from assay_server.environments.protocol import Environment, EnvironmentFault
-from assay_server.execution.discovery import load_plugin
+from assay_server.execution.discovery import discover, is_path, load_plugin
 from assay_server.execution.game_folders import GameFolder
+from assay_server.execution.plugged_environments import environment_of
 from assay_server.execution.plugin_files import BrokenPlugin
 
 _MAX_GAME_BYTES = 16 * 1024 * 1024
@@ -82,18 +83,21 @@ def episode_source(names: EpisodeNames) -> EpisodeSource:
 
 
 def environment_catalogue(plugins: Sequence[str]) -> EnvironmentCatalogue:
-    """The built-in environments and those of plugin files.
+    """The built-in environments, those of plugins that are installed, and those of plugin files.
 
     Raises:
-        Usage: a plugin is broken.
+        Usage: a plugin that was named is broken, or declares no environment.
     """
-    catalogue = builtin_environments()
-    for plugin in plugins:
-        found = plugin_environments(str(Path(plugin).absolute()))
-        if not found:
-            raise Usage(f"--plugin {plugin}: there is no environment in it")
-        catalogue = catalogue.with_definitions(*found)
-    return catalogue
+    named = [str(Path(plugin).absolute()) if is_path(plugin) else plugin for plugin in plugins]
+    try:
+        found = discover(None, named)
+    except BrokenPlugin as error:
+        raise Usage(f"--plugin {error}") from error
+    places = {record.place for record in found.records if record.kind == PluginKind.ENVIRONMENT.value}
+    for plugin, given in zip(named, plugins, strict=True):
+        if is_path(plugin) and plugin not in places:
+            raise Usage(f"--plugin {given}: there is no environment in it")
+    return found.catalogues.environments
 
 
 def plugin_environments(plugin: str) -> list[EnvironmentDefinition]:
@@ -106,19 +110,8 @@ def plugin_environments(plugin: str) -> list[EnvironmentDefinition]:
         loaded = [definition for definition, _ in load_plugin(plugin)]
     except BrokenPlugin as error:
         raise Usage(f"{plugin}: {error}") from error
-    return [
-        EnvironmentDefinition(
-            id=one.id,
-            make=cast("type[Environment]", one.function),
-            summary=one.doc.partition("\n")[0],
-            replay=Replay.PURE if one.deterministic else Replay.NONE,
-            aliases=(one.id.rpartition("/")[2].rpartition("-v")[0],),
-            doc=one.doc,
-            digest=one.digest,
-        )
-        for one in loaded
-        if isinstance(one, PluginDefinition) and one.kind is PluginKind.ENVIRONMENT
-    ]
+    declared = [one for one in loaded if isinstance(one, PluginDefinition) and one.kind is PluginKind.ENVIRONMENT]
+    return [environment_of(one) for one in declared]
 
 
 def read_options(text: str) -> dict[str, Json]:
