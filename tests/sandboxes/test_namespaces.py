@@ -198,6 +198,20 @@ async def test_a_run_is_killed_on_request_and_on_leaving_it(backend: NamespacesB
     assert (await left.outcome()).reason is Reason.KILLED
 
 
+async def test_what_a_run_has_used_so_far_can_be_asked(backend: NamespacesBackend):
+    ours, theirs = socket.socketpair()
+    source = "import os, time\nwhile time.process_time() < .05: pass\nos.write(3, b'x')\nos.read(3, 1)"
+    with ours:
+        ours.setblocking(False)
+        async with backend.open(script(source, channels=(theirs,))) as running:
+            assert await asyncio.get_running_loop().sock_recv(ours, 1) == b"x"
+            used = await asyncio.gather(running.cpu_ms(), running.cpu_ms())
+            assert all(45 <= milliseconds < 5000 for milliseconds in used)
+            ours.send(b"x")
+            assert (await running.outcome()).ok
+            assert await running.cpu_ms() >= used[1]
+
+
 async def test_nothing_is_the_same_in_the_next_run(backend: NamespacesBackend):
     source = """
 import os, random

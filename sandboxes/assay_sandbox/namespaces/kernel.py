@@ -107,10 +107,15 @@ def private_mounts() -> None:
     mount("none", "/", flags=MS_REC | MS_PRIVATE)
 
 
+def pivot_root(new: str, old: str) -> None:
+    """Make a mount the root, and put the old root below it."""
+    _checked(_libc.pivot_root(os.fsencode(new), os.fsencode(old)), "pivot_root")
+
+
 def pivot_into(root: str) -> None:
     """Make a mount the root; nothing of the old root stays reachable."""
     os.chdir(root)
-    _checked(_libc.pivot_root(b".", b"."), "pivot_root")
+    pivot_root(".", ".")
     _checked(_libc.umount2(b".", ctypes.c_int(MNT_DETACH)), "umount the old root")
     os.chdir("/")
 

@@ -12,7 +12,7 @@ import socket
 import sys
 
 from assay_sandbox.namespaces import kernel
-from assay_sandbox.namespaces.root import build_root
+from assay_sandbox.namespaces.root import build_root, held
 from assay_sandbox.namespaces.setup import Identity, Setup
 
 _WORKER_SPACES = (
@@ -87,6 +87,7 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     setup = Setup.decode(control.recv(1 << 20))
     kernel.die_with_parent(signal.SIGKILL)
+    holds = held(setup.shown)
     try:
         enter(setup)
     except OSError as error:
@@ -100,7 +101,7 @@ def main() -> None:
     from assay_sandbox.namespaces.template import Template
 
     kernel.die_with_parent(signal.SIGKILL)
-    Template(control, setup).run()
+    Template(control, setup, holds).run()
 
 
 if __name__ == "__main__":

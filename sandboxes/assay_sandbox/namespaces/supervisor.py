@@ -15,14 +15,23 @@ import signal
 import socket
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from assay_sandbox.namespaces import kernel
 from assay_sandbox.namespaces.candidate import RunSpace, Start, become_program, receive_exactly
 from assay_sandbox.namespaces.meters import CgroupMeter, Meter, ProcessMeter
-from assay_sandbox.namespaces.root import BOX, BOX_FOLDERS, WORK, box_options
+from assay_sandbox.namespaces.root import BOX, BOX_FOLDERS, WORK, box_options, cover_temporary_folders
 from assay_sandbox.namespaces.setup import Identity
-from assay_sandbox.namespaces.wire import LENGTH, MAX_CHANNELS, Order, decode_launch, encode_outcome
+from assay_sandbox.namespaces.wire import (
+    ASK_CPU,
+    KILL,
+    LENGTH,
+    MAX_CHANNELS,
+    Order,
+    decode_launch,
+    encode_cpu,
+    encode_outcome,
+)
 from assay_sandbox.protocol import Limits, Outcome, Reason
 
 _CHUNK = 1 << 16
@@ -36,7 +45,13 @@ _DEFAULT_FILE_BYTES = Limits().file_bytes
 class Supervisor:
     """One run, from before it is known what runs to the end of all its processes."""
 
-    def __init__(self, control: socket.socket, space: RunSpace, counters: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        space: RunSpace,
+        counters: Mapping[str, int],
+        held: Sequence[tuple[str, str]],
+    ) -> None:
         self._control = control
         kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
         self._user_id = space.user_id if space.identity is not Identity.SINGLE else 0
@@ -44,6 +59,7 @@ class Supervisor:
         for name in BOX_FOLDERS:
             os.mkdir(f"{BOX}/{name}")
             os.chown(f"{BOX}/{name}", self._user_id, self._user_id)
+        cover_temporary_folders(held)
         proc = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
         kernel.mount("proc", "/proc", "proc", proc, "hidepid=2,subset=pid")
         self._streams = [Stream(*os.pipe2(os.O_CLOEXEC)) for _ in range(2)]
@@ -139,7 +155,7 @@ class Supervisor:
                 if fd == self._child_ended:
                     self._reap()
                 elif fd == self._control.fileno():
-                    self._reason = Reason.KILLED  # asked to, or nobody is interested any more
+                    self._listen()
                 elif not by_fd[fd].drain_once(limits.output_bytes):
                     poll.unregister(fd)
             now = time.monotonic()
@@ -149,6 +165,15 @@ class Supervisor:
                 self._reason = self._reason or Reason.WALL_LIMIT
             if sum(stream.dropped for stream in self._streams) > _DROPPED_AT_MOST:
                 self._reason = Reason.OUTPUT_LIMIT
+
+    def _listen(self) -> None:
+        """Told to end it, or asked what it has used; nobody listens any more where the connection has ended."""
+        asked = self._control.recv(64)
+        if not asked or KILL in asked:
+            self._reason = Reason.KILLED
+            return
+        with contextlib.suppress(ConnectionError):
+            self._control.sendall(encode_cpu(self._meter.cpu_ms()) * asked.count(ASK_CPU))
 
     def _look(self, limits: Limits) -> float:
         """CPU milliseconds so far; sets the reason where a limit is broken."""

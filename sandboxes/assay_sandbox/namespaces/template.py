@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import traceback
+from collections.abc import Sequence
 from typing import NoReturn
 
 from assay_sandbox.namespaces import kernel, seccomp
@@ -38,7 +39,8 @@ def _only_wake(number: int, frame: object) -> None:
 class Template:
     """Forks supervisors and reaps them until the server goes away."""
 
-    def __init__(self, control: socket.socket, setup: Setup) -> None:
+    def __init__(self, control: socket.socket, setup: Setup, held: Sequence[tuple[str, str]]) -> None:
+        self._held = held
         self._control = control
         self._identity = Identity(setup.identity)
         self._first_id = setup.first_id if self._identity is Identity.HOST else 0
@@ -101,7 +103,7 @@ class Template:
             self._control.close()
             space = RunSpace(self._identity, self._first_id + order.user_id, self._filter)
             counters = dict(zip(order.counters, descriptors[1:], strict=True))
-            Supervisor(socket.socket(fileno=descriptors[0]), space, counters).run()
+            Supervisor(socket.socket(fileno=descriptors[0]), space, counters, self._held).run()
             status = 0
         except BaseException:  # noqa: BLE001 - a fork must never return into the code that forked it
             traceback.print_exc()

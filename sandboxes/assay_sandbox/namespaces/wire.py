@@ -18,6 +18,8 @@ from assay_sandbox.protocol import Exec, Launch, Limits, Outcome, PythonCall, Re
 LENGTH = struct.Struct("<Q")
 MAX_CHANNELS = 8
 KILL = b"k"
+ASK_CPU = b"c"
+_CPU = struct.Struct("<d")
 
 WireProgram: TypeAlias = "tuple[str, str, bytes] | tuple[str, tuple[str, ...], dict[str, str]]"
 
@@ -86,6 +88,16 @@ def encode_outcome(outcome: Outcome) -> bytes:
     ).encode()
     size = LENGTH.size + len(head) + sum(len(body) for body in bodies)
     return b"".join([LENGTH.pack(size), LENGTH.pack(len(head)), head, *bodies])
+
+
+def encode_cpu(milliseconds: float) -> bytes:
+    """An answer to ASK_CPU, framed; shorter than any outcome."""
+    return LENGTH.pack(_CPU.size) + _CPU.pack(milliseconds)
+
+
+def decode_cpu(data: bytes) -> float | None:
+    """What :func:`encode_cpu` made, without the length; None: it is an outcome."""
+    return _CPU.unpack(data)[0] if len(data) == _CPU.size else None
 
 
 def decode_outcome(data: bytes) -> Outcome:

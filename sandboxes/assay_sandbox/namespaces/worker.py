@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from assay_sandbox.namespaces.cgroups import Cgroups, Slot
 from assay_sandbox.namespaces.setup import ForkOrder, Setup
-from assay_sandbox.namespaces.wire import KILL, LENGTH, BadOutcome, decode_outcome, encode_launch
+from assay_sandbox.namespaces.wire import ASK_CPU, KILL, LENGTH, BadOutcome, decode_cpu, decode_outcome, encode_launch
 from assay_sandbox.protocol import Launch, Outcome, SandboxUnavailable, WorkerLost
 
 _CHUNK = 1 << 18
@@ -31,6 +31,7 @@ class Run:
         self._connection = connection
         self._on_end = on_end
         self._outcome: asyncio.Task[Outcome] | None = None
+        self._asked: deque[asyncio.Future[float]] = deque()
 
     async def start(self, launch: Launch) -> None:
         """Hand over the launch; its channels are the run's from here on. Raises WorkerLost."""
@@ -63,6 +64,16 @@ class Run:
         with contextlib.suppress(OSError):
             self._connection.send(KILL)
 
+    async def cpu_ms(self) -> float:
+        """What it has used until now, or in all. Raises WorkerLost."""
+        assert self._outcome is not None, "cpu_ms() of a run that was not started"
+        answer: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._asked.append(answer)
+        with contextlib.suppress(OSError):
+            self._connection.send(ASK_CPU)
+        await asyncio.wait([answer, self._outcome], return_when=asyncio.FIRST_COMPLETED)
+        return answer.result() if answer.done() else (await self.outcome()).cpu_ms
+
     async def end(self) -> None:
         """Let go of it, killed if it still runs."""
         if self._outcome is not None and not self._outcome.done():
@@ -82,10 +93,15 @@ class Run:
     async def _receive(self, seconds: float) -> Outcome:
         try:
             async with asyncio.timeout(seconds):
-                (size,) = LENGTH.unpack(await self._exactly(LENGTH.size))
-                if size > _MAX_OUTCOME:
-                    raise BadOutcome(f"{size} bytes")
-                return decode_outcome(await self._exactly(size))
+                while True:
+                    (size,) = LENGTH.unpack(await self._exactly(LENGTH.size))
+                    if size > _MAX_OUTCOME:
+                        raise BadOutcome(f"{size} bytes")
+                    data = await self._exactly(size)
+                    if (cpu_ms := decode_cpu(data)) is None:
+                        return decode_outcome(data)
+                    if self._asked and not (answer := self._asked.popleft()).done():
+                        answer.set_result(cpu_ms)
         except (OSError, EOFError, BadOutcome) as error:
             raise WorkerLost("the worker ended during the run") from error
 
