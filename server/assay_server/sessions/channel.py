@@ -21,18 +21,19 @@ MAX_FRAME = 256 * 1024 * 1024
 MARK = struct.Struct("<Qd")
 """In memory that engine and worker share: the number of the order that runs (0 = none) and when it started."""
 
-_ANSWER = struct.Struct(f"<QBI{DIGEST_BYTES}sI")
+_ANSWER = struct.Struct(f"<QBI{DIGEST_BYTES}sII")
 _GOING, _ENDED, _FAULT = range(3)
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Make a session and take the recorded actions again."""
+    """Make a session and take the recorded actions again; those before ``dump``, where there is one, are in it."""
 
     order: int
     session: int
     spec: SessionSpec
     turns: tuple[Turn, ...] = ()
+    dump: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def _plain(order: Order) -> tuple[object, ...]:
             return ("a", order.order, order.session, order.action, order.agent_id)
         case Open():
             turns = [(turn.action, turn.agent_id, turn.digest) for turn in order.turns]
-            return ("o", order.order, order.session, order.spec.encode(), turns)
+            return ("o", order.order, order.session, order.spec.encode(), turns, order.dump)
         case Drop():
             return ("d", order.sessions)
 
@@ -80,8 +81,10 @@ def decode_orders(payload: bytes) -> Iterator[Order]:
             case "a":
                 yield Act(*rest)  # pyright: ignore[reportArgumentType] - written by _plain
             case "o":
-                order, session, spec, turns = cast("tuple[int, int, bytes, list[tuple[str, str, bytes]]]", tuple(rest))
-                yield Open(order, session, SessionSpec.decode(spec), tuple(Turn(*turn) for turn in turns))
+                order, session, spec, turns, dump = cast(
+                    "tuple[int, int, bytes, list[tuple[str, str, bytes]], bytes]", tuple(rest)
+                )
+                yield Open(order, session, SessionSpec.decode(spec), tuple(Turn(*turn) for turn in turns), dump)
             case _:
                 yield Drop(cast("tuple[int, ...]", rest[0]))
 
@@ -98,6 +101,7 @@ class Answer:
         index: actions taken.
         digest: of ``state``.
         state: an encoded assay.v1.SessionState without ids; empty where there is a fault.
+        dump: what an episode is resumed from, where one is due.
     """
 
     order: int
@@ -105,6 +109,7 @@ class Answer:
     ended: bool = False
     digest: bytes = b""
     state: bytes = b""
+    dump: bytes = b""
     fault: SessionFault | None = None
 
 
@@ -112,10 +117,11 @@ def encode_answer(answer: Answer) -> bytes:
     """An answer with its header; several make a frame."""
     if answer.fault is None:
         kind = _ENDED if answer.ended else _GOING
-        return _ANSWER.pack(answer.order, kind, answer.index, answer.digest, len(answer.state)) + answer.state
+        sizes = len(answer.state), len(answer.dump)
+        return _ANSWER.pack(answer.order, kind, answer.index, answer.digest, *sizes) + answer.state + answer.dump
     fault = answer.fault
     body = json.dumps([fault.reason.value, fault.message[:2000], dict(fault.metadata), fault.field]).encode()
-    return _ANSWER.pack(answer.order, _FAULT, answer.index, b"", len(body)) + body
+    return _ANSWER.pack(answer.order, _FAULT, answer.index, b"", len(body), 0) + body
 
 
 def decode_answers(payload: bytes) -> Iterator[Answer]:
@@ -127,16 +133,16 @@ def decode_answers(payload: bytes) -> Iterator[Answer]:
     at = 0
     try:
         while at < len(payload):
-            order, kind, index, digest, length = _ANSWER.unpack_from(payload, at)
+            order, kind, index, digest, length, dumped = _ANSWER.unpack_from(payload, at)
             at += _ANSWER.size
-            body = payload[at : at + length]
-            if len(body) < length or kind > _FAULT:
+            body, dump = payload[at : at + length], payload[at + length : at + length + dumped]
+            if len(body) + len(dump) < length + dumped or kind > _FAULT:
                 raise BadAnswer("a damaged answer")
-            at += length
+            at += length + dumped
             if kind == _FAULT:
                 yield Answer(order, index, fault=_fault(body))
             else:
-                yield Answer(order, index, kind == _ENDED, digest, body)
+                yield Answer(order, index, kind == _ENDED, digest, body, dump)
     except (struct.error, ValueError, TypeError, AttributeError) as error:
         raise BadAnswer(str(error)) from error
 

@@ -31,7 +31,14 @@ from assay_server.sessions.requests import (
 )
 from assay_server.sessions.values import Reason, SessionFault, SessionSpec, Turn
 from assay_server.sessions.workers import WorkerPool
-from assay_server.store.journal import Journal, JournaledSnapshot, JournaledTurn, NewSession, RequestTaken
+from assay_server.store.journal import (
+    Journal,
+    JournaledDump,
+    JournaledSnapshot,
+    JournaledTurn,
+    NewSession,
+    RequestTaken,
+)
 
 _MAX_ATTEMPTS = 10
 _MAX_CRASHES = 2
@@ -49,6 +56,7 @@ class _Making:
     timeouts: Timeouts
     turns: tuple[Turn, ...] = ()
     start: bytes = b""
+    dump: JournaledDump | None = None
 
 
 class SessionEngine:
@@ -162,7 +170,8 @@ class SessionEngine:
             raise SessionFault(Reason.WRONG_STEP, text, {"step_index": str(len(journaled.turns))}, "at_step")
         turns = tuple(Turn(*turn) for turn in journaled.turns[:at_step])
         group_ids = [journaled.group_id] * count
-        return _Making(tenant, [spec] * count, group_ids, journaled.run_id, timeouts, turns, journaled.start)
+        dump = journaled.dump if journaled.dump is not None and journaled.dump.step_index <= at_step else None
+        return _Making(tenant, [spec] * count, group_ids, journaled.run_id, timeouts, turns, journaled.start, dump)
 
     async def _once(
         self, tenant: str, request_id: str, digest: bytes, plan: Callable[[], Awaitable[_Making]]
@@ -198,7 +207,7 @@ class SessionEngine:
 
     async def _open_all(self, sessions: Sequence[LiveSession], making: _Making) -> list[Answer]:
         opened = [
-            self._placement.open(session, spec, making.turns)
+            self._placement.open(session, spec, *_remaining(making.turns, making.dump))
             for session, spec in zip(sessions, making.specs, strict=True)
         ]
         answers = await asyncio.gather(*opened, return_exceptions=True)
@@ -254,7 +263,9 @@ class SessionEngine:
         try:
             answer = await self._take(session, action)
             try:
-                await self._recorder.append(session.key, index, Turn(action.action, action.agent_id, answer.digest))
+                await self._recorder.append(
+                    session.key, index, Turn(action.action, action.agent_id, answer.digest), answer.dump
+                )
             except BaseException:
                 self._placement.leave(session)  # it may be ahead of the journal
                 raise
@@ -288,7 +299,8 @@ class SessionEngine:
         journaled = await self._recorder.read(session.tenant, session.session_id)
         spec, _ = decode_spec(journaled.spec)
         self._replayable(spec)
-        answer = await self._placement.open(session, spec, tuple(Turn(*turn) for turn in journaled.turns))
+        turns = tuple(Turn(*turn) for turn in journaled.turns)
+        answer = await self._placement.open(session, spec, *_remaining(turns, journaled.dump))
         if journaled.start and not journaled.turns and answer.digest != journaled.start:
             self._placement.leave(session)
             raise _other_start()
@@ -327,12 +339,6 @@ class SessionEngine:
         await self._recorder.end(tenant, session_ids)
         known = [self._live.get(tenant, session_id) for session_id in session_ids]
         self._forget([session for session in known if session is not None])
-
-    async def end_run(self, tenant: str, run_id: str) -> None:
-        """Close the sessions of a run."""
-        ids = [session.session_id for session in self._live if (session.tenant, session.run_id) == (tenant, run_id)]
-        if ids:
-            await self.close(tenant, ids)
 
     async def _reap(self) -> None:
         """Close what nobody has used for long; delete what was closed long ago."""
@@ -403,6 +409,11 @@ def _rows(sessions: Sequence[LiveSession], making: _Making, starts: Sequence[Ans
         )
         for session, spec, start in zip(sessions, making.specs, starts, strict=True)
     ]
+
+
+def _remaining(turns: tuple[Turn, ...], dump: JournaledDump | None) -> tuple[tuple[Turn, ...], bytes]:
+    """The actions that are to be taken again, and what is resumed from before them."""
+    return (turns, b"") if dump is None else (turns[dump.step_index :], dump.content)
 
 
 def _other_start() -> SessionFault:

@@ -8,25 +8,34 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import struct
 from collections import Counter
 from typing import Protocol, cast, runtime_checkable
 
 from assay.v1 import environment_service_pb2 as wire
-from assay_server.environments.protocol import Environment, EnvironmentFault, InvalidOptions, StepResult
+from assay_server.environments.protocol import (
+    Carrying,
+    Dumping,
+    Environment,
+    EnvironmentFault,
+    InvalidDump,
+    InvalidOptions,
+    StepResult,
+)
 from assay_server.sessions.values import Reason, Rules, SessionFault, SessionSpec, Turn
 
 DIGEST_BYTES = 16
+DUMP_EVERY = 32
+"""Actions after which an environment that can be put aside is: what is made again starts from there."""
+
 _MAX_TEXT = 4 * 1024 * 1024
+_MAX_DUMP = 4 * 1024 * 1024
+_HEAD = struct.Struct("<II")
 
 
 @runtime_checkable
 class _OfAgents(Protocol):
     def agent_to_act(self) -> str: ...
-
-
-@runtime_checkable
-class _WithInventory(Protocol):
-    def inventory(self) -> str: ...
 
 
 class Progress:
@@ -57,6 +66,15 @@ class Progress:
             return "max_steps"
         return ""
 
+    def counts(self) -> tuple[dict[str, int], float, int, int]:
+        """What was counted so far, for :meth:`recall`."""
+        return dict(self._visits), self._best, self._idle, self._steps
+
+    def recall(self, counts: tuple[dict[str, int], float, int, int]) -> None:
+        """Count on from there."""
+        visits, self._best, self._idle, self._steps = counts
+        self._visits = Counter(visits)
+
 
 class Episode:
     """An environment that was reset, and what the service counts beside it.
@@ -77,6 +95,9 @@ class Episode:
             SessionFault: INVALID_OPTIONS, ENVIRONMENT_FAILED.
         """
         self._environment = environment
+        self._agents = environment if isinstance(environment, _OfAgents) else None
+        self._carrying = environment if isinstance(environment, Carrying) else None
+        self._dumping = environment if isinstance(environment, Dumping) else None
         self._spec = spec
         try:
             started = environment.reset(spec.seed, spec.options)
@@ -150,12 +171,45 @@ class Episode:
                     {"step_index": str(self.index - 1)},
                 )
 
+    def dump(self) -> bytes:
+        """Everything that :meth:`resume` needs; empty where none is due, or the environment cannot be put aside."""
+        if self._dumping is None or self.index % DUMP_EVERY or not self.index or self.ended:
+            return b""
+        inner = self._dumping.dump()
+        if len(inner) > _MAX_DUMP:
+            return b""
+        counted = json.dumps(self._progress.counts()).encode()
+        return _HEAD.pack(len(self.encoded), len(counted)) + self.encoded + counted + inner
+
+    def resume(self, dumped: bytes) -> None:
+        """Continue where :meth:`dump` was called, instead of taking the actions up to there again.
+
+        Raises:
+            SessionFault: REPLAY_MISMATCH; the environment does not take it back, or stands elsewhere then.
+        """
+        shown, counted = _HEAD.unpack_from(dumped)
+        middle = _HEAD.size + shown
+        state = wire.SessionState.FromString(dumped[_HEAD.size : middle])
+        try:
+            if self._dumping is None:
+                raise InvalidDump("it cannot be put aside any more")
+            self._dumping.restore(dumped[middle + counted :])
+        except InvalidDump as error:
+            raise SessionFault(
+                Reason.REPLAY_MISMATCH, f"the environment does not take its dump back: {error}"
+            ) from error
+        if self._environment.state_digest() != state.state_digest:
+            raise SessionFault(Reason.REPLAY_MISMATCH, "the environment stands elsewhere than where it was put aside")
+        self._progress.recall(json.loads(dumped[middle : middle + counted]))
+        self.index = state.step_index
+        self._hold(state)
+
     def close(self) -> None:
         """Let go of the environment."""
         self._environment.close()
 
     def _agent(self) -> str:
-        return self._environment.agent_to_act() if isinstance(self._environment, _OfAgents) else ""
+        return "" if self._agents is None else self._agents.agent_to_act()
 
     def _view(self, observation: str, digest: str) -> wire.SessionState:
         state = wire.SessionState(
@@ -171,8 +225,8 @@ class Episode:
         anchor.observation.parts.add(text=shown)
         anchor.state_digest = digest
         anchor.state_json = json.dumps(_text("anchor", self._environment.anchor()), ensure_ascii=False)
-        if isinstance(self._environment, _WithInventory):
-            anchor.inventory.parts.add(text=_text("inventory", self._environment.inventory()))
+        if self._carrying is not None:
+            anchor.inventory.parts.add(text=_text("inventory", self._carrying.inventory()))
         return state
 
     def _hold(self, state: wire.SessionState) -> None:

@@ -102,8 +102,10 @@ class Placement:
         self._open_timeout = settings.open_timeout
         self._orders = itertools.count(1)
 
-    async def open(self, session: LiveSession, spec: SessionSpec, turns: tuple[Turn, ...] = ()) -> Answer:
-        """Make a session in a worker and take its recorded actions.
+    async def open(
+        self, session: LiveSession, spec: SessionSpec, turns: tuple[Turn, ...] = (), dump: bytes = b""
+    ) -> Answer:
+        """Make a session in a worker and take its recorded actions; those before ``dump`` are in it.
 
         Raises:
             SessionFault: INVALID_OPTIONS, REPLAY_MISMATCH, ENVIRONMENT_FAILED, ENVIRONMENT_CRASHED, STEP_TIMEOUT.
@@ -111,7 +113,7 @@ class Placement:
         crashes = 0
         for _ in range(_MAX_ATTEMPTS):
             place = session.number % self.workers.size
-            order = Open(next(self._orders), session.number, spec, turns)
+            order = Open(next(self._orders), session.number, spec, turns, dump)
             answer = await self._errand(place, order, self._open_timeout)
             if answer is None:
                 continue

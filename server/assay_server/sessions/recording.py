@@ -11,6 +11,7 @@ from assay_server.sessions.requests import Timeouts
 from assay_server.sessions.values import Reason, SessionFault, SessionSpec, Turn
 from assay_server.store.journal import (
     Journal,
+    JournaledDump,
     JournaledSession,
     JournaledSnapshot,
     JournaledTurn,
@@ -31,6 +32,7 @@ class Recorder:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._rows: list[tuple[int, int, JournaledTurn]] = []
+        self._dumps: list[tuple[int, JournaledDump]] = []
         self._written: asyncio.Future[None] | None = None
 
     async def open(self) -> None:
@@ -59,13 +61,15 @@ class Recorder:
             text = f"request id {request_id[:100]!r} was used for another request"
             raise SessionFault(Reason.REQUEST_CONFLICT, text, field="request_id") from error
 
-    async def append(self, key: int, index: int, turn: Turn) -> None:
+    async def append(self, key: int, index: int, turn: Turn, dump: bytes = b"") -> None:
         """Journal an action, together with whatever else comes in the same turn of the loop.
 
         Raises:
             SessionFault: JOURNAL_UNAVAILABLE.
         """
         self._rows.append((key, index, JournaledTurn(turn.action, turn.agent_id, turn.digest)))
+        if dump:
+            self._dumps.append((key, JournaledDump(index + 1, dump)))
         if self._written is None:
             loop = asyncio.get_running_loop()
             self._written = loop.create_future()
@@ -73,10 +77,10 @@ class Recorder:
         await _guarded(asyncio.shield(self._written))
 
     def _write(self) -> None:
-        rows, written = self._rows, self._written
-        self._rows, self._written = [], None
+        rows, dumps, written = self._rows, self._dumps, self._written
+        self._rows, self._dumps, self._written = [], [], None
         assert written is not None
-        task = asyncio.ensure_future(self._journal.append(rows))
+        task = asyncio.ensure_future(self._journal.append(rows, dumps))
         task.add_done_callback(lambda done: _pass_on(done, written))
 
     async def read(self, tenant: str, session_id: str) -> JournaledSession:

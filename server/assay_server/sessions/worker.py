@@ -62,10 +62,13 @@ class Host:
             self._episodes.pop(order.session, None)
             text = f"the environment raised {type(error).__name__}"
             return Answer(order.order, fault=SessionFault(Reason.ENVIRONMENT_FAILED, text))
-        return Answer(order.order, episode.index, episode.ended, episode.digest, episode.encoded)
+        dump = episode.dump() if isinstance(order, Act) else b""
+        return Answer(order.order, episode.index, episode.ended, episode.digest, episode.encoded, dump)
 
     def _open(self, order: Open) -> Episode:
         episode = Episode(self._make(order.spec), order.spec)
+        if order.dump:
+            episode.resume(order.dump)
         episode.replay(list(order.turns))
         self._episodes[order.session] = episode
         return episode

@@ -14,7 +14,7 @@ import pytest
 from assay_server.sessions.engine import SessionEngine
 from assay_server.sessions.requests import Action, CreateSessions, Timeouts
 from assay_server.sessions.values import Reason, Rules, SessionFault
-from assay_server.store.journal import JournaledTurn, MemoryJournal, SqliteJournal
+from assay_server.store.journal import JournaledDump, JournaledTurn, MemoryJournal, SqliteJournal
 from assay_server.store.protocol import StoreUnavailable
 
 from .engines import HOSTILE, TENANT, make, refusal, running, state_of, take, until
@@ -160,12 +160,38 @@ async def test_sessions_outlive_the_engine(tmp_path: Path) -> None:
         assert [state.state_digest for state in after] == [state.state_digest for state in before]
 
 
+async def kill_all(engine: SessionEngine) -> None:
+    lost = sum(engine.workers.lost.values())
+    for pid in engine.workers.pids:
+        os.kill(pid, signal.SIGKILL)
+    await until(lambda: sum(engine.workers.lost.values()) >= lost + 2)
+
+
+async def test_a_long_episode_is_resumed_from_its_last_dump(engine: SessionEngine) -> None:
+    """What was random before the dump cannot be taken again, and need not be."""
+    (session,) = await make(engine)
+    state = await take(engine, session, ["random"] + ["go"] * 39)
+    await kill_all(engine)
+    after = await take(engine, session, ["go"], 40)
+    assert (after.step_index, after.task_score) == (41, 0.42)
+    (fork,) = await engine.fork(TENANT, session, 40, 1, "")
+    assert state_of(fork) == state
+    with pytest.raises(SessionFault) as caught:
+        await engine.fork(TENANT, session, 31, 1, "")
+    assert caught.value.reason is Reason.REPLAY_MISMATCH
+
+
+async def test_the_rules_count_on_over_a_dump(engine: SessionEngine) -> None:
+    (view,) = await engine.create(TENANT, CreateSessions(HOSTILE, (1,), 1, {}, Rules(max_steps=40)))
+    await take(engine, view.session_id, ["go"] * 36)
+    await kill_all(engine)
+    assert (await take(engine, view.session_id, ["go"] * 4, 36)).stop_reason == "max_steps"
+
+
 async def test_a_replay_that_differs_is_data_loss(engine: SessionEngine) -> None:
     (session,) = await make(engine)
     await take(engine, session, ["random", "go"])
-    os.kill(engine.workers.pids[0], signal.SIGKILL)
-    os.kill(engine.workers.pids[1], signal.SIGKILL)
-    await until(lambda: sum(engine.workers.lost.values()) >= 2)
+    await kill_all(engine)
     fault = await refusal(engine, session, "go", 2)
     assert (fault.reason, fault.metadata["step_index"]) == (Reason.REPLAY_MISMATCH, "0")
 
@@ -296,10 +322,12 @@ class FailingJournal(MemoryJournal):
 
     failing = False
 
-    async def append(self, turns: Sequence[tuple[int, int, JournaledTurn]]) -> None:
+    async def append(
+        self, turns: Sequence[tuple[int, int, JournaledTurn]], dumps: Sequence[tuple[int, JournaledDump]] = ()
+    ) -> None:
         if self.failing:
             raise StoreUnavailable("the disk is full")
-        await super().append(turns)
+        await super().append(turns, dumps)
 
 
 async def test_nothing_is_answered_that_is_not_journaled() -> None:

@@ -4,6 +4,7 @@ from .memory import MemoryJournal
 from .opening import open_journal
 from .protocol import (
     Journal,
+    JournaledDump,
     JournaledSession,
     JournaledSnapshot,
     JournaledTurn,
@@ -15,6 +16,7 @@ from .sqlite import SqliteJournal
 
 __all__ = [
     "Journal",
+    "JournaledDump",
     "JournaledSession",
     "JournaledSnapshot",
     "JournaledTurn",

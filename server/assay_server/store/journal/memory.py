@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from .protocol import (
+    JournaledDump,
     JournaledSession,
     JournaledSnapshot,
     JournaledTurn,
@@ -22,6 +23,7 @@ class _Held:
     session: JournaledSession
     turns: list[JournaledTurn]
     closed_at: float | None = None
+    dump: JournaledDump | None = None
 
 
 class MemoryJournal:
@@ -70,18 +72,22 @@ class MemoryJournal:
             raise RequestTaken(request_id)
         return made[1]
 
-    async def append(self, turns: Sequence[tuple[int, int, JournaledTurn]]) -> None:
+    async def append(
+        self, turns: Sequence[tuple[int, int, JournaledTurn]], dumps: Sequence[tuple[int, JournaledDump]] = ()
+    ) -> None:
         """Journal actions."""
         for key, index, turn in turns:
             held = self._by_key[key]
             if index != len(held.turns):
                 raise ValueError(f"action {index} of a session that has {len(held.turns)}")
             held.turns.append(turn)
+        for key, dump in dumps:
+            self._by_key[key].dump = dump
 
     async def read(self, tenant: str, session_id: str) -> JournaledSession:
         """A session."""
         held = self._held(tenant, session_id)
-        return replace(held.session, closed=held.closed_at is not None, turns=tuple(held.turns))
+        return replace(held.session, closed=held.closed_at is not None, turns=tuple(held.turns), dump=held.dump)
 
     async def end(self, tenant: str, session_ids: Sequence[str]) -> None:
         """Mark sessions as closed."""

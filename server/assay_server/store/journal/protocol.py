@@ -53,6 +53,7 @@ class JournaledSession:
 
     Attributes:
         key: what :meth:`Journal.append` names it by.
+        dump: what it can be resumed from, with the number of actions that are in it.
     """
 
     key: int
@@ -63,6 +64,14 @@ class JournaledSession:
     start: bytes
     closed: bool
     turns: tuple[JournaledTurn, ...]
+    dump: JournaledDump | None = None
+
+
+class JournaledDump(NamedTuple):
+    """What an episode can be resumed from."""
+
+    step_index: int
+    content: bytes
 
 
 class JournaledSnapshot(NamedTuple):
@@ -99,8 +108,13 @@ class Journal(Protocol):
         """
         ...
 
-    async def append(self, turns: Sequence[tuple[int, int, JournaledTurn]]) -> None:
-        """Journal actions: (key of the session, index of the action, the action). Indexes have no holes."""
+    async def append(
+        self, turns: Sequence[tuple[int, int, JournaledTurn]], dumps: Sequence[tuple[int, JournaledDump]] = ()
+    ) -> None:
+        """Journal actions: (key of the session, index of the action, the action). Indexes have no holes.
+
+        ``dumps`` are of sessions by key; a session keeps its last one.
+        """
         ...
 
     async def read(self, tenant: str, session_id: str) -> JournaledSession:

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar, cast
 from assay_server.store.protocol import StoreError, StoreUnavailable
 
 from .protocol import (
+    JournaledDump,
     JournaledSession,
     JournaledSnapshot,
     JournaledTurn,
@@ -49,6 +50,7 @@ CREATE TABLE IF NOT EXISTS turns (
     digest BLOB NOT NULL,
     PRIMARY KEY (session, step)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS dumps (session INTEGER PRIMARY KEY, step INTEGER NOT NULL, content BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS requests (
     tenant TEXT NOT NULL,
     request_id TEXT NOT NULL,
@@ -179,10 +181,19 @@ class SqliteJournal:
         """The sessions of a request."""
         return await self._do(lambda connection: _of_request(connection, tenant, request_id, request_digest))
 
-    async def append(self, turns: Sequence[tuple[int, int, JournaledTurn]]) -> None:
+    async def append(
+        self, turns: Sequence[tuple[int, int, JournaledTurn]], dumps: Sequence[tuple[int, JournaledDump]] = ()
+    ) -> None:
         """Journal actions."""
         rows = [(key, index, *turn) for key, index, turn in turns]
-        await self._do(lambda connection: connection.executemany("INSERT INTO turns VALUES (?, ?, ?, ?, ?)", rows))
+        put_aside = [(key, *dump) for key, dump in dumps]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany("INSERT INTO turns VALUES (?, ?, ?, ?, ?)", rows)
+            if put_aside:
+                connection.executemany("INSERT OR REPLACE INTO dumps VALUES (?, ?, ?)", put_aside)
+
+        await self._do(work)
 
     async def read(self, tenant: str, session_id: str) -> JournaledSession:
         """A session."""
@@ -224,6 +235,7 @@ class SqliteJournal:
                 (before,),
             ).fetchall()
             connection.executemany("DELETE FROM turns WHERE session = ?", keys)
+            connection.executemany("DELETE FROM dumps WHERE session = ?", keys)
             connection.executemany("DELETE FROM sessions WHERE key = ?", keys)
             return len(keys)
 
@@ -309,5 +321,11 @@ def _read(connection: sqlite3.Connection, tenant: str, session_id: str) -> Journ
     if found is None:
         raise UnknownJournalEntry(session_id)
     turns = connection.execute("SELECT action, agent, digest FROM turns WHERE session = ? ORDER BY step", found[:1])
+    dump = connection.execute("SELECT step, content FROM dumps WHERE session = ?", found[:1]).fetchone()
     *values, closed = found
-    return JournaledSession(*values, closed=bool(closed), turns=tuple(JournaledTurn(*turn) for turn in turns))
+    return JournaledSession(
+        *values,
+        closed=bool(closed),
+        turns=tuple(JournaledTurn(*turn) for turn in turns),
+        dump=None if dump is None else JournaledDump(*dump),
+    )

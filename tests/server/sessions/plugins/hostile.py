@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import signal
@@ -51,6 +52,14 @@ class Hostile:
     def admissible_actions(self) -> tuple[str, ...]:
         """Two of them."""
         return ("go", "end")
+
+    def dump(self) -> bytes:
+        """Everything so far."""
+        return json.dumps(self._taken).encode()
+
+    def restore(self, dumped: bytes) -> None:
+        """Continue there."""
+        self._taken = json.loads(dumped)
 
     def close(self) -> None:
         """Nothing to let go of."""
