@@ -216,7 +216,7 @@ class Completion:
             for record in ready:
                 await self._ask_plugins(record)
         else:
-            members = [await self._members(record) for record in ready]
+            members = await self._members(ready)
             finished = await self._finisher.finish(list(zip(ready, members, strict=True)))
         for record in records:
             if record.state is GroupState.ABORTED:
@@ -227,7 +227,7 @@ class Completion:
         """Have a group finished while the others go on: a plugin may take as long as it is let."""
         if self._desk.is_finishing(record.group_id):
             return
-        members = await self._members(record)
+        (members,) = await self._members([record])
         self._desk.finishing(record.group_id)
         self._asked_at[record.group_id] = self._answers_out
         task = asyncio.create_task(self._finish_with_plugins(record, members), name="group")
@@ -238,12 +238,18 @@ class Completion:
         self._finished.append(await self._finisher.finish_with_plugins(record, members))
         self._wake.set()
 
-    async def _members(self, record: GroupRecord) -> list[HeldMember]:
-        held = self._desk.complete_members(record.group_id)
-        return await self._stored_members(record) if held is None else held
-
-    async def _stored_members(self, record: GroupRecord) -> list[HeldMember]:
-        return self._desk.members_of(await self._read(record))
+    async def _members(self, records: Sequence[GroupRecord]) -> list[list[HeldMember]]:
+        """Of each group the members that count: as they are held here, the others as the store has them."""
+        held = [self._desk.held_members(record.group_id) for record in records]
+        members = [list(known.values()) for known in held]
+        partial = [n for n, record in enumerate(records) if len(held[n]) != record.size]
+        if partial:
+            context = self._context
+            wanted = [(records[n].group_id, held[n]) for n in partial]
+            found = await context.persist(lambda: context.store.read_groups(context.key, wanted))
+            for n, missing in zip(partial, found, strict=True):
+                members[n] += self._desk.members_of(missing)
+        return members
 
     async def _read(self, record: GroupRecord) -> Sequence[StoredRollout]:
         context = self._context

@@ -59,8 +59,10 @@ class Outlet:
         self._wake.set()
 
     def stored_up_to(self, sequence: int) -> None:
-        """Results up to here are in the store (found there at attach)."""
-        self._known = max(self._known, sequence)
+        """Results up to here are in the store: found there at attach, or given by another process."""
+        if sequence > self._known:
+            self._forget_tail()  # what follows it is not the next
+            self._known = sequence
         self._wake.set()
 
     def notify(self, response: wire.StreamRolloutsResponse) -> None:

@@ -119,12 +119,10 @@ class GroupDesk:
         if group is not None:
             self._held -= len(group.members)
 
-    def complete_members(self, group_id: str) -> list[HeldMember] | None:
-        """All members, if they are held here; None where the store has to be asked."""
+    def held_members(self, group_id: str) -> dict[str, HeldMember]:
+        """The members that are held here, of a group of which it is known that they count."""
         group = self._groups.get(group_id)
-        if group is None or group.irregular or group.size != len(group.members):
-            return None
-        return list(group.members.values())
+        return {} if group is None or group.irregular else group.members
 
     def regular_record(self, group_id: str) -> GroupRecord | None:
         """The record of a ready group that just filled up; None where the store has to be asked."""

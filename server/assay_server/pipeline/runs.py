@@ -20,6 +20,7 @@ from assay_server.pipeline.intake import MAX_ID_CHARACTERS
 from assay_server.pipeline.live_run import LiveRun
 from assay_server.pipeline.scoring import Tasks
 from assay_server.pipeline.specs import CompiledSpec, compile_spec
+from assay_server.store.ending import end
 from assay_server.store.protocol import CheckpointRecord, RunRecord, Store, StoreError, UnknownRun
 
 _log = structlog.get_logger(__name__)
@@ -71,8 +72,7 @@ class Runs:
     async def close(self) -> None:
         """Stop all runs."""
         if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+            await end([self._watch])
         for run in self._live.values():
             await run.stop()
 

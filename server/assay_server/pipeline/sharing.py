@@ -16,6 +16,7 @@ from assay_server.pipeline.failures import Code, Failure
 from assay_server.pipeline.groups import GroupDesk
 from assay_server.pipeline.intake_loop import Intake
 from assay_server.store.changes import Changes, Inheritance
+from assay_server.store.ending import end
 from assay_server.store.protocol import StoreError, is_due
 
 _log = structlog.get_logger(__name__)
@@ -57,9 +58,7 @@ class Sharing:
         if self._leave is not None:
             self._leave()
             self._leave = None
-        for task in self._inheriting:
-            task.cancel()
-        await asyncio.gather(*self._inheriting, return_exceptions=True)
+        await end(self._inheriting)
 
     def _hear(self, changes: Changes) -> None:
         if changes.lease_ended:

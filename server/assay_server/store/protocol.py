@@ -16,7 +16,7 @@ with :class:`LeaseEnded` once that has passed to another: whoever was cut off or
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import NamedTuple, Protocol
@@ -408,6 +408,12 @@ class Store(Protocol):
 
     async def read_group(self, key: RunKey, group_id: str) -> Sequence[StoredRollout]:
         """The members that count (late ones left out), by rollout_id."""
+        ...
+
+    async def read_groups(
+        self, key: RunKey, wanted: Sequence[tuple[str, Collection[str]]]
+    ) -> Sequence[Sequence[StoredRollout]]:
+        """Of each group the members that count, without those named: they are known already."""
         ...
 
     async def close_group(self, key: RunKey, group_id: str, expected: Sequence[str] | None, now: float) -> GroupRecord:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from .changes import Listener
-from .protocol import GroupRecord, Pending, RunKey, RunRecord
+from .protocol import GroupRecord, Pending, RunKey, RunRecord, StoredRollout
 
 
 class SingleProcess:
@@ -28,6 +28,18 @@ class SingleProcess:
 
     async def get_groups(self, key: RunKey, group_ids: Sequence[str]) -> Sequence[GroupRecord | None]:
         return [await self.get_group(key, group_id) for group_id in group_ids]
+
+    async def read_group(self, key: RunKey, group_id: str) -> Sequence[StoredRollout]:
+        raise NotImplementedError
+
+    async def read_groups(
+        self, key: RunKey, wanted: Sequence[tuple[str, Collection[str]]]
+    ) -> Sequence[Sequence[StoredRollout]]:
+        found = [await self.read_group(key, group_id) for group_id, _ in wanted]
+        return [
+            [member for member in members if member.rollout_id not in known]
+            for members, (_, known) in zip(found, wanted, strict=True)
+        ]
 
     async def deserted(self) -> Sequence[RunRecord]:
         return ()

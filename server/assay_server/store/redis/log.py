@@ -19,6 +19,7 @@ from typing import NamedTuple, cast
 import structlog
 
 from assay_server.store.changes import Changes, Listener
+from assay_server.store.ending import end
 from assay_server.store.protocol import LeaseEnded, RunRecord, StoreError, StoreUnavailable
 
 from . import scripts
@@ -171,9 +172,7 @@ class RunLog:
     async def close(self) -> None:
         """Give the lease back and stop; what was not sent is not done."""
         self.fail(StoreUnavailable("the store is closed"))
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         if self.joined:
             data = pack_operations([pack(("left", self.writer))])
             with contextlib.suppress(StoreUnavailable):  # then the lease ends by itself
@@ -267,8 +266,6 @@ class RunLog:
     async def _read(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while True:
-            if self.failed is not None:  # a cancellation may get lost in a connection that is being made
-                return
             try:
                 rows = await self._server.blocking(
                     "XREAD", "COUNT", _READ_ENTRIES, "BLOCK", _BLOCK_MS, "STREAMS", self._keys.log, f"{self._seen}-0"

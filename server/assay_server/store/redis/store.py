@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, cast
@@ -14,6 +14,7 @@ from typing import TypeVar, cast
 import structlog
 
 from assay_server.store.changes import Listener
+from assay_server.store.ending import end
 from assay_server.store.protocol import (
     AcceptItem,
     AcceptOutcome,
@@ -95,8 +96,7 @@ class RedisStore:
         if opened is None:
             return
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            await end([self._keeper])
         logs, self._logs = list(self._logs.values()), {}
         await asyncio.gather(*(log.close() for log in logs))
         server, records = opened
@@ -185,7 +185,17 @@ class RedisStore:
         return [None if record is None else next(found) for record in records]
 
     async def read_group(self, key: RunKey, group_id: str) -> Sequence[StoredRollout]:
-        return await self._resolved(key, (await self._state(key)).run.members(group_id))
+        return (await self.read_groups(key, [(group_id, ())]))[0]
+
+    async def read_groups(
+        self, key: RunKey, wanted: Sequence[tuple[str, Collection[str]]]
+    ) -> Sequence[Sequence[StoredRollout]]:
+        run = (await self._state(key)).run
+        groups = [
+            [member for member in run.members(group_id) if member.rollout_id not in known] for group_id, known in wanted
+        ]
+        found = iter(await self._resolved(key, [member for members in groups for member in members]))
+        return [[next(found) for _ in members] for members in groups]
 
     async def close_group(self, key: RunKey, group_id: str, expected: Sequence[str] | None, now: float) -> GroupRecord:
         names = None if expected is None else list(expected)

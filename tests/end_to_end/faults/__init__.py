@@ -1,0 +1,1 @@
+"""Fleets that are broken while they work."""
