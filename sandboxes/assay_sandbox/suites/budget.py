@@ -6,8 +6,8 @@ import time
 
 from assay_sandbox.protocol import Limits
 
-_LIMITS_IN_A_JOB = 6
-_LEAST_SECONDS = 60.0
+_LIMITS_IN_A_JOB = 3
+_LEAST_SECONDS = 20.0
 
 
 class Budget:
