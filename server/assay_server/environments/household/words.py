@@ -107,11 +107,11 @@ class Words:
         return self._listing(part)
 
     def _listing(self, listing: Listing) -> Text:
-        item, search = self.text(listing.item), _search(listing.condition)
+        item, search = self.text(listing.item), _items(listing.condition)
         nothing, separator, last_separator = self._nothing, self._separator, self._last_separator
 
         def say(state: State, binding: Binding) -> str:
-            items = [item(state, found) for found in search(state, binding)]
+            items = search(state, binding, item)
             if len(items) < 2:
                 return items[0] if items else nothing
             return separator.join(items[:-1]) + last_separator + items[-1]
@@ -147,7 +147,11 @@ def _condition(condition: Condition) -> Callable[[State, Binding], bool]:
         thing = binding.get(variable)
         if thing is None:
             return bool(search(state, binding))
-        return all(test(state, (thing,)) for test in tests)
+        arguments = (thing,)
+        for test in tests:  # noqa: SIM110 - a generator costs more than the tests
+            if not test(state, arguments):
+                return False
+        return True
 
     return holds
 
@@ -171,6 +175,29 @@ def _search(condition: Condition) -> Callable[[State, Binding], list[Binding]]:
         return found
 
     return search
+
+
+def _items(condition: Condition) -> Callable[[State, Binding, Text], list[str]]:
+    """A search that says each thing it finds."""
+    search = _search(condition)
+    if len(condition) != 1:
+        return lambda state, binding, item: [item(state, found) for found in search(state, binding)]
+    variables, (_, matches) = condition[0].variables, _atom(condition[0])
+
+    def say(state: State, binding: Binding, item: Text) -> list[str]:
+        """Where one variable is free, which is how nearly all lists are, one binding serves for all."""
+        pattern = tuple([binding.get(name) for name in variables])
+        if pattern.count(None) != 1:
+            return [item(state, found) for found in search(state, binding)]
+        at = pattern.index(None)
+        free, inner, said = variables[at], binding.copy(), list[str]()
+        for arguments in matches(state, pattern):
+            inner[free] = arguments[at]
+            if arguments == tuple([inner[name] for name in variables]):
+                said.append(item(state, inner))
+        return said
+
+    return say
 
 
 def _extended(
