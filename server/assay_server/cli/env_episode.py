@@ -22,6 +22,7 @@ from assay_server.execution.discovery import discover, is_path, load_plugin
 from assay_server.execution.game_folders import GameFolder
 from assay_server.execution.plugged_environments import environment_of
 from assay_server.execution.plugin_files import BrokenPlugin
+from assay_server.execution.shop_folders import with_folders
 
 _MAX_GAME_BYTES = 16 * 1024 * 1024
 
@@ -75,7 +76,7 @@ def episode_source(names: EpisodeNames) -> EpisodeSource:
         digest = catalogue.resolve(household.id).digest
         catalogue = catalogue.with_definitions(dataclasses.replace(household, digest=digest))
     with environment_faults_told():
-        definition = catalogue.resolve(names.env)
+        definition = with_folders(catalogue.resolve(names.env))
     read = read_options(names.options)
     if names.game is not None:
         read["game"] = read_game(names.game)
