@@ -9,7 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup demo test test-full soak lint format proto bench bench-math constraints clean
+.PHONY: help setup demo test test-full soak lint format proto bench bench-env bench-math constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench: setup ## every benchmark in turn; each prints its method
 
 bench-math: setup ## math answers per second and accuracy, side by side with Math-Verify
 	@$(BIN)/python benchmarks/math_verifiers.py
+
+bench-env: setup ## steps a second and resets of the environments; GAMES=folder adds ALFWorld's games and, where installed, its engine
+	@$(BIN)/python benchmarks/environments.py $(GAMES)
 
 constraints: ## pin what a fresh environment resolves to today, for this Python
 	@PYTHON="$(PYTHON)" tools/pin-constraints
