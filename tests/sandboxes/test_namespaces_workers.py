@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from assay_sandbox.namespaces.backend import NamespacesBackend, NamespacesSettin
 from assay_sandbox.protocol import Grade, SandboxUnavailable
 from tests.sandboxes.programs import script
 
+MOST_CAPABILITIES = 38
 ROOT = Path(__file__).parents[2]
 
 
@@ -152,3 +154,44 @@ async def test_below_the_floor_nothing_is_started_and_it_is_said_why():
     [said] = await elsewhere(NOBODY)
     assert said.startswith("refused untrusted code is not run here: isolation is NONE, FLOOR is asked for (namespaces:")
     assert "docs/sandbox.md" in said
+
+
+def test_an_administrator_gets_an_id_for_each_run():
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    if os.geteuid() or int(status.split("CapEff:")[1].split()[0], 16).bit_count() < MOST_CAPABILITIES:
+        pytest.skip("takes an administrator with all capabilities")
+    backend = NamespacesBackend()
+    mechanisms = {item.name: item for item in backend.probe().mechanisms}
+    assert mechanisms["user ids"].works, mechanisms
+
+
+async def test_a_server_that_lies_below_the_folder_for_temporary_files_is_seen_and_that_folder_is_the_runs_own(
+    tmp_path: Path,
+):
+    if not tmp_path.is_relative_to(tempfile.gettempdir()) or tempfile.gettempdir() not in ("/tmp", "/var/tmp"):
+        pytest.skip("temporary files lie elsewhere")
+    shown = tmp_path / "tools"
+    shown.mkdir()
+    (shown / "tool").write_text("shown")
+    (tmp_path / "hidden").write_text("hidden")
+    (tmp_path / "single").write_text("file")
+    backend = NamespacesBackend(NamespacesSettings(workers=1, shown=(str(shown), str(tmp_path / "single"))))
+    if backend.probe().grade < Grade.FLOOR:
+        pytest.skip(f"this machine gives no sandbox: {backend.probe()}")
+    await backend.start()
+    try:
+        source = f"""
+import os, tempfile
+print(open({str(shown / "tool")!r}).read(), open({str(tmp_path / "single")!r}).read(), end=" ")
+print(sorted(os.listdir({str(tmp_path)!r})))
+open(os.path.join({tempfile.gettempdir()!r}, "own"), "w").write("own")
+try:
+    open({str(shown / "tool")!r}, "w")
+except OSError as error:
+    print(error.strerror)
+"""
+        outcome = await backend.run(script(source))
+        assert outcome.stdout == b"shown file ['single', 'tools']\nRead-only file system\n", outcome
+        assert not (Path(tempfile.gettempdir()) / "own").exists()
+    finally:
+        await backend.stop()

@@ -78,7 +78,7 @@ def _enter_with_ids(setup: Setup) -> None:
 
 
 def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="ascii") as file:
+    with open(path, "w", encoding="utf-8") as file:
         file.write(text)
 
 
@@ -88,11 +88,12 @@ def main() -> None:
     setup = Setup.decode(control.recv(1 << 20))
     kernel.die_with_parent(signal.SIGKILL)
     holds = held(setup.shown)
+    # While the roots are changed nothing can be imported: what this function needs is here by now.
     try:
         enter(setup)
-    except OSError as error:
+    except Exception as error:
         control.send(f"failed {error}".encode())
-        return
+        raise
     template = os.fork()
     if template:
         control.close()
@@ -101,7 +102,12 @@ def main() -> None:
     from assay_sandbox.namespaces.template import Template
 
     kernel.die_with_parent(signal.SIGKILL)
-    Template(control, setup, holds).run()
+    try:
+        template_process = Template(control, setup, holds)
+    except Exception as error:
+        control.send(f"failed {error}".encode())
+        raise
+    template_process.run()
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def build_root(shown: Iterable[str]) -> None:
             continue  # something that is shown lies in it
         os.makedirs(os.path.dirname(_NEW + link), exist_ok=True)
         os.symlink(target, _NEW + link)
-    with open(_file(f"{_NEW}/etc/passwd"), "w", encoding="ascii") as file:
+    with open(_file(f"{_NEW}/etc/passwd"), "w", encoding="utf-8") as file:
         file.write(_USERS)
     for folder in (BOX, "/proc"):
         os.makedirs(_NEW + folder, exist_ok=True)
@@ -110,7 +110,7 @@ def _show(target: str, source: str) -> None:
 
 def _file(path: str) -> str:
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "a", encoding="ascii"):
+    with open(path, "a", encoding="utf-8"):
         return path
 
 
