@@ -13,12 +13,13 @@ from assay.sdk import Strictness
 from assay.sdk.values import value
 from assay_server.rewards.labelled import choice_of, may_be_labelled, named_values, parts_of, separated
 from assay_server.rewards.latex import plain_text
+from assay_server.rewards.mathematics.effort import OverEffort, work_of
 from assay_server.rewards.mathematics.normal_form import OverBudget, form_of
 from assay_server.rewards.mathematics.numerals import MAX_DIGITS
 from assay_server.rewards.mathematics.proportions import is_rounding
-from assay_server.rewards.mathematics.reading import Reading, letter_of, read
+from assay_server.rewards.mathematics.reading import LONGEST_INLINE, Reading, letter_of, read
 from assay_server.rewards.mathematics.scanning import MOST_CHARACTERS
-from assay_server.rewards.mathematics.structures import Structures, prepared
+from assay_server.rewards.mathematics.structures import Structures, equal_exactly, prepared
 from assay_server.rewards.mathematics.tree import SCALARS, Node, num
 from assay_server.rewards.numbers import Number, canonical, parse_number, sole_number
 from assay_server.rewards.spelling import respelled
@@ -34,6 +35,7 @@ _ONE_IN_BRACES = re.compile(r"\{(\w)\}")
 _LOOSE_SPACES = re.compile(r"(?<!\w)\s+|\s+(?!\w)")
 _SEPARATOR = re.compile(r"\s*(?:,|;|\band\b)\s*(?:and\b\s*)?", re.IGNORECASE)
 _APPROXIMATELY = re.compile(r"≈|\\approx(?![a-zA-Z])")
+_PROSE = re.compile(r"[A-Za-z]{3,} [A-Za-z]{2,} [A-Za-z]{2,}")
 _OPTION = re.compile(
     r"(?:(?:the )?(?:correct )?(?:option|choice|answer) ?)?[(\[]?([a-z])(?:[)\]]|[.:])?", re.IGNORECASE
 )
@@ -47,6 +49,7 @@ _FRACTION = re.compile(r"/|\\[dt]?frac")
 _GROUPED = re.compile(r"[0-9],[0-9]{3}")
 _LENIENT_WORDS = {"true": "yes", "false": "no"}
 _LONGEST_KEY = 200
+_LARGEST_KEY = 1500
 _LONGEST_REMEMBERED = 64
 _MOST_ITEMS = 100
 
@@ -65,8 +68,8 @@ class Answer:
         """
         if self.number is not None:
             return short_key(canonical(self.number.readings()[0]))
-        node = read(self.text).node
-        if node is not None:
+        node = read(self.text).node if len(self.text) <= LONGEST_INLINE else None
+        if node is not None and work_of(node) <= _LARGEST_KEY:
             named = _node_key(prepared(node))
             if named is not None:
                 return short_key(named)
@@ -117,7 +120,7 @@ def _read(text: str) -> Answer:
 
 def _value_of_equation(text: str) -> Number | None:
     """What an equation comes down to; nothing for a contradiction such as ``10 = 7``."""
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > LONGEST_INLINE:
         return None
     node = read(text.partition("≈")[0].partition("\\approx")[0]).node
     if node is None:
@@ -338,24 +341,39 @@ def _forms(answer: Answer, reference: Answer, structures: Structures) -> Outcome
 
 
 def _structures(answer: Answer, reference: Answer, structures: Structures) -> Outcome:
+    if structures.scalars is equal_exactly and _is_long_formula(answer, reference):
+        return Outcome.UNDECIDED
     mine, gold = _read_whole(answer), _read_whole(reference)
     if (mine.node is None) != (gold.node is None):
         mine = mine if mine.node is not None else mine._replace(node=letter_of(answer.text))
         gold = gold if gold.node is not None else gold._replace(node=letter_of(reference.text))
     if mine.node is None or gold.node is None:
         return Outcome.PASS
+    if structures.scalars is equal_exactly:
+        structures = structures.inline()
     factor = factor_between(mine.unit, gold.unit)
     if factor is None and structures.strictness != "lenient":
         return Outcome.DIFFERENT
     if structures.strictness == "strict" and mine.unit != gold.unit:
         return Outcome.DIFFERENT
     scaled = mine.node if factor in (None, 1) else Node("mul", (num(factor), mine.node))
-    verdict = structures.same(scaled, gold.node)
-    if verdict is False and _has_grouped_comma(answer, reference):
-        other = [read(text, commas_group=False).node for text in (answer.text, reference.text)]
-        if other[0] is not None and other[1] is not None:
-            verdict = structures.same(other[0], other[1])
+    try:
+        verdict = structures.same(scaled, gold.node)
+        if verdict is False and _has_grouped_comma(answer, reference):
+            other = [read(text, commas_group=False).node for text in (answer.text, reference.text)]
+            if other[0] is not None and other[1] is not None:
+                verdict = structures.same(other[0], other[1])
+    except OverEffort:
+        return Outcome.UNDECIDED
     return _OUTCOMES[verdict]
+
+
+def _is_long_formula(answer: Answer, reference: Answer) -> bool:
+    """Whether one of two different texts is a formula that takes long to be read, though the lane may read it."""
+    longest = max(len(answer.text), len(reference.text))
+    if not LONGEST_INLINE < longest <= MOST_CHARACTERS or answer.text == reference.text:
+        return False
+    return _PROSE.search(answer.text if len(answer.text) == longest else reference.text) is None
 
 
 def _has_grouped_comma(answer: Answer, reference: Answer) -> bool:

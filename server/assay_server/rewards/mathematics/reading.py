@@ -9,9 +9,13 @@ from typing import NamedTuple
 
 from assay_server.rewards.latex import ascii_look_alikes, plain_text
 from assay_server.rewards.mathematics.parsing import parse
+from assay_server.rewards.mathematics.scanning import MOST_CHARACTERS
 from assay_server.rewards.mathematics.tree import SCALARS, Node, Unreadable, negative, sym
 from assay_server.rewards.mathematics.wording import named_value, without_words
 from assay_server.rewards.units import is_measure, unit_of
+
+LONGEST_INLINE = 1000
+"""Characters of a formula that are read on the event loop; longer ones are for the lane."""
 
 _LONGEST_REMEMBERED = 256
 _SHORT_WORDS = frozenset(
@@ -80,12 +84,18 @@ def read(text: str, *, commas_group: bool = True) -> Reading:
     """``text`` as mathematics; words and letters alone are none."""
     if len(text) <= _LONGEST_REMEMBERED:
         return _remembered(text, commas_group)
-    return _read(text, commas_group)
+    return _recent(text, commas_group) if len(text) <= MOST_CHARACTERS else Reading(None)
 
 
 @lru_cache(maxsize=8192)
 def _remembered(text: str, commas_group: bool) -> Reading:
     """Members of a group repeat their answers; the function is pure."""
+    return _read(text, commas_group)
+
+
+@lru_cache(maxsize=8)
+def _recent(text: str, commas_group: bool) -> Reading:
+    """A long answer is asked for by several comparisons, one after the other."""
     return _read(text, commas_group)
 
 

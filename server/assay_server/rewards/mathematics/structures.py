@@ -6,11 +6,12 @@ Verdicts have three values; None means that some scalar inside was not decided.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from assay.sdk import Strictness
-from assay_server.rewards.mathematics.floating import refuted
+from assay_server.rewards.mathematics.effort import Effort, size_of, work_of
+from assay_server.rewards.mathematics.floating import evaluate, points_for, refuted
 from assay_server.rewards.mathematics.normal_form import OverBudget, Undefined, equal_forms, form_of
 from assay_server.rewards.mathematics.preparation import prepared
 from assay_server.rewards.mathematics.proportions import is_rounding, proportional
@@ -86,9 +87,26 @@ class Structures:
     strictness: Strictness = "default"
     scalars: Scalars = equal_exactly
     constant_ratio: Ratio | None = None
+    effort: Effort | None = None
+
+    def inline(self) -> Structures:
+        """The same with an allowance of work for one comparison, after which it raises :class:`OverEffort`."""
+        return replace(self, effort=Effort())
+
+    def equal(self, a: Node, b: Node) -> bool | None:
+        """Equality of scalars."""
+        if self.effort is not None and a != b:
+            self.effort.spend(work_of(a) + work_of(b))
+        return self.scalars(a, b)
 
     def same(self, a: Node, b: Node) -> bool | None:
-        """Whether the answers ``a`` and ``b`` are the same."""
+        """Whether the answers ``a`` and ``b`` are the same.
+
+        Raises:
+            OverEffort: that would take more work than it may.
+        """
+        if self.effort is not None:
+            self.effort.spend(2 * (size_of(a) + size_of(b)))
         a, b = prepared(_chosen(a, b)), prepared(_chosen(b, a))
         if a == b:
             return True
@@ -113,14 +131,14 @@ class Structures:
             marked = [node.op == "call" and node.name == name for node in (a, b)]
             if marked[0] != marked[1] and self.strictness != "strict":
                 bare, other = (a.args[0], b) if marked[0] else (b.args[0], a)
-                first = self.scalars(bare, other)
-                return True if first else _either(first, self.scalars(a, b))
-        verdict = self.scalars(a, b)
+                first = self.equal(bare, other)
+                return True if first else _either(first, self.equal(a, b))
+        verdict = self.equal(a, b)
         if verdict is False and variables(a) ^ variables(b) == _CONSTANTS_OF_INTEGRATION:
-            verdict = self.scalars(*(substituted(node, "c", sym("C")) for node in (a, b)))
+            verdict = self.equal(*(substituted(node, "c", sym("C")) for node in (a, b)))
         if verdict is False:
             common = _with_common_logarithms(a), _with_common_logarithms(b)
-            verdict = self.scalars(*common) if common != (a, b) else False
+            verdict = self.equal(*common) if common != (a, b) else False
         if verdict is False and self.strictness == "lenient":
             return is_rounding(a, b) or is_rounding(b, a)
         return verdict
@@ -128,7 +146,9 @@ class Structures:
     def region(self, a: Node, b: Node) -> bool | None:
         """Sets of real numbers, one of which is an interval, a union or an inequality."""
         try:
-            return same_region(region_of(a), region_of(b), self.scalars)
+            if self.effort is not None:
+                self.effort.spend(work_of(a) + work_of(b))
+            return same_region(region_of(a), region_of(b), self.equal)
         except NoRegion:
             pass
         if a.op == b.op == "rel":
@@ -181,6 +201,8 @@ class Structures:
 
     def proportional(self, left: Node, right: Node, *, positive: bool = False) -> bool | None:
         """Whether two sides minus each other are multiples."""
+        if self.effort is not None:
+            self.effort.spend(work_of(left) + work_of(right))
         verdict = proportional(left, right, positive=positive)
         if verdict is None and self.constant_ratio is not None and not positive:
             return self.constant_ratio(left, right, variables(left))
@@ -192,7 +214,7 @@ class Structures:
             return None
         sides = equation.args
         constant = [side for side in sides if side.op in SCALARS and not variables(side)]
-        if any(self.scalars(left, right) is False for left, right in pairwise(constant)):
+        if any(self.equal(left, right) is False for left, right in pairwise(constant)):
             return None
         first, last = sides[0], sides[-1]
         if last.op == "sym" and variables(last) and not variables(first):
@@ -202,7 +224,7 @@ class Structures:
         names = variables(first)
         if (len(names) == 1 or names & _COORDINATES) and not variables(last):
             return None
-        if names and names == variables(last) and self.scalars(first, last) is False:
+        if names and names == variables(last) and self.equal(first, last) is False:
             return None
         return last
 
@@ -222,12 +244,12 @@ class Structures:
                 return False
             pairs = zip(a.args[1:], b.args[1:], strict=True)
             return _all(
-                self.scalars(Node("mul", (mine, b.args[0])), Node("mul", (theirs, a.args[0]))) for mine, theirs in pairs
+                self.equal(Node("mul", (mine, b.args[0])), Node("mul", (theirs, a.args[0]))) for mine, theirs in pairs
             )
         quotient = len(a.args) == 2 and a.args[1] != num(1) and b.op in SCALARS
         if not quotient or self.strictness == "strict":
             return False
-        return self.scalars(a.args[0], Node("mul", (a.args[1], b)))
+        return self.equal(a.args[0], Node("mul", (a.args[1], b)))
 
     def family(self, a: Node, b: Node) -> bool | None:
         """Solutions with a whole parameter: its name, sign and origin do not matter."""
@@ -343,6 +365,14 @@ class Structures:
             return False
         if ordered:
             return _all(self.same(mine, theirs) for mine, theirs in zip(left, right, strict=True))
+        if len(left) > _MOST_PAIRWISE:
+            aligned = _aligned(left, right)
+            if aligned is not None:
+                return _all(self.same(mine, theirs) for mine, theirs in aligned) if aligned else False
+        return self.partners(left, right)
+
+    def partners(self, left: Sequence[Node], right: Sequence[Node]) -> bool | None:
+        """Each item with a partner of its own."""
         waiting = list(right)
         unsure = False
         for mine in left:
@@ -362,6 +392,37 @@ class Structures:
             else:
                 return False
         return None if unsure else True
+
+
+_MOST_PAIRWISE = 4
+_CLOSE = 1e-9
+
+
+def _aligned(left: Sequence[Node], right: Sequence[Node]) -> list[tuple[Node, Node]] | None:
+    """Items of both by the order of their floating values; empty where these differ, None where they do not tell."""
+    mine, theirs = _by_value(left), _by_value(right)
+    if mine is None or theirs is None:
+        return None
+    for (a, _), (b, _) in zip(mine, theirs, strict=True):
+        if abs(a - b) > _CLOSE * max(1.0, abs(a), abs(b)):
+            return []
+    for items in (mine, theirs):
+        if any(second - first <= _CLOSE * max(1.0, abs(first)) for (first, _), (second, _) in pairwise(items)):
+            return None
+    return [(a, b) for (_, a), (_, b) in zip(mine, theirs, strict=True)]
+
+
+def _by_value(items: Sequence[Node]) -> list[tuple[float, Node]] | None:
+    """Real values of scalars, sorted; None where one has none."""
+    names = frozenset[str]().union(*(variables(item) for item in items))
+    point = points_for(names)[0]
+    valued: list[tuple[float, Node]] = []
+    for item in items:
+        found = evaluate(item, point) if item.op in SCALARS else None
+        if found is None or abs(found[0].imag) > found[1]:
+            return None
+        valued.append((found[0].real, item))
+    return sorted(valued, key=lambda pair: pair[0])
 
 
 def _all(verdicts: Iterable[bool | None]) -> bool | None:
