@@ -54,8 +54,9 @@ bench: setup ## every benchmark in turn; each prints its method
 bench-math: setup ## math answers per second and accuracy, side by side with Math-Verify
 	@$(BIN)/python benchmarks/math_verifiers.py
 
-bench-env: setup ## steps a second and resets of the environments; GAMES=folder adds ALFWorld's games and, where installed, its engine
+bench-env: setup ## steps a second and resets of household and shop; GAMES=folder adds ALFWorld's games, and its engine
 	@$(BIN)/python benchmarks/environments.py $(GAMES)
+	$(BIN)/python benchmarks/shop.py
 
 constraints: ## pin what a fresh environment resolves to today, for this Python
 	@PYTHON="$(PYTHON)" tools/pin-constraints
