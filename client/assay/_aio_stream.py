@@ -54,7 +54,7 @@ class RolloutStream:
         self._opening = opening
         self._create = create
         self._auto_ack = auto_ack
-        self._reconnects = Reconnects(connection, give_up_after)
+        self._reconnects = Reconnects(connection, give_up_after, random.randrange(1 << 16))  # noqa: S311 - spreads streams
         self._state = StreamState(opening, auto_ack=auto_ack)
         self._error: AssayError | None = None
         self._wanted: frozenset[str] = frozenset()
@@ -68,7 +68,7 @@ class RolloutStream:
         self._space = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
         self._channel: grpc.aio.Channel | None = None
-        self._channel_target = ""
+        self._channel_of: tuple[str, int] = ("", 0)
         watch_forks(self)
 
     async def __aenter__(self) -> Self:
@@ -428,12 +428,12 @@ class RolloutStream:
                 await _within(self._work, state.wait_time(now))
 
     async def _channel_now(self) -> grpc.aio.Channel:
-        target = self._reconnects.target
-        if self._channel is None or self._channel_target != target:
+        wanted = (self._reconnects.target, self._reconnects.rounds)
+        if self._channel is None or self._channel_of != wanted:
             if self._channel is not None:
                 await self._channel.close()
-            self._channel = open_aio_channel(replace(self._connection, target=target))
-            self._channel_target = target
+            self._channel = open_aio_channel(replace(self._connection, target=wanted[0]))
+            self._channel_of = wanted
         return self._channel
 
 

@@ -27,17 +27,28 @@ class Reconnects:
 
     Args:
         give_up_after: seconds without a connection after which the last failure is raised; None = never.
+        start: which of several addresses is the first, so that streams spread over them.
+
+    Attributes:
+        target: where to connect next.
+        rounds: how often the service asked to connect anew: then names are to be resolved anew too.
     """
 
-    def __init__(self, connection: Connection, give_up_after: float | None) -> None:
+    def __init__(self, connection: Connection, give_up_after: float | None, start: int = 0) -> None:
         self._first = connection
+        self._turn = start
+        self.rounds = 0
         self._retries: Retries = connection.retries
         self._give_up_after = give_up_after
         self._failures = 0
         self._suspicious = 0
         self._since: float | None = None
         self._opened_at: float | None = None
-        self.target = connection.target
+        self.target = self._address()
+
+    def _address(self) -> str:
+        targets = self._first.targets
+        return targets[self._turn % len(targets)]
 
     def received(self, response: service.StreamRolloutsResponse, now: float) -> None:
         """A connection brought something. To be opened alone is no progress: it may break at once, again and again."""
@@ -64,7 +75,8 @@ class Reconnects:
         self._since = now if self._since is None else self._since
         self._suspicious += failure.code in _SUSPICIOUS
         lasted = now - self._since
-        self.target = self._first.target
+        self._turn += 1
+        self.target = self._address()
         if failure.code not in _RETRIED or self._suspicious > _MAX_SUSPICIOUS:
             raise error_of(failure)
         if self._give_up_after is not None and lasted >= self._give_up_after:
@@ -85,7 +97,10 @@ class Reconnects:
         if error is not None:
             raise error
         named = closing.reconnect_target
-        if named and (is_local(named) or not is_local(self._first.target)):
+        self.rounds += 1
+        self._turn += 1
+        self.target = self._address()
+        if named and (is_local(named) or not all(map(is_local, self._first.targets))):
             self.target = named
         return self._retries.first_delay * draw
 

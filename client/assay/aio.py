@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import random
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -54,7 +56,7 @@ class Client:
     """A connection to an Assay service for one event loop; see :class:`assay.Client` for what each method does.
 
     Args:
-        target: ``host:port``, ``dns:///name:port`` or ``unix:path``.
+        target: ``host:port``, ``dns:///name:port`` or ``unix:path``; several of them, separated by commas, for a fleet.
         token: bearer key; None = as in :class:`assay.Client`.
         tls: None = plain text.
         timeout: seconds a call may take, queueing and retries included.
@@ -71,7 +73,8 @@ class Client:
         retries: Retries | None = None,
     ) -> None:
         self._connection = Connection(target, token, tls, timeout, retries or Retries())
-        self._channel: grpc.aio.Channel | None = None
+        self._channels: dict[str, grpc.aio.Channel] = {}
+        self._turn = random.randrange(1 << 16)  # noqa: S311 - spreads clients over several addresses
         watch_forks(self)
 
     # ------------------------------------------------------------ scores and advantages
@@ -248,21 +251,22 @@ class Client:
 
     async def wait_ready(self, timeout: float = 30.0) -> None:
         """Return once the service says that it serves; Unavailable where it did not in time."""
-        check: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self._opened().unary_unary(methods.HEALTH_PATH)
         deadline = time.monotonic() + timeout
         while True:
             remaining = deadline - time.monotonic()
+            check: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self._opened().unary_unary(methods.HEALTH_PATH)
             said = await _health(check, max(0.05, min(remaining, 5.0)))
             if said is None:
                 return
             if remaining <= 0:
                 raise Unavailable(f"{self._connection.target} was not ready within {timeout:g} s: {said}")
+            self._turn += 1
             await asyncio.sleep(min(0.05, remaining))
 
     async def close(self) -> None:
         """Close the connection; a later call opens it again. Streams have connections of their own."""
-        channel, self._channel = self._channel, None
-        if channel is not None:
+        channels, self._channels = self._channels, {}
+        for channel in channels.values():
             await channel.close()
 
     async def __aenter__(self) -> Self:
@@ -275,33 +279,37 @@ class Client:
 
     def after_fork_in_child(self) -> None:
         """Forget the parent's channel."""
-        abandon(self._channel)
-        self._channel = None
+        abandon(tuple(self._channels.values()))
+        self._channels = {}
 
     def _opened(self) -> grpc.aio.Channel:
-        if self._channel is None:
-            self._channel = open_aio_channel(self._connection)
-        return self._channel
+        """The channel to the address whose turn it is."""
+        targets = self._connection.targets
+        target = targets[self._turn % len(targets)]
+        if target not in self._channels:
+            self._channels[target] = open_aio_channel(replace(self._connection, target=target))
+        return self._channels[target]
 
     async def _call(
         self, method: Method[Q, A], request: Q, timeout: float | None = None, *, repeatable: bool = True
     ) -> A:
         connection = self._connection
-        call: grpc.aio.UnaryUnaryMultiCallable[Q, A] = self._opened().unary_unary(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.answer.FromString,
-        )
         attempts = Attempts(
             connection.retries, connection.timeout if timeout is None else timeout, repeatable=repeatable
         )
         while True:
+            call: grpc.aio.UnaryUnaryMultiCallable[Q, A] = self._opened().unary_unary(
+                method.path,
+                request_serializer=method.request.SerializeToString,
+                response_deserializer=method.answer.FromString,
+            )
             answer = await _attempt(call, request, attempts.remaining, connection)
             if not isinstance(answer, Failure):
                 return answer
             pause = attempts.pause(answer)
             if pause is None:
                 raise error_of(answer)
+            self._turn += 1
             await asyncio.sleep(pause)
 
 

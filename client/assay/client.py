@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -53,7 +55,7 @@ class Client:
     A forked child gets a connection of its own.
 
     Args:
-        target: ``host:port``, ``dns:///name:port`` or ``unix:path``.
+        target: ``host:port``, ``dns:///name:port`` or ``unix:path``; several of them, separated by commas, for a fleet.
         token: bearer key; where None, and the service is on this machine, the one in the file that
             ``ASSAY_TOKEN_FILE`` names or in ``~/.config/assay/token``.
         tls: None = plain text.
@@ -72,7 +74,8 @@ class Client:
     ) -> None:
         self._connection = Connection(target, token, tls, timeout, retries or Retries())
         self._lock = threading.Lock()
-        self._channel: grpc.Channel | None = None
+        self._channels: dict[str, grpc.Channel] = {}
+        self._turn = random.randrange(1 << 16)  # noqa: S311 - spreads clients over several addresses
         watch_forks(self)
 
     # ------------------------------------------------------------ scores and advantages
@@ -329,22 +332,23 @@ class Client:
         Raises:
             Unavailable: it did not within ``timeout`` seconds.
         """
-        check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._opened().unary_unary(methods.HEALTH_PATH)
         deadline = time.monotonic() + timeout
         while True:
             remaining = deadline - time.monotonic()
+            check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._opened().unary_unary(methods.HEALTH_PATH)
             said = _health(check, max(0.05, min(remaining, 5.0)))
             if said is None:
                 return
             if remaining <= 0:
                 raise Unavailable(f"{self._connection.target} was not ready within {timeout:g} s: {said}")
+            self._turn += 1
             time.sleep(min(0.05, remaining))
 
     def close(self) -> None:
         """Close the connection; a later call opens it again. Streams have connections of their own."""
         with self._lock:
-            channel, self._channel = self._channel, None
-        if channel is not None:
+            channels, self._channels = self._channels, {}
+        for channel in channels.values():
             channel.close()
 
     def __enter__(self) -> Self:
@@ -358,33 +362,39 @@ class Client:
     def after_fork_in_child(self) -> None:
         """Forget the parent's channel."""
         self._lock = threading.Lock()
-        abandon(self._channel)
-        self._channel = None
+        abandon(tuple(self._channels.values()))
+        self._channels = {}
 
     def _opened(self) -> grpc.Channel:
-        channel = self._channel
+        """The channel to the address whose turn it is."""
+        targets = self._connection.targets
+        target = targets[self._turn % len(targets)]
+        channel = self._channels.get(target)
         if channel is None:
             with self._lock:
-                channel = self._channel = self._channel or open_channel(self._connection)
+                channel = self._channels.get(target)
+                if channel is None:
+                    channel = self._channels[target] = open_channel(replace(self._connection, target=target))
         return channel
 
     def _call(self, method: Method[Q, A], request: Q, timeout: float | None = None, *, repeatable: bool = True) -> A:
         connection = self._connection
-        call = self._opened().unary_unary(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.answer.FromString,
-        )
         attempts = Attempts(
             connection.retries, connection.timeout if timeout is None else timeout, repeatable=repeatable
         )
         while True:
+            call = self._opened().unary_unary(
+                method.path,
+                request_serializer=method.request.SerializeToString,
+                response_deserializer=method.answer.FromString,
+            )
             answer = _attempt(call, request, attempts.remaining, connection)
             if not isinstance(answer, Failure):
                 return answer
             pause = attempts.pause(answer)
             if pause is None:
                 raise error_of(answer)
+            self._turn += 1
             time.sleep(pause)
 
 

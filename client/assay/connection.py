@@ -59,7 +59,7 @@ class Connection:
     """Where the service is and how to speak to it.
 
     Attributes:
-        target: ``host:port``, ``dns:///name:port`` or ``unix:path``.
+        target: ``host:port``, ``dns:///name:port`` or ``unix:path``; several, separated by commas, for a fleet.
         token: bearer key; None = from a token file, for a service on this machine.
         timeout: seconds a unary call may take, queueing and retries included.
     """
@@ -71,17 +71,24 @@ class Connection:
     retries: Retries
 
     def __post_init__(self) -> None:
-        if not self.target:
-            raise invalid("target", "expected host:port")
+        if not all(self.targets):
+            raise invalid("target", "expected host:port, or several of them separated by commas")
         if self.timeout <= 0:
             raise invalid("timeout", f"expected seconds > 0, got {self.timeout!r}")
         if self.token is not None and not _sendable(self.token):
             raise invalid("token", "expected printable ASCII")
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The addresses one by one."""
+        if self.target.startswith(("ipv4:", "ipv6:")):  # gRPC's own lists
+            return (self.target,)
+        return tuple(part.strip() for part in self.target.split(","))
+
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What every call carries."""
         token = self.token
-        if token is None and is_local(self.target):
+        if token is None and all(map(is_local, self.targets)):
             token = read_token()
         return (("authorization", f"Bearer {token}"),) if token else ()
 

@@ -59,7 +59,7 @@ class RolloutStream:
         give_up_after: float | None = 300.0,
     ) -> None:
         self._connection = connection
-        self._reconnects = Reconnects(connection, give_up_after)
+        self._reconnects = Reconnects(connection, give_up_after, random.randrange(1 << 16))  # noqa: S311 - spreads streams
         self._state = StreamState(opening, auto_ack=auto_ack)
         self._auto_ack = auto_ack
         self._error: AssayError | None = None
@@ -73,7 +73,7 @@ class RolloutStream:
         self._deadline: float | None = None
         self._wanted_signals: frozenset[str] | None = None
         self._channel: grpc.Channel | None = None
-        self._channel_target = ""
+        self._channel_of: tuple[str, int] = ("", 0)
         self._call: grpc.Call | None = None
         self._make_locks()
         watch_forks(self)
@@ -504,10 +504,10 @@ class RolloutStream:
             return None
 
     def _channel_now(self) -> grpc.Channel:
-        target = self._reconnects.target
-        if self._channel is None or self._channel_target != target:
+        wanted = (self._reconnects.target, self._reconnects.rounds)
+        if self._channel is None or self._channel_of != wanted:
             if self._channel is not None:
                 self._channel.close()
-            self._channel = open_channel(replace(self._connection, target=target))
-            self._channel_target = target
+            self._channel = open_channel(replace(self._connection, target=wanted[0]))
+            self._channel_of = wanted
         return self._channel

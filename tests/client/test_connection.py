@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay import InvalidArgument, Retries
+from assay._reconnecting import Reconnects
 from assay._repeats import may_repeat
 from assay.connection import Connection, channel_options, is_local, read_token
 from assay.errors import Failure
+from assay.v1 import reward_service_pb2 as service_pb2
 
 
 @pytest.mark.parametrize(
@@ -86,3 +88,31 @@ def test_only_what_may_help_is_repeated():
     assert may_repeat(Failure(8, "", retry_after=1.0))
     assert not may_repeat(Failure(8, ""))
     assert not any(may_repeat(Failure(code, "", retry_after=1.0)) for code in (1, 2, 3, 4, 5, 9, 10, 13, 16))
+
+
+def test_several_addresses_take_turns() -> None:
+    fleet = Connection("a:1, b:2,c:3", None, None, 1.0, Retries())
+    assert fleet.targets == ("a:1", "b:2", "c:3")
+    assert Connection("ipv4:10.0.0.1:1,10.0.0.2:1", None, None, 1.0, Retries()).targets == (
+        "ipv4:10.0.0.1:1,10.0.0.2:1",
+    )
+    reconnects = Reconnects(fleet, None, start=2)
+    seen = [reconnects.target]
+    for _ in range(3):
+        reconnects.delay_after(Failure(14, "gone"), 0.0, 0.0)
+        seen.append(reconnects.target)
+    assert seen == ["c:3", "a:1", "b:2", "c:3"]
+    reconnects.delay_after_closing(service_pb2.Closing(reason=service_pb2.CLOSING_REASON_MAX_AGE), 0.0)
+    assert (reconnects.target, reconnects.rounds) == ("a:1", 1)
+
+
+def test_an_empty_address_among_several_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="several of them"):
+        Connection("a:1,,b:2", None, None, 1.0, Retries())
+
+
+def test_a_key_for_this_machine_goes_to_no_fleet_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text("secret")
+    monkeypatch.setenv("ASSAY_TOKEN_FILE", str(tmp_path / "token"))
+    assert Connection("localhost:1,127.0.0.1:2", None, None, 1.0, Retries()).metadata()
+    assert not Connection("localhost:1,example.org:2", None, None, 1.0, Retries()).metadata()

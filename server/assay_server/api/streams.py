@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import grpc
 
@@ -24,6 +25,7 @@ from assay_server.version import VERSION
 MAX_BATCH_ROLLOUTS = 256
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 _HANG_UP_SECONDS = 1.0
+_AGE_SPREAD = 0.2
 
 
 class RolloutStreams:
@@ -44,6 +46,7 @@ class RolloutStreams:
         )
         self._metrics.streams.inc()
         reader: asyncio.Task[None] | None = None
+        retirement = self._retire_later(sender)
         try:
             await context.write(_opened(run, limit, acked, last).SerializeToString())
             reader = asyncio.create_task(_read(run, sender, context), name=f"reader of {request.consumer}")
@@ -54,11 +57,21 @@ class RolloutStreams:
                     # A call that ends under its client's writes breaks there, and what was sent last is never read.
                     await asyncio.wait((reader,), timeout=_HANG_UP_SECONDS)
         finally:
+            if retirement is not None:
+                retirement.cancel()
             run.consumers.detach(sender)
             self._metrics.streams.dec()
             if reader is not None:
                 reader.cancel()
                 await asyncio.gather(reader, return_exceptions=True)
+
+    def _retire_later(self, sender: Sender) -> asyncio.TimerHandle | None:
+        """Ask the client in time to connect again, wherever there is most room by then."""
+        if self._settings.stream_seconds is None:
+            return None
+        age = self._settings.stream_seconds * random.uniform(1.0 - _AGE_SPREAD, 1.0)  # noqa: S311 - not all at once
+        closing = wire.Closing(reason=wire.CLOSING_REASON_MAX_AGE)
+        return asyncio.get_running_loop().call_later(age, sender.outlet.close, closing)
 
 
 async def _open_request(context: Context) -> wire.Open:

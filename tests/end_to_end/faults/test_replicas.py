@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+import assay
+from assay import aio
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2, run_service_pb2
 from assay_server.store.redis.private_server import PrivateRedis
@@ -16,9 +19,13 @@ from .parts import Service, mixed_group, right, rollout, serving, settings, spec
 
 
 @asynccontextmanager
-async def replicas(redis: PrivateRedis, folder: Path, count: int = 2) -> AsyncGenerator[list[Service]]:
+async def replicas(
+    redis: PrivateRedis, folder: Path, count: int = 2, *, stream_seconds: float | None = None
+) -> AsyncGenerator[list[Service]]:
     """Servers that share a store."""
-    chosen = settings(redis.url).model_copy(update={"records": folder / "records", "lease_seconds": 2.0})
+    chosen = settings(redis.url).model_copy(
+        update={"records": folder / "records", "lease_seconds": 2.0, "stream_seconds": stream_seconds}
+    )
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(serving(chosen)) for _ in range(count)]
 
@@ -159,3 +166,30 @@ async def test_texts_and_scores_are_not_in_redis(pair: tuple[Service, Service], 
     assert b"rollouts" in data or b"accept" in data
     assert b"nobody else would say" not in data
     assert b"answer_key" not in data
+
+
+async def test_an_old_stream_is_asked_to_connect_again(redis: PrivateRedis, tmp_path: Path) -> None:
+    async with replicas(redis, tmp_path, stream_seconds=0.2) as (first, second):
+        await first.create_run("run")
+        async with first.stream("run", "raw") as stream:
+            await stream.until(lambda: stream.closing is not None, "Closing")
+            assert stream.closing is not None
+            assert stream.closing.reason == wire.CLOSING_REASON_MAX_AGE
+        client = aio.Client(f"{first.address},{second.address}", token="none")
+        async with client.stream("run", consumer="a") as events:
+            for number in range(16):  # over several streams' lives, in turns at both servers
+                await events.send(assay.Rollout(rollout_id=f"r{number}", response="A: 18", reference={"answer": "18"}))
+                event = await events.receive(20)
+                assert isinstance(event, assay.SampleResult)
+                assert (event.rollout_id, event.value) == (f"r{number}", 1.0)
+                await asyncio.sleep(0.05)
+        await client.close()
+
+
+async def test_a_client_of_several_addresses_finds_the_one_that_is_there(redis: PrivateRedis, tmp_path: Path) -> None:
+    async with replicas(redis, tmp_path, 1) as (only,):
+        for _ in range(4):  # whichever is first
+            async with aio.Client(f"127.0.0.1:1,{only.address},127.0.0.1:2", token="none") as client:
+                await client.create_run(assay.RunConfig(run_id="run", reward="math", estimator="advantage/grpo"))
+                async with client.stream("run", consumer="a") as events:
+                    await events.wait_accepted(20)
