@@ -383,5 +383,5 @@ async def test_methods_of_later_versions_are_declared_and_say_so(server: Service
                     if refusal.code is Code.UNIMPLEMENTED:
                         assert refusal.reason == "UNIMPLEMENTED"
                         later.add(name)
-    assert {"RunService/SampleTasks", "EnvironmentService/CreateSessions"} <= later
+    assert {"RunService/SampleTasks", "RunService/AllocateRollouts"} <= later
     assert not {"RunService/CreateRun", "RewardService/Score", "AdvantageService/ComputeAdvantages"} & later

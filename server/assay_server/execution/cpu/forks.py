@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -51,6 +52,15 @@ class ForkedWorker:
                 return file.read().rpartition(") ")[2][:1] in ("S", "D", "T")
         except OSError:
             return False
+
+    @property
+    def dead(self) -> bool:
+        """Whether its process has ended, buried or not."""
+        if self._pidfd < 0:
+            return True
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return bool(poll.poll(0))
 
     def yield_to_others(self) -> None:
         """Let the processor go to others first, for as long as it lives.

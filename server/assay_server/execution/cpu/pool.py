@@ -44,6 +44,7 @@ _QUARANTINE_SHARE = 0.2
 _WATCH_MARGIN_SECONDS = 0.001
 _SECOND_LOOK_SECONDS = 0.005
 _OBITUARY_SECONDS = 0.1
+_BURIAL_SECONDS = 5.0
 _SPARES = 2
 _FAILED_STARTS = 3
 _RESTART_SECONDS = 0.1
@@ -443,12 +444,21 @@ class CpuPool:
         """A worker has ended, or closed its connection: settle it when all that it said has been read.
 
         The end of the one is waited for after the other; something that it left may hold the connection open, and what
-        closed the connection may be alive, so neither is waited for long.
+        closed the connection may be alive, so neither is waited for long. A process that is dead is waited for until
+        the template, which may be busy, has told how it ended.
         """
         if worker.at_end and worker.exit_code is not None:
             self._settle(worker)
         else:
-            asyncio.get_running_loop().call_later(_OBITUARY_SECONDS, self._settle, worker)
+            asyncio.get_running_loop().call_later(_OBITUARY_SECONDS, self._settle_late, worker, _BURIAL_SECONDS)
+
+    def _settle_late(self, worker: Worker, left: float) -> None:
+        at_place = self._workers.get(worker.forked.pid) is worker
+        if at_place and worker.exit_code is None and left > 0 and worker.forked.dead:
+            loop = asyncio.get_running_loop()
+            loop.call_later(_OBITUARY_SECONDS, self._settle_late, worker, left - _OBITUARY_SECONDS)
+            return
+        self._settle(worker)
 
     def _settle(self, worker: Worker) -> None:
         if self._workers.get(worker.forked.pid) is not worker:
