@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     session_idle_timeout: float = Field(default=1800.0, gt=0.0)
     """Seconds without an action after which an episode is closed, where its creator does not say."""
 
+    game_folder: Path | None = None
+    """A folder of ALFWorld's games that the options of ``household`` may name. None = there is none."""
+
     execution_timeout: float = Field(default=10.0, gt=0.0)
     """Seconds an item may run where neither the spec nor the reward says."""
 
@@ -116,7 +119,7 @@ class Settings(BaseSettings):
         """Files are found from where the server starts; workers run in a directory of their own."""
         return tuple(os.path.abspath(plugin) if ".py" in plugin else plugin for plugin in plugins)
 
-    @field_validator("token_file", "judges", "records", "stream_seconds", mode="before")
+    @field_validator("token_file", "judges", "game_folder", "records", "stream_seconds", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         """An environment variable cannot say None."""

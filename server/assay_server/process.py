@@ -29,6 +29,7 @@ from assay_server.metrics import Metrics
 from assay_server.pipeline.runs import Runs
 from assay_server.rewards.catalogue import Catalogue
 from assay_server.sessions.engine import SessionEngine
+from assay_server.sessions.environments import GAMES
 from assay_server.sessions.requests import SessionSettings
 from assay_server.store.journal import open_journal
 from assay_server.store.opening import open_store
@@ -184,7 +185,7 @@ def _session_settings(settings: Settings, plugins: tuple[str, ...]) -> SessionSe
         workers=settings.environment_workers,
         max_sessions=settings.max_sessions,
         idle_timeout=settings.session_idle_timeout,
-        plugins=plugins,
+        plugins=(*plugins, *([f"{GAMES}{settings.game_folder.absolute()}"] if settings.game_folder else [])),
     )
 
 

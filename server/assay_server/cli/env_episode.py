@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,10 +15,9 @@ from assay_server.cli.line_source import Line
 from assay_server.cli.refusals import Usage
 from assay_server.environments.catalogue import EnvironmentCatalogue
 from assay_server.environments.definition import EnvironmentDefinition
-from assay_server.environments.household import household_definition
 from assay_server.environments.protocol import Environment, EnvironmentFault
 from assay_server.execution.discovery import discover, is_path, load_plugin
-from assay_server.execution.game_folders import GameFolder
+from assay_server.execution.game_folders import with_game_folder
 from assay_server.execution.plugged_environments import environment_of
 from assay_server.execution.plugin_files import BrokenPlugin
 from assay_server.execution.shop_folders import with_folders
@@ -72,9 +70,7 @@ def episode_source(names: EpisodeNames) -> EpisodeSource:
     if names.games is not None:
         if not names.games.is_dir():
             raise Usage(f"--games {names.games}: not a folder")
-        household = household_definition(GameFolder(names.games))
-        digest = catalogue.resolve(household.id).digest
-        catalogue = catalogue.with_definitions(dataclasses.replace(household, digest=digest))
+        catalogue = with_game_folder(catalogue, names.games)
     with environment_faults_told():
         definition = with_folders(catalogue.resolve(names.env))
     read = read_options(names.options)

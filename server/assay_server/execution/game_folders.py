@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+
+from assay_server.environments.catalogue import EnvironmentCatalogue
+from assay_server.environments.household import household_definition
 
 GAME_FILE = "game.tw-pddl"
 
@@ -51,6 +55,13 @@ class GameFolder:
     @cached_property
     def _known(self) -> frozenset[str]:
         return frozenset(self._names)
+
+
+def with_game_folder(catalogue: EnvironmentCatalogue, root: Path) -> EnvironmentCatalogue:
+    """The catalogue with a ``household`` whose options may name games of a folder; its digest stays the code's."""
+    household = household_definition(GameFolder(root))
+    digest = catalogue.resolve(household.id).digest
+    return catalogue.with_definitions(dataclasses.replace(household, digest=digest))
 
 
 def _is_solvable(path: Path) -> bool:

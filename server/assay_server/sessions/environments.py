@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from assay.sdk import PluginDefinition, PluginKind
 from assay_server.environments.catalogue import UnknownEnvironment, builtin_environments
 from assay_server.environments.protocol import Environment
 from assay_server.execution.discovery import load_plugin
+from assay_server.execution.game_folders import with_game_folder
 from assay_server.execution.plugged_environments import environment_of
 from assay_server.sessions.values import Reason, SessionFault, SessionSpec
+
+GAMES = "games:"
+"""Before the path of a folder of games, where it is told to workers among the plugins."""
 
 
 def environment_maker(plugins: Sequence[str] = ()) -> Callable[[SessionSpec], Environment]:
     """Makes the environment that a spec names, of exactly the code that the spec was made with.
 
     Args:
-        plugins: as workers are told them.
+        plugins: as workers are told them; :data:`GAMES` before a path names a folder of games.
 
     Raises:
         BrokenPlugin: one cannot be loaded.
@@ -24,10 +29,14 @@ def environment_maker(plugins: Sequence[str] = ()) -> Callable[[SessionSpec], En
     plugged = [
         environment_of(definition)
         for plugin in plugins
+        if not plugin.startswith(GAMES)
         for definition, _ in load_plugin(plugin)
         if isinstance(definition, PluginDefinition) and definition.kind is PluginKind.ENVIRONMENT
     ]
     catalogue = builtin_environments().with_definitions(*plugged)
+    for plugin in plugins:
+        if plugin.startswith(GAMES):
+            catalogue = with_game_folder(catalogue, Path(plugin.removeprefix(GAMES)))
 
     def make(spec: SessionSpec) -> Environment:
         try:
