@@ -12,7 +12,8 @@ from assay_server.rewards.shop_purchase import NoWorth, Worth, strict_worth, web
 from assay_server.rewards.shop_similarity import Matcher
 
 _INLINE_CHARACTERS = 32_768
-_INLINE_PAIRS = 256
+_INLINE_PAIRS = 64
+_INLINE_COMPARED = 200
 _KEYS = ("goal", "product", "options", "price")
 
 
@@ -23,15 +24,26 @@ def _quick_webshop(
     nouns: list[str] | None = None,
     matcher: Literal["difflib", "levenshtein", "rapidfuzz"] = "difflib",
 ) -> Score | None:
-    """Small texts on the loop; a product page can be long, and the comparison of two texts takes their product."""
-    goal, product = sample.reference.get("goal"), sample.reference.get("product")
-    if not (isinstance(goal, dict) and isinstance(product, dict)):
-        return _scored(sample, mode, nouns, matcher)
-    wished, listed = goal.get("attributes"), product.get("Attributes")
-    pairs = len(wished) * len(listed) if isinstance(wished, list) and isinstance(listed, list) else 0
-    if pairs > _INLINE_PAIRS or _characters(goal) + _characters(product) > _INLINE_CHARACTERS:
-        return None
-    return _scored(sample, mode, nouns, matcher)
+    """Small purchases on the loop: a page can be long, and comparing two texts takes the product of their lengths."""
+    return _scored(sample, mode, nouns, matcher) if _is_small(sample.reference) else None
+
+
+def _is_small(reference: Mapping[str, Json]) -> bool:
+    goal, product = reference.get("goal"), reference.get("product")
+    if not isinstance(goal, dict) or not isinstance(product, dict):
+        return True  # which is refused at once
+    pairs = ((goal.get("attributes"), product.get("Attributes")), (goal.get("goal_options"), reference.get("options")))
+    compared = [text for pair in pairs for texts in pair for text in _texts_of(texts)]
+    return (
+        sum(len(_texts_of(wished)) * len(_texts_of(offered)) for wished, offered in pairs) <= _INLINE_PAIRS
+        and max(map(len, compared), default=0) <= _INLINE_COMPARED
+        and _characters(goal) + _characters(product) <= _INLINE_CHARACTERS
+    )
+
+
+def _texts_of(value: Json) -> list[str]:
+    listed = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
+    return [text for text in listed if isinstance(text, str)]
 
 
 @reward(
