@@ -163,7 +163,7 @@ def test_small_purchases_are_scored_at_once_and_large_ones_in_a_worker():
     sample = purchase(GOAL, PRODUCT, CHOICE, 80.0)
     assert webshop.quick(sample) == scored(sample)
     large: list[Record] = [{"Description": "long " * 20_000}, {"Attributes": list[Json](["a b"] * 300)}]
-    large += [{"Attributes": ["long " * 100]}]
+    large.append({"Attributes": ["long " * 100]})
     for change in large:
         assert webshop.quick(purchase(GOAL, PRODUCT | change, CHOICE, 80.0)) is None
 
