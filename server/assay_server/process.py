@@ -25,6 +25,7 @@ from assay_server.execution.discovery import Discovered, discover
 from assay_server.execution.lanes import Lanes, LaneSettings
 from assay_server.execution.sandboxes import Sandboxes, SandboxSettings
 from assay_server.execution.server_ports import ServerPorts
+from assay_server.garbage import keep_pauses_short
 from assay_server.metrics import Metrics
 from assay_server.pipeline.runs import Runs
 from assay_server.rewards.catalogue import Catalogue
@@ -226,5 +227,6 @@ async def run_until_signal(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     process = ServerProcess(settings)
     await process.start()
+    keep_pauses_short()
     await stop.wait()
     await process.drain()

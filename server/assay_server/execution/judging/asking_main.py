@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import os
 import signal
 import socket
 import sys
@@ -30,6 +31,7 @@ from assay_server.execution.judging.asking_frames import (
 )
 
 _PR_SET_PDEATHSIG = 1
+_LOWER_PRIORITY = 5  # below the server of the same session: what waits for a network need not come first
 
 _log = structlog.get_logger(__name__)
 
@@ -114,6 +116,7 @@ async def _next(reader: asyncio.StreamReader) -> Message:
 def main() -> None:
     """Ask judges until the server goes away."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    os.nice(_LOWER_PRIORITY)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server's to hear
     asyncio.run(work(socket.socket(fileno=int(sys.argv[1]))))
 
