@@ -17,6 +17,7 @@ from assay_server.environments.household.task import done_share
 from assay_server.environments.protocol import EnvironmentFault, EpisodeOver, InvalidDump, ResetResult, StepResult
 
 _NOTHING = "Nothing happens."
+_NO_MARK = -1
 _CHANGES: Mapping[Act, frozenset[str]] = {
     Act.GO: frozenset({"atlocation"}),
     Act.OPEN: frozenset({"opened"}),
@@ -53,6 +54,8 @@ class Household:
         self._steps = self._max_steps = 0
         self._won = False
         self._share = 0.0
+        self._listed: tuple[int, tuple[str, ...]] = (_NO_MARK, ())
+        self._named: tuple[int, str] = (_NO_MARK, "")
         self._over = True
 
     @property
@@ -73,7 +76,8 @@ class Household:
         self._steps, self._over = 0, False
         self._won = scene.goal.met(state)
         self._share = done_share(scene.task_shape, state, won=self._won)
-        return ResetResult(scene.language.intro(state, {}), state.digest(), self._won)
+        self._forget_answers()
+        return ResetResult(scene.language.intro(state, {}), self.state_digest(), self._won)
 
     def step(self, action: str) -> StepResult:
         """Give a command. White space around it does not matter, everything else does."""
@@ -107,7 +111,7 @@ class Household:
         scene = state.scene
         here = ", ".join([scene.names[one] for one in scene.receptacles_at.get(state.place, ())])
         held = scene.names[state.hand] if state.hand >= 0 else "nothing"
-        return f"at: {here or 'the middle of the room'} | carrying: {held} | {state.digest()[:32]}"
+        return f"at: {here or 'the middle of the room'} | carrying: {held} | {self.state_digest()[:32]}"
 
     def inventory(self) -> str:
         """As ``inventory`` answers."""
@@ -116,11 +120,17 @@ class Household:
 
     def state_digest(self) -> str:
         """Over the game and every fact that a rule reads."""
-        return self._known().digest()
+        state = self._known()
+        if self._named[0] != state.mark:
+            self._named = (state.mark, state.digest())
+        return self._named[1]
 
     def admissible_actions(self) -> tuple[str, ...]:
         """Sorted; also once the episode is over, as ALFWorld lists them."""
-        return admissible(self._known())
+        state = self._known()
+        if self._listed[0] != state.mark:
+            self._listed = (state.mark, admissible(state))
+        return self._listed[1]
 
     def dump(self) -> bytes:
         """Step count and facts, as JSON."""
@@ -139,6 +149,7 @@ class Household:
             raise InvalidDump("no dump of this game: step count, won and over are of other types")
         self._state, self._steps, self._won, self._over = state, steps, won, over
         self._share = done_share(scene.task_shape, state, won=won)
+        self._forget_answers()
 
     def solution(self) -> tuple[str, ...]:
         """Commands that win from the present state: an expert's, found from the facts.
@@ -161,6 +172,10 @@ class Household:
         """Forget the episode."""
         self._state = None
         self._over = True
+
+    def _forget_answers(self) -> None:
+        """Of another scene: marks tell states of one scene apart."""
+        self._listed, self._named = (_NO_MARK, ()), (_NO_MARK, "")
 
     def _known(self) -> State:
         if self._state is None:

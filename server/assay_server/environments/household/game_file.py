@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -15,6 +16,9 @@ from assay_server.environments.household.reachability import Reachable
 from assay_server.environments.household.scene import Scene
 
 _GAMES_KEPT = 64
+_GRAMMARS_KEPT = 8
+_TASK = re.compile(r'"task"\s*:\s*\[\s*\{\s*"rhs"\s*:\s*"([^"]*)"\s*\}\s*\]\s*,')
+_SPECIAL = frozenset("#{}[]\\")
 
 
 def read_game(contents: Json, put_word: PutWord | None = None) -> Scene:
@@ -61,7 +65,24 @@ def _scene(domain: str, grammar: str, problem: str, put_word: PutWord | None) ->
     if put_word is not None:
         grammar = with_put_word(grammar, put_word)
     read = read_problem(problem)
-    scene = Scene(read.types, read.facts, read.goal, Language(grammar))
+    grammar, task = _without_task(grammar)
+    scene = Scene(read.types, read.facts, read.goal, _language(grammar), task=task)
     if not scene.goal.can_come_true(Reachable(scene).test_of):
         raise UnreadableGame("the goal of the game cannot be reached; ALFWorld does not load it either")
     return scene
+
+
+def _without_task(grammar: str) -> tuple[str, str]:
+    """A grammar without the sentence of its task, by which alone the grammars of games differ, and that sentence.
+
+    All of it where the sentence is not plain text.
+    """
+    found = _TASK.search(grammar)
+    if found is None or _SPECIAL & set(found[1]):
+        return grammar, ""
+    return grammar[: found.start()] + grammar[found.end() :], found[1].lstrip()
+
+
+@lru_cache(maxsize=_GRAMMARS_KEPT)
+def _language(grammar: str) -> Language:
+    return Language(grammar)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from assay_server.environments.protocol import EnvironmentFault
 
@@ -140,7 +140,6 @@ def _facts(nodes: list[Node]) -> Iterator[Fact]:
             raise UnreadableGame("the initial state of the PDDL problem holds something that is no fact")
         if node[0] == "=":
             continue
-        words = [word for word in node if isinstance(word, str)]
-        if len(words) != len(node):
+        if list in map(type, node):
             raise UnreadableGame(f"not a plain fact in the initial state: {str(node)[:80]}")
-        yield tuple(words)
+        yield cast("Fact", tuple(node))
