@@ -125,6 +125,14 @@ def test_everything_is_listed_with_its_options() -> None:
         assert cast("dict[str, Json]", line["options"])["type"] == "object"
 
 
+def test_playing_by_hand_shows_what_can_be_done_and_how_it_ended() -> None:
+    command = [ASSAY, "env", "play", "household", "--seed", "5", "--options", '{"maxSteps":2}']
+    played = subprocess.run(command, input="\nlook\nfly away\nlook\n", capture_output=True, text=True, check=True)
+    assert played.stdout.startswith("-= Welcome to TextWorld, ALFRED! =-")
+    assert "\ninventory\nlook\n" in played.stdout
+    assert played.stdout.endswith("Nothing happens.\n-- max_steps: reward 0, score 0\n")
+
+
 def test_a_benchmark_has_the_two_numbers() -> None:
     done = assay("env", "bench", "household", "--json", "--seconds", "0.2")
     assert set(done.lines[0]) == {"stepsPerSecond", "resetMs"}
