@@ -7,59 +7,32 @@ import contextlib
 import fcntl
 import importlib
 import io
-import marshal
 import os
 import resource
 import signal
 import socket
+import struct
 import sys
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import NoReturn, cast
 
 from assay_sandbox.namespaces import kernel
 from assay_sandbox.namespaces.root import WORK
 from assay_sandbox.namespaces.setup import Identity
-from assay_sandbox.namespaces.wire import LENGTH, MAX_CHANNELS
+from assay_sandbox.namespaces.wire import MAX_CHANNELS, Order, decode_launch
 from assay_sandbox.protocol import Exec, Limits, PythonCall
+
+START = struct.Struct("<QQ")
+"""Before a launch: its size, and the bytes of address space that it may have (0 where a cgroup bounds memory)."""
 
 _STACK_BYTES = 64 << 20
 _OPEN_FILES = 512
+_PENDING_SIGNALS = 256
 _ABOVE_STANDARD = 64
 _CANNOT_EXECUTE = 127
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """What the process is told when it may start.
-
-    Attributes:
-        descriptors: how many channels come with it, after its standard input and the pipe for failures to execute.
-        address_space: bytes beyond what is mapped at the start, or 0 where a cgroup bounds memory.
-    """
-
-    program: PythonCall | Exec
-    limits: Limits
-    stdio_on_channel: bool
-    address_space: int
-
-    def encode(self) -> bytes:
-        """For :meth:`decode`."""
-        program = self.program
-        if isinstance(program, PythonCall):
-            body: tuple[object, ...] = ("call", program.entry, program.payload)
-        else:
-            body = ("exec", program.argv, dict(program.env))
-        return marshal.dumps((body, astuple(self.limits), self.stdio_on_channel, self.address_space))
-
-    @classmethod
-    def decode(cls, data: bytes) -> Start:
-        """What the supervisor encoded."""
-        (kind, what, more), limits, stdio, space = marshal.loads(data)  # noqa: S302 - comes from the supervisor
-        program = PythonCall(what, more) if kind == "call" else Exec(what, more)
-        return cls(program, Limits(*limits), stdio, space)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +52,19 @@ class RunSpace:
 def become_program(go: socket.socket, output: tuple[int, int], space: RunSpace, joins: tuple[int, ...]) -> NoReturn:
     """Wait for the start, then run. ``joins`` are the descriptors of cgroups to enter."""
     try:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.setsid()
         for fd in joins:
             os.write(fd, b"0")
         _lose_privileges(space)
         os.chdir(WORK)
-        start, descriptors = _receive(go)
-        _place(descriptors, output, stdio_on_channel=start.stdio_on_channel)
-        _limit(start)
+        order, address_space, descriptors = _receive(go)
+        _place(descriptors, output, stdio_on_channel=order.stdio_on_channel)
+        _limit(order.limits, address_space)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         if space.filter is not None:
             kernel.install_filter(space.filter)
-        _run(start, len(descriptors) - 2)
+        _run(order.program, len(descriptors) - 2)
     except BaseException:  # noqa: BLE001 - a fork must never return into the code that forked it
         traceback.print_exc()
     finally:
@@ -118,12 +90,12 @@ def _lose_privileges(space: RunSpace) -> None:
     kernel.no_new_privileges()
 
 
-def _receive(go: socket.socket) -> tuple[Start, list[int]]:
-    head, descriptors, _, _ = socket.recv_fds(go, LENGTH.size, MAX_CHANNELS + 2)
-    if len(head) < LENGTH.size:
+def _receive(go: socket.socket) -> tuple[Order, int, list[int]]:
+    head, descriptors, _, _ = socket.recv_fds(go, START.size, MAX_CHANNELS + 2)
+    if len(head) < START.size:
         os._exit(_CANNOT_EXECUTE)  # no launch came: the worker ends
-    body = receive_exactly(go, LENGTH.unpack(head)[0])
-    return Start.decode(body), descriptors
+    size, address_space = START.unpack(head)
+    return decode_launch(receive_exactly(go, size)), address_space, descriptors
 
 
 def receive_exactly(connection: socket.socket, size: int) -> bytes:
@@ -152,36 +124,40 @@ def _place(descriptors: list[int], output: tuple[int, int], *, stdio_on_channel:
     os.set_inheritable(len(lifted) - 1, False)
 
 
-def _limit(start: Start) -> None:
-    limits = start.limits
-    bounds = [
+def limit_for_all() -> None:
+    """The bounds that are the same for every run; in the template, from which they are inherited."""
+    for kind, wanted in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
-        (resource.RLIMIT_FSIZE, limits.file_bytes),
-        (resource.RLIMIT_NPROC, limits.pids),
-        (resource.RLIMIT_SIGPENDING, 256),
-        # The supervisor reads CPU time finely; this ends what outlives it.
-        (resource.RLIMIT_CPU, limits.cpu_ms // 1000 + 2),
+        (resource.RLIMIT_SIGPENDING, _PENDING_SIGNALS),
         (resource.RLIMIT_STACK, _STACK_BYTES),
-    ]
-    if start.address_space:
-        bounds.append((resource.RLIMIT_AS, start.address_space))
-    for kind, wanted in bounds:
-        _, most = resource.getrlimit(kind)
-        value = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
-        resource.setrlimit(kind, (value, value))
+    ):
+        _bound(kind, wanted)
 
 
-def _run(start: Start, channels: int) -> None:
+def _limit(limits: Limits, address_space: int) -> None:
+    _bound(resource.RLIMIT_FSIZE, limits.file_bytes)
+    _bound(resource.RLIMIT_NPROC, limits.pids)
+    # The supervisor reads CPU time finely; this ends what outlives it.
+    _bound(resource.RLIMIT_CPU, limits.cpu_ms // 1000 + 2)
+    if address_space:
+        _bound(resource.RLIMIT_AS, address_space)
+
+
+def _bound(kind: int, wanted: int) -> None:
+    _, most = resource.getrlimit(kind)
+    value = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    resource.setrlimit(kind, (value, value))
+
+
+def _run(program: PythonCall | Exec, channels: int) -> None:
     failures = 3 + channels
-    if isinstance(start.program, Exec):
-        _execute(start.program, failures)
+    if isinstance(program, Exec):
+        _execute(program, failures)
     os.close(failures)
-    _open_standard_streams()
-    connections = [_connection(fd) for fd in range(3, 3 + channels)]
-    _call(start.program, connections)
+    _call(program, [_connection(fd) for fd in range(3, 3 + channels)])
 
 
 def _connection(fd: int) -> socket.socket:
@@ -200,7 +176,8 @@ def _execute(program: Exec, failures: int) -> NoReturn:
         os._exit(_CANNOT_EXECUTE)
 
 
-def _open_standard_streams() -> None:
+def open_standard_streams() -> None:
+    """Text on descriptors 0 to 2, whatever those are by the time it is read and written; in the template."""
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), "utf-8")
     sys.stdout = sys.__stdout__ = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False)), "utf-8")
     sys.stderr = sys.__stderr__ = io.TextIOWrapper(

@@ -102,22 +102,42 @@ def _below(root: Path, own: str) -> Path:
     return folder if folder.is_dir() else root
 
 
-@dataclass(frozen=True, slots=True)
 class Slot:
-    """The cgroups of one run at a time, and descriptors of their files by the supervisor's names."""
+    """The cgroups of one run at a time, and descriptors of their files by their names."""
 
-    folders: tuple[Path, ...]
-    files: Mapping[str, int]
+    def __init__(self, folders: tuple[Path, ...], files: Mapping[str, int]) -> None:
+        self._folders = folders
+        self._files = files
+        self._bounds: tuple[int, int] | None = None
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Descriptors for the run's supervisor: to enter, and to read what is used."""
+        return {name: fd for name, fd in self._files.items() if not name.endswith("_limit")}
+
+    def bound(self, memory_bytes: int, pids: int) -> None:
+        """What the next run may use."""
+        if self._bounds == (memory_bytes, pids):
+            return
+        # Where swap is bounded together with memory, one may not pass the other on the way.
+        for name in ("memory_limit", "swap_limit") * 2:
+            self._set(name, memory_bytes)
+        self._set("pids_limit", pids)
+        self._bounds = (memory_bytes, pids)
+
+    def _set(self, name: str, value: int) -> None:
+        with contextlib.suppress(OSError, KeyError):  # refused while the last run's memory is not all given back
+            os.pwrite(self._files[name], str(value).encode("ascii"), 0)
 
     def is_empty(self) -> bool:
         """Whether no process is in it."""
-        return not any((folder / "cgroup.procs").read_text(encoding="ascii") for folder in self.folders)
+        return not any((folder / "cgroup.procs").read_text(encoding="ascii") for folder in self._folders)
 
     def close(self) -> None:
         """Close the files and remove the groups, as far as no process is left in them."""
-        for fd in self.files.values():
+        for fd in self._files.values():
             os.close(fd)
-        for folder in self.folders:
+        for folder in self._folders:
             with contextlib.suppress(OSError):
                 folder.rmdir()
 

@@ -50,6 +50,15 @@ _CLOEXEC = 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
+_libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
+_libc.unshare.argtypes = [ctypes.c_int]
+_libc.setns.argtypes = [ctypes.c_int, ctypes.c_int]
+_libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
+_libc.umount2.argtypes = [ctypes.c_char_p, ctypes.c_int]
+_libc.pivot_root.argtypes = [ctypes.c_char_p, ctypes.c_char_p]
+_libc.capset.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+_CAPABILITY_HEADER = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+_NO_CAPABILITIES = (ctypes.c_uint32 * 6)()
 
 
 class BpfProgram(ctypes.Structure):
@@ -58,10 +67,11 @@ class BpfProgram(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
-def _checked(result: int, what: str) -> int:
+def _checked(result: int, what: str | tuple[str, str]) -> int:
     if result < 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
+        name = what if isinstance(what, str) else " ".join(what)
+        raise OSError(number, f"{name}: {os.strerror(number)}")
     return result
 
 
@@ -71,19 +81,18 @@ def _syscall(number: int, what: str, *arguments: object) -> int:
 
 def unshare(flags: int) -> None:
     """Leave namespaces for new ones; a new pid namespace is for children only."""
-    _checked(_libc.unshare(ctypes.c_int(flags)), f"unshare {flags:#x}")
+    _checked(_libc.unshare(flags), "unshare")
 
 
 def setns(fd: int, kind: int) -> None:
     """Enter a namespace."""
-    _checked(_libc.setns(ctypes.c_int(fd), ctypes.c_int(kind)), "setns")
+    _checked(_libc.setns(fd, kind), "setns")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
     """mount(2)."""
     data = options.encode() if options else None
-    made = _libc.mount(os.fsencode(source), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), data)
-    _checked(made, f"mount {kind or source} on {target}")
+    _checked(_libc.mount(source.encode(), target.encode(), kind.encode(), flags, data), ("mount on", target))
 
 
 def bind(source: str, target: str, *, device: bool = False) -> None:
@@ -116,7 +125,7 @@ def pivot_into(root: str) -> None:
     """Make a mount the root; nothing of the old root stays reachable."""
     os.chdir(root)
     pivot_root(".", ".")
-    _checked(_libc.umount2(b".", ctypes.c_int(MNT_DETACH)), "umount the old root")
+    _checked(_libc.umount2(b".", MNT_DETACH), "umount the old root")
     os.chdir("/")
 
 
@@ -165,9 +174,7 @@ def drop_bounding_set() -> None:
 def drop_capabilities() -> None:
     """Give up every capability."""
     _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
-    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    none = (ctypes.c_uint32 * 6)()
-    _checked(_libc.capset(header, none), "capset")
+    _checked(_libc.capset(_CAPABILITY_HEADER, _NO_CAPABILITIES), "capset")
 
 
 def bpf_program(instructions: Sequence[tuple[int, int, int, int]]) -> tuple[BpfProgram, ctypes.Array[ctypes.c_char]]:
@@ -181,4 +188,5 @@ def bpf_program(instructions: Sequence[tuple[int, int, int, int]]) -> tuple[BpfP
 
 def install_filter(program: BpfProgram) -> None:
     """Have every further system call of this process and its children go through a filter."""
-    _checked(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0), "prctl seccomp")
+    at = ctypes.addressof(program)
+    _checked(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, at, 0, 0), "prctl seccomp")

@@ -22,8 +22,8 @@ class Meter(Protocol):
     @property
     def bounds_memory(self) -> bool: ...
 
-    def prepare(self, memory_bytes: int, pids: int) -> None:
-        """Set limits and begin to count; what the run's process has used until now does not count."""
+    def prepare(self) -> None:
+        """Begin to count; what the run's process has used until now does not count."""
         ...
 
     def cpu_ms(self) -> float:
@@ -54,17 +54,12 @@ class CgroupMeter:
 
     @property
     def bounds_memory(self) -> bool:
-        return "memory_limit" in self._files
+        return "memory_events" in self._files
 
-    def prepare(self, memory_bytes: int, pids: int) -> None:
-        if "memory_peak" in self._files:
-            self._peak_resets = self._set("memory_peak", 0)
-        if "memory_limit" in self._files:
-            # Where swap is bounded together with memory, one may not pass the other on the way.
-            for _ in range(2):
-                self._set("memory_limit", memory_bytes)
-                self._set("swap_limit", memory_bytes)
-        self._set("pids_limit", pids)
+    def prepare(self) -> None:
+        with contextlib.suppress(OSError, KeyError):  # kernels differ in whether it can be set back
+            os.pwrite(self._files["memory_peak"], b"0", 0)
+            self._peak_resets = True
         self._cpu_before = self._cpu()
         self._kills_before = self._kills()
 
@@ -91,13 +86,6 @@ class CgroupMeter:
     def _read(self, name: str) -> str:
         return os.pread(self._files[name], _LONGEST, 0).decode("ascii")
 
-    def _set(self, name: str, value: int) -> bool:
-        with contextlib.suppress(OSError):  # refused while more is in use, and where the kernel cannot
-            if name in self._files:
-                os.pwrite(self._files[name], str(value).encode("ascii"), 0)
-                return True
-        return False
-
 
 def _field(text: str, name: str) -> int:
     for line in text.splitlines():
@@ -121,8 +109,7 @@ class ProcessMeter:
     def bounds_memory(self) -> bool:
         return False
 
-    def prepare(self, memory_bytes: int, pids: int) -> None:
-        del memory_bytes, pids  # rlimits see to them
+    def prepare(self) -> None:
         self._cpu_before = _clock_of(self._first)
         self._warm = self._pages(os.getpid())
 

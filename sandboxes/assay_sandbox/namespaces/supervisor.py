@@ -18,7 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from assay_sandbox.namespaces import kernel
-from assay_sandbox.namespaces.candidate import RunSpace, Start, become_program, receive_exactly
+from assay_sandbox.namespaces.candidate import START, RunSpace, become_program, receive_exactly
 from assay_sandbox.namespaces.meters import CgroupMeter, Meter, ProcessMeter
 from assay_sandbox.namespaces.root import BOX, BOX_FOLDERS, WORK, box_options, cover_temporary_folders
 from assay_sandbox.namespaces.setup import Identity
@@ -64,7 +64,7 @@ class Supervisor:
         kernel.mount("proc", "/proc", "proc", proc, "hidepid=2,subset=pid")
         self._streams = [Stream(*os.pipe2(os.O_CLOEXEC)) for _ in range(2)]
         self._child_ended, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        signal.set_wakeup_fd(waker)
+        self._waker = waker
         self._go, go = socket.socketpair()
         joins = tuple(fd for name, fd in counters.items() if name.startswith("join"))
         for stream in self._streams:
@@ -74,6 +74,7 @@ class Supervisor:
             self._control.close()
             self._go.close()
             become_program(go, (self._streams[0].write_end, self._streams[1].write_end), space, joins)
+        signal.set_wakeup_fd(self._waker)
         go.close()
         for stream in self._streams:
             os.close(stream.write_end)
@@ -92,10 +93,11 @@ class Supervisor:
             if len(head) < LENGTH.size:
                 return
             received = time.monotonic()
-            order = decode_launch(receive_exactly(self._control, LENGTH.unpack(head)[0]))
+            launch = receive_exactly(self._control, LENGTH.unpack(head)[0])
         except ConnectionError:
             return
-        failures = self._start(order, channels)
+        order = decode_launch(launch)
+        failures = self._start(order, launch, channels)
         started = time.monotonic()
         self._watch(order.limits, started)
         wall_ms = (time.monotonic() - started) * 1e3
@@ -104,7 +106,7 @@ class Supervisor:
         with contextlib.suppress(ConnectionError):
             self._control.sendall(encode_outcome(outcome))
 
-    def _start(self, order: Order, channels: list[int]) -> int:
+    def _start(self, order: Order, launch: bytes, channels: list[int]) -> int:
         """Give the program what it needs and let it go; the reading end of the pipe for failures to execute."""
         limits = order.limits
         if limits.file_bytes != _DEFAULT_FILE_BYTES:
@@ -114,12 +116,11 @@ class Supervisor:
             self._write_file(path, data)
         failures, failing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         stdin = _input(order.stdin)
-        self._meter.prepare(limits.memory_bytes, limits.pids)
+        self._meter.prepare()
         space = 0 if self._meter.bounds_memory else _mapped_bytes() + limits.memory_bytes
-        start = Start(order.program, limits, order.stdio_on_channel, space).encode()
         with contextlib.suppress(ConnectionError):  # it was ended already, which its status says
-            socket.send_fds(self._go, [LENGTH.pack(len(start))], [stdin, failing, *channels])
-            self._go.sendall(start)
+            socket.send_fds(self._go, [START.pack(len(launch), space)], [stdin, failing, *channels])
+            self._go.sendall(launch)
         for fd in (stdin, failing, *channels):
             os.close(fd)
         return failures

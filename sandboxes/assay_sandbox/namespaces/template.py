@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from assay_sandbox.namespaces import kernel, seccomp
+from assay_sandbox.namespaces.candidate import limit_for_all, open_standard_streams
 from assay_sandbox.namespaces.setup import ForkOrder, Identity, Setup
 from assay_sandbox.namespaces.supervisor import RunSpace, Supervisor
 
@@ -47,6 +48,8 @@ class Template:
         self._has_proc = _mount_proc()
         kernel.drop_bounding_set()
         kernel.hide_from_debuggers()
+        limit_for_all()
+        open_standard_streams()
         os.environ.clear()
         os.environ |= {"PATH": setup.search_path, **_ENVIRONMENT}
         for module in setup.preload:

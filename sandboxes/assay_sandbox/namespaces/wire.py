@@ -1,17 +1,15 @@
 """What the server and a run's supervisor say to each other over the run's socket.
 
-Launches go in as marshalled plain values: the supervisor trusts the server. Outcomes come back as a JSON head of known
-shape and bytes: nothing that comes out of a sandbox is unmarshalled.
+Launches go in as marshalled plain values: the supervisor trusts the server. Outcomes come back as a head of fixed
+layout and bytes: nothing that comes out of a sandbox is unmarshalled.
 """
 
 from __future__ import annotations
 
-import json
 import marshal
 import struct
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
-from typing import TypeAlias, cast
+from dataclasses import dataclass
 
 from assay_sandbox.protocol import Exec, Launch, Limits, Outcome, PythonCall, Reason
 
@@ -20,8 +18,11 @@ MAX_CHANNELS = 8
 KILL = b"k"
 ASK_CPU = b"c"
 _CPU = struct.Struct("<d")
-
-WireProgram: TypeAlias = "tuple[str, str, bytes] | tuple[str, tuple[str, ...], dict[str, str]]"
+# reason, exit status, signal, cut stdout, cut stderr, CPU ms, wall ms, start ms, peak, lengths of stdout and stderr,
+# number of files
+_HEAD = struct.Struct("<Biiccdddqqqi")
+_FILE = struct.Struct("<iq")
+_REASONS = tuple(Reason)
 
 
 class BadOutcome(Exception):
@@ -42,52 +43,28 @@ class Order:
 
 def encode_launch(launch: Launch) -> bytes:
     """Without its channels."""
-    return marshal.dumps(
-        (
-            _program(launch.program),
-            astuple(launch.limits),
-            bytes(launch.stdin),
-            dict(launch.files),
-            launch.collect,
-            launch.stdio_on_channel,
-        )
-    )
-
-
-def _program(program: PythonCall | Exec) -> WireProgram:
+    program, limits = launch.program, launch.limits
     if isinstance(program, PythonCall):
-        return "call", program.entry, bytes(program.payload)
-    return "exec", program.argv, dict(program.env)
+        body: tuple[object, ...] = ("call", program.entry, bytes(program.payload))
+    else:
+        body = ("exec", program.argv, dict(program.env))
+    bounds = (
+        limits.cpu_ms,
+        limits.wall_ms,
+        limits.memory_bytes,
+        limits.pids,
+        limits.file_bytes,
+        limits.output_bytes,
+    )
+    files = dict(launch.files)
+    return marshal.dumps((body, bounds, bytes(launch.stdin), files, launch.collect, launch.stdio_on_channel))
 
 
 def decode_launch(data: bytes) -> Order:
     """What :func:`encode_launch` made. Only ever fed by the server."""
-    (kind, what, more), limits, stdin, files, collect, stdio = marshal.loads(data)  # noqa: S302 - comes from the server
+    (kind, what, more), bounds, stdin, files, collect, stdio = marshal.loads(data)  # noqa: S302 - comes from the server
     program = PythonCall(what, more) if kind == "call" else Exec(what, more)
-    return Order(program, Limits(*limits), stdin, files, collect, stdio)
-
-
-def encode_outcome(outcome: Outcome) -> bytes:
-    """Framed by its length."""
-    names = list(outcome.files)
-    bodies = [outcome.stdout, outcome.stderr, *(outcome.files[name] for name in names)]
-    head = json.dumps(
-        [
-            outcome.reason.value,
-            outcome.exit_status,
-            outcome.signal,
-            outcome.stdout_truncated,
-            outcome.stderr_truncated,
-            outcome.cpu_ms,
-            outcome.wall_ms,
-            outcome.peak_bytes,
-            outcome.start_ms,
-            names,
-            [len(body) for body in bodies],
-        ]
-    ).encode()
-    size = LENGTH.size + len(head) + sum(len(body) for body in bodies)
-    return b"".join([LENGTH.pack(size), LENGTH.pack(len(head)), head, *bodies])
+    return Order(program, Limits(*bounds), stdin, files, collect, stdio)
 
 
 def encode_cpu(milliseconds: float) -> bytes:
@@ -100,31 +77,72 @@ def decode_cpu(data: bytes) -> float | None:
     return _CPU.unpack(data)[0] if len(data) == _CPU.size else None
 
 
+def encode_outcome(outcome: Outcome) -> bytes:
+    """Framed by its length."""
+    head = _HEAD.pack(
+        _REASONS.index(outcome.reason),
+        outcome.exit_status,
+        outcome.signal,
+        b"y" if outcome.stdout_truncated else b"n",
+        b"y" if outcome.stderr_truncated else b"n",
+        outcome.cpu_ms,
+        outcome.wall_ms,
+        outcome.start_ms,
+        outcome.peak_bytes,
+        len(outcome.stdout),
+        len(outcome.stderr),
+        len(outcome.files),
+    )
+    parts = [head, outcome.stdout, outcome.stderr]
+    for name, data in outcome.files.items():
+        path = name.encode("utf-8", "surrogatepass")
+        parts += [_FILE.pack(len(path), len(data)), path, data]
+    return b"".join([LENGTH.pack(sum(map(len, parts))), *parts])
+
+
 def decode_outcome(data: bytes) -> Outcome:
     """What :func:`encode_outcome` made, without the length. Raises BadOutcome."""
+    rest = _Bytes(data)
     try:
-        (length,) = LENGTH.unpack_from(data)
-        end = LENGTH.size + length
-        reason, status, signal, cut_out, cut_err, cpu, wall, peak, start, names, sizes = json.loads(
-            data[LENGTH.size : end]
-        )
-        bodies: list[bytes] = []
-        for size in cast("list[int]", sizes):
-            bodies.append(data[end : end + int(size)])
-            end += int(size)
+        head: tuple[int, int, int, bytes, bytes, float, float, float, int, int, int, int]
+        head = _HEAD.unpack(rest.take(_HEAD.size))
+        reason, status, signal, cut_out, cut_err, cpu, wall, start, peak, of_stdout, of_stderr, files = head
+        stdout, stderr = rest.take(of_stdout), rest.take(of_stderr)
+        collected: dict[str, bytes] = {}
+        for _ in range(files):
+            of_path, of_data = _FILE.unpack(rest.take(_FILE.size))
+            path = rest.take(of_path).decode("utf-8", "surrogatepass")
+            collected[path] = rest.take(of_data)
         return Outcome(
-            Reason(reason),
-            int(status),
-            int(signal),
-            bodies[0],
-            bodies[1],
-            bool(cut_out),
-            bool(cut_err),
-            float(cpu),
-            float(wall),
-            int(peak),
-            float(start),
-            {str(name): body for name, body in zip(cast("list[str]", names), bodies[2:], strict=True)},
+            _REASONS[reason],
+            status,
+            signal,
+            stdout,
+            stderr,
+            cut_out == b"y",
+            cut_err == b"y",
+            cpu,
+            wall,
+            peak,
+            start,
+            collected,
         )
-    except (ValueError, TypeError, KeyError, IndexError, struct.error, RecursionError) as error:
+    except (ValueError, IndexError, struct.error) as error:
         raise BadOutcome(str(error)) from error
+
+
+class _Bytes:
+    """Bytes that are taken from the front."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def take(self, size: int) -> bytes:
+        """So many. Raises ValueError where there are fewer."""
+        end = self._at + size
+        if size < 0 or end > len(self._data):
+            raise ValueError(f"{size} bytes at {self._at} of {len(self._data)}")
+        taken = self._data[self._at : end]
+        self._at = end
+        return taken

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from assay_sandbox.namespaces.cgroups import Cgroups, Slot
 from assay_sandbox.namespaces.setup import ForkOrder, Setup
@@ -36,6 +36,8 @@ class Run:
     async def start(self, launch: Launch) -> None:
         """Hand over the launch; its channels are the run's from here on. Raises WorkerLost."""
         body = encode_launch(launch)
+        if self.slot is not None:
+            self.slot.bound(launch.limits.memory_bytes, launch.limits.pids)
         descriptors = [channel.fileno() for channel in launch.channels]
         try:
             socket.send_fds(self._connection, [LENGTH.pack(len(body))], descriptors)
@@ -230,7 +232,7 @@ class Worker:
         if self._control is None:
             raise WorkerLost("the worker has ended")
         slot = self._cgroups.take() if self._cgroups else None
-        files: Mapping[str, int] = slot.files if slot else {}
+        files = slot.counters if slot else {}
         ours, theirs = socket.socketpair()
         order = ForkOrder(self._next_id, tuple(files)).encode()
         self._next_id += 1
