@@ -1,0 +1,97 @@
+"""What a trainer's ranks send and what they must get, through the client library and whatever happens to the fleet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import assay
+from assay import aio
+from assay.results import Event
+from assay.v1 import rollout_pb2
+
+RUN = assay.RunConfig(run_id="run", reward="math", estimator="advantage/grpo")
+SIZE = 8
+_CHUNK = 10
+
+
+@dataclass
+class Received:
+    """What one rank got, each result as its bytes without the time it took."""
+
+    samples: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    groups: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    repeated: list[str] = field(default_factory=list[str])
+
+    def note(self, event: Event) -> None:
+        """A result came."""
+        if isinstance(event, assay.SampleResult):
+            message = rollout_pb2.SampleResult()
+            message.CopyFrom(event.message)
+            message.score.ClearField("timing")
+            self._keep(self.samples, event.rollout_id, message.SerializeToString(deterministic=True))
+        elif isinstance(event, assay.GroupResult):
+            self._keep(self.groups, event.group_id, event.message.SerializeToString(deterministic=True))
+
+    def _keep(self, kept: dict[str, bytes], name: str, content: bytes) -> None:
+        if name in kept:
+            self.repeated.append(name)
+        kept[name] = content
+
+
+def rollouts(count: int) -> list[assay.Rollout]:
+    """Rollouts in groups, some right and some wrong, the same each time."""
+    return [
+        assay.Rollout(
+            rollout_id=f"r{number}",
+            group_id=f"g{number // SIZE}",
+            group_size=SIZE,
+            prompt_id=f"p{number // SIZE}",
+            reference={"answer": "42"},
+            response=f"step by step, number {number}\nA: {42 if number * 7 % 5 else 41}",
+        )
+        for number in range(count)
+    ]
+
+
+async def run_ranks(
+    target: str, token: str, everything: Sequence[assay.Rollout], ranks: int, *, seconds: float = 0.0
+) -> Mapping[int, Received]:
+    """Let ranks send a part of everything each, members of a group through different ranks, until all is answered.
+
+    Args:
+        seconds: over which the sending is spread, so that something can happen meanwhile.
+    """
+    async with aio.Client(target, token=token, timeout=120.0) as client:
+        await client.create_run(RUN)
+        parts = [everything[rank::ranks] for rank in range(ranks)]
+        groups = len(everything) // SIZE
+        found = await asyncio.gather(*(_rank(client, rank, part, groups, seconds) for rank, part in enumerate(parts)))
+    return dict(enumerate(found))
+
+
+async def _rank(client: aio.Client, rank: int, part: Sequence[assay.Rollout], groups: int, seconds: float) -> Received:
+    received = Received()
+    async with client.stream(RUN.run_id or "", consumer=f"rank-{rank}") as stream:
+        sending = asyncio.create_task(_send(stream, part, seconds))
+        while len(received.samples) < len(part) or len(received.groups) < groups:
+            event = await stream.receive()
+            assert event is not None
+            received.note(event)
+        await sending
+    return received
+
+
+async def _send(stream: aio.RolloutStream, part: Sequence[assay.Rollout], seconds: float) -> None:
+    for start in range(0, len(part), _CHUNK):
+        await stream.send_many(part[start : start + _CHUNK])
+        await asyncio.sleep(seconds * _CHUNK / len(part))
+
+
+def assert_equal(found: Mapping[int, Received], expected: Mapping[int, Received]) -> None:
+    """Each rank got what it got in an undisturbed run, each result once."""
+    for rank, received in found.items():
+        assert received.repeated == []
+        assert received.samples == expected[rank].samples
+        assert received.groups == expected[rank].groups
