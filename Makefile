@@ -9,7 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup demo test test-full soak lint format proto bench bench-env bench-math constraints clean
+.PHONY: help setup demo test test-full soak lint format proto bench bench-env bench-math bench-sandbox constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ bench-math: setup ## math answers per second and accuracy, side by side with Mat
 bench-env: setup ## steps a second and resets of household and shop; GAMES=folder adds ALFWorld's games, and its engine
 	@$(BIN)/python benchmarks/environments.py $(GAMES)
 	$(BIN)/python benchmarks/shop.py
+
+bench-sandbox: setup ## isolated runs: latency, runs per second, side by side with bubblewrap + python
+	@tools/apt-packages test
+	$(BIN)/python benchmarks/sandbox.py
 
 constraints: ## pin what a fresh environment resolves to today, for this Python
 	@PYTHON="$(PYTHON)" tools/pin-constraints

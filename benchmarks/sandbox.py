@@ -1,10 +1,10 @@
 """Isolated Python runs: latency of one client, runs per second on all cores, and the same with bubblewrap + python.
 
 Method: a program that prints a number, checked. Latency: one client after a warm-up, the wall time from the call to
-its outcome. Throughput: closed loop with so many clients as the slots (2 per core). Bubblewrap: a cold interpreter
-(-I -S, so as cheap as it can be) in `bwrap --unshare-all` with a read-only system and a file system in memory for its
-files, started by subprocess, in as many threads; with --pairs the two are measured in turns, against drift of the
-machine. The load average is printed: on a machine that does other work figures mean little.
+its outcome. Throughput: closed loop with as many clients as a server has slots (2 per core). Bubblewrap: a cold
+interpreter that sees the same packages (`python -I` of this environment) in `bwrap --unshare-all` with a read-only
+system and a file system in memory for its files, started by subprocess, in as many threads. The two are measured in
+turns, against drift of the machine. The load average is printed: while a machine does other work figures mean little.
 """
 
 from __future__ import annotations
@@ -102,10 +102,14 @@ async def _closed_loop(once: Callable[[], Awaitable[None]], seconds: float, clie
 
 
 def _bubblewrap_rate(bubblewrap: str, seconds: float, clients: int) -> float:
-    shown = [word for path in (*SYSTEM, sys.base_prefix) if os.path.exists(path) for word in ("--ro-bind", path, path)]
+    shown = [
+        word
+        for path in (*SYSTEM, sys.base_prefix, sys.prefix)
+        if os.path.exists(path)
+        for word in ("--ro-bind", path, path)
+    ]
     private = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp"]
-    python = os.path.realpath(sys.executable)
-    command = [bubblewrap, "--unshare-all", "--die-with-parent", *shown, *private, python, "-I", "-S", "-c", PROGRAM]
+    command = [bubblewrap, "--unshare-all", "--die-with-parent", *shown, *private, sys.executable, "-I", "-c", PROGRAM]
     end = time.perf_counter() + seconds
 
     def client(_: int) -> int:
