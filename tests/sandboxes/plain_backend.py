@@ -127,7 +127,7 @@ def _popen(launch: Launch, folder: Path) -> subprocess.Popen[bytes]:
         (folder / path).write_bytes(data)
         (folder / path).chmod(0o755)
     numbers = [end.fileno() for end in launch.channels]
-    on_channel = launch.channels[0] if launch.stdio_on_channel else None
+    on_channel = numbers[0] if launch.stdio_on_channel else 0
     try:
         return subprocess.Popen(
             _argv(launch.program, folder, numbers),
