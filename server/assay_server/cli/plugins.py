@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from assay_server.cli.exit_codes import ExitCode
+from assay_server.cli.plugins_templates import Kind
 from assay_server.cli.refusals import told_plainly
 
 app = typer.Typer(help="Write, check and list plugins.", no_args_is_help=True)
@@ -18,13 +19,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a l
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Of the package, e.g. acme-math.")],
+    kind: Annotated[Kind, typer.Option(help="What it declares.")] = Kind.REWARD,
     directory: Annotated[Path, typer.Option(help="Where its folder is made.")] = Path(),
 ) -> None:
-    """Write a package with a reward of a few lines, its test, and the entry point that makes it known."""
+    """Write a package with a plugin of a few lines, its test, and the entry point that makes it known."""
     from assay_server.cli.plugins_scaffold import write_scaffold
 
     with told_plainly():
-        for path in write_scaffold(name, directory):
+        for path in write_scaffold(name, directory, kind):
             typer.echo(str(path))
         typer.echo(
             f"next: cd {directory / name}; pip install -e '.[test]'; pytest; assay plugin check {name}", err=True

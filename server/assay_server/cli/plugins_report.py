@@ -9,7 +9,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from assay.sdk import Json, PluginDefinition, RewardDefinition
+from assay.sdk import Json, PluginDefinition, PluginKind, RewardDefinition
+from assay_server.cli.env_check import check_environments
+from assay_server.cli.env_episode import EpisodeNames
 from assay_server.cli.plugins_check import Finding, check_rewards
 from assay_server.cli.plugins_check_groups import check_plugin
 from assay_server.cli.refusals import Usage
@@ -22,6 +24,9 @@ from assay_server.execution.discovery import (
     load_plugin,
 )
 from assay_server.execution.plugin_records import PluginRecord
+
+_EPISODES = 5
+"""Random walks that an environment is held to; ``assay env check`` does more of them."""
 
 
 def listed_plugins(plugins: Sequence[str], *, as_json: bool) -> list[str]:
@@ -61,6 +66,9 @@ def check_all(plugin: str) -> list[Finding]:
     for definition in definitions:
         if isinstance(definition, PluginDefinition):
             findings += check_plugin(definition)
+        if isinstance(definition, PluginDefinition) and definition.kind is PluginKind.ENVIRONMENT:
+            names = EpisodeNames(definition.id, plugins=(name,) if is_path(name) else ())
+            findings += check_environments(names, _EPISODES)
     return findings
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assay.sdk import PluginDefinition, PluginKind, RewardDefinition
-from assay_server.environments.catalogue import EnvironmentCatalogue, builtin_environments
+from assay_server.environments.catalogue import EnvironmentCatalogue, UnknownEnvironment, builtin_environments
 from assay_server.estimators import ESTIMATORS, Estimators
 from assay_server.execution.plugged_environments import environment_of
 from assay_server.execution.plugin_files import BrokenPlugin, Definition
@@ -61,9 +61,17 @@ class Catalogues:
             with_rewards(self.rewards, plugin, loaded),
             Estimators(_of(plugged.values(), PluginKind.ESTIMATOR)),
             Selectors(_of(plugged.values(), PluginKind.SELECTOR)),
-            self.environments.with_definitions(*map(environment_of, new)),
+            self._with_environments(new),
             plugged,
         )
+
+    def _with_environments(self, plugged: Iterable[PluginDefinition]) -> EnvironmentCatalogue:
+        """Built-ins keep their short names, and so does who came first."""
+        catalogue = self.environments
+        for definition in map(environment_of, plugged):
+            free = tuple(name for name in definition.aliases if not _known(catalogue, name))
+            catalogue = catalogue.with_definitions(replace(definition, aliases=free))
+        return catalogue
 
     def with_judges(self, judges: Mapping[str, bool]) -> Catalogues:
         """The same, and these judges (name -> whether it has a price)."""
@@ -78,6 +86,14 @@ class Catalogues:
             **{one.id: ("reward", one.digest) for one in self.rewards.definitions()},
             **{name: (one.kind.value, one.digest) for name, one in self.plugged.items()},
         }
+
+
+def _known(catalogue: EnvironmentCatalogue, name: str) -> bool:
+    try:
+        catalogue.resolve(name)
+    except UnknownEnvironment:
+        return False
+    return True
 
 
 def with_rewards(catalogue: Catalogue, plugin: str, loaded: Loaded) -> Catalogue:

@@ -8,7 +8,15 @@ from typing import cast
 from assay.sdk import Json, PluginDefinition
 from assay.sdk.parameters import bind_parameters, object_schema
 from assay_server.environments.definition import EnvironmentDefinition, Replay
-from assay_server.environments.protocol import Environment, EpisodeOver, InvalidOptions, ResetResult, StepResult
+from assay_server.environments.protocol import (
+    Carrying,
+    Dumping,
+    Environment,
+    EpisodeOver,
+    InvalidOptions,
+    ResetResult,
+    StepResult,
+)
 
 
 class PluggedEnvironment:
@@ -57,18 +65,52 @@ class PluggedEnvironment:
 
     def _started(self) -> Environment:
         if self._live is None:
-            raise EpisodeOver
+            raise EpisodeOver("there is no episode: call reset() first")
         return self._live
 
 
+class _CarryingEnvironment(PluggedEnvironment):
+    """One that says what is carried."""
+
+    def inventory(self) -> str:
+        """What is carried, as text."""
+        return cast("Carrying", self._started()).inventory()
+
+
+class _DumpingEnvironment(PluggedEnvironment):
+    """One that can be put aside."""
+
+    def dump(self) -> bytes:
+        """Everything that changed since ``reset``."""
+        return cast("Dumping", self._started()).dump()
+
+    def restore(self, dumped: bytes) -> None:
+        """Continue where ``dump`` was called."""
+        cast("Dumping", self._started()).restore(dumped)
+
+
+class _CarryingDumpingEnvironment(_CarryingEnvironment, _DumpingEnvironment):
+    """One that does both."""
+
+
+def _offered(cls: Callable[..., object]) -> type[PluggedEnvironment]:
+    carrying = callable(getattr(cls, "inventory", None))
+    dumping = callable(getattr(cls, "dump", None)) and callable(getattr(cls, "restore", None))
+    if carrying:
+        return _CarryingDumpingEnvironment if dumping else _CarryingEnvironment
+    return _DumpingEnvironment if dumping else PluggedEnvironment
+
+
 def environment_of(definition: PluginDefinition) -> EnvironmentDefinition:
-    """A declared environment as one that can be named, made and replayed."""
+    """A declared environment as one that can be named, made and replayed; its short name leaves the namespace out."""
+    made = _offered(definition.function)
     return EnvironmentDefinition(
         id=definition.id,
-        make=lambda: PluggedEnvironment(definition),
+        make=lambda: made(definition),
         summary=definition.doc.partition("\n")[0],
         options=object_schema(definition.parameters),
         replay=Replay.PURE if definition.deterministic else Replay.NONE,
+        aliases=(definition.id.rpartition("/")[2].rpartition("-v")[0],),
         doc=definition.doc,
         digest=definition.digest,
     )

@@ -17,6 +17,8 @@ import pytest
 
 from assay.sdk import Json
 from assay_server.cli.plugins_report import check_all
+from assay_server.cli.plugins_scaffold import write_scaffold
+from assay_server.cli.plugins_templates import Kind
 from assay_server.execution.discovery import BrokenPlugin, discover
 from assay_server.execution.plugin_records import Origin
 
@@ -174,32 +176,51 @@ def test_plugins_are_listed_with_their_origin(installed: Path) -> None:
 
 
 def test_a_scaffold_is_refused_where_something_is(tmp_path: Path) -> None:
-    assert run(ASSAY, "plugin", "new", "acme-math", "--directory", str(tmp_path)).returncode == 0
+    made = run(ASSAY, "plugin", "new", "acme-math", "--kind", "selector", "--directory", str(tmp_path))
+    assert (made.returncode, "tests/test_selectors.py" in made.stdout) == (0, True)
     again = run(ASSAY, "plugin", "new", "acme-math", "--directory", str(tmp_path))
     assert (again.returncode, "exists already" in again.stderr) == (2, True)
     assert run(ASSAY, "plugin", "new", "Acme_Math", "--directory", str(tmp_path)).returncode == 2
 
 
-def test_the_scaffold_works_in_an_environment_of_its_own(tmp_path: Path) -> None:
-    """Its package and the client are installed by pip; what they depend on is borrowed from this environment."""
-    assert run(ASSAY, "plugin", "new", "acme-math", "--directory", str(tmp_path)).returncode == 0
+KINDS = {
+    "reward": "ends_with",
+    "group-reward": "rare_answer",
+    "batch-reward": "percentile",
+    "estimator": "median_baseline",
+    "selector": "spread",
+    "environment": "corridor",
+}
+
+
+def write_scaffolds(directory: Path) -> list[str]:
+    """A package of every kind; their folders."""
+    for kind in Kind:
+        write_scaffold(f"acme-{kind.value}", directory, kind)
+    return [str(directory / f"acme-{kind}") for kind in KINDS]
+
+
+def test_the_scaffolds_work_in_an_environment_of_their_own(tmp_path: Path) -> None:
+    """The packages and the client are installed by pip; what they depend on is borrowed from this environment."""
+    scaffolds = write_scaffolds(tmp_path)
     python = make_venv(tmp_path)
     shutil.copytree(ROOT / "client", tmp_path / "client", ignore=shutil.ignore_patterns("*.egg-info", "build"))
-    sources = (str(tmp_path / "client"), str(tmp_path / "acme-math"))
+    sources = (str(tmp_path / "client"), *scaffolds)
     pip = run(python, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", *sources)
     assert pip.returncode == 0, pip.stderr
-    check_scaffold(python, tmp_path)
+    check_scaffolds(python, tmp_path)
 
 
 @pytest.mark.full
-def test_the_scaffold_works_in_a_fresh_environment(tmp_path: Path) -> None:
-    assert run(ASSAY, "plugin", "new", "acme-math", "--directory", str(tmp_path)).returncode == 0
+def test_the_scaffolds_work_in_a_fresh_environment(tmp_path: Path) -> None:
+    scaffolds = write_scaffolds(tmp_path)
     venv = tmp_path / "venv"
     assert run(sys.executable, "-m", "venv", str(venv)).returncode == 0
     python = str(venv / "bin" / "python")
-    pip = run(python, "-m", "pip", "install", "-q", str(ROOT / "client"), str(ROOT), f"{tmp_path / 'acme-math'}[test]")
+    needed = (str(ROOT / "client"), str(ROOT), *(f"{scaffold}[test]" for scaffold in scaffolds))
+    pip = run(python, "-m", "pip", "install", "-q", *needed)
     assert pip.returncode == 0, pip.stderr
-    check_scaffold(python, tmp_path)
+    check_scaffolds(python, tmp_path)
 
 
 def make_venv(directory: Path) -> str:
@@ -211,14 +232,35 @@ def make_venv(directory: Path) -> str:
     return str(venv / "bin" / "python")
 
 
-def check_scaffold(python: str, directory: Path) -> None:
-    tests = run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(directory / "acme-math" / "tests"))
-    assert tests.returncode == 0, tests.stdout + tests.stderr
-    assay = "import sys; from assay_server.cli import main; sys.exit(main())"
-    check = run(python, "-c", assay, "plugin", "check", "acme-math")
-    assert check.returncode == 0, check.stdout + check.stderr
-    listed = run(python, "-c", assay, "plugin", "list")
-    assert re.search(r"acme-math/ends_with-v1  reward  entry point: acme-math 0\.1\.0", listed.stdout), listed.stdout
+CHECKS = """
+import sys
+from assay_server.cli.plugins_report import check_all, listed_plugins
+from assay_server.compute import compute
+from assay_server.plugin_computing import PluginComputing
+if __name__ == "__main__":
+    print(*listed_plugins([], as_json=False), sep="\\n")
+    failed = [finding for package in sys.argv[1:] for finding in check_all(package) if not finding.passed]
+    print(*failed, sep="\\n")
+    with PluginComputing((), execution_timeout=30.0, memory_bytes=1 << 28) as plugins:
+        inputs = {"rollouts": [{"group": "g", "reward": 2.0}]}
+        print(compute({"id": "acme-estimator/median_baseline", "inputs": inputs}, plugins)["outputs"])
+    sys.exit(bool(failed))
+"""
+
+
+def check_scaffolds(python: str, directory: Path) -> None:
+    """Their tests pass, and so do they; all in two processes, for most of the time goes into starting them."""
+    tests = [str(directory / f"acme-{kind}" / "tests") for kind in KINDS]
+    tested = run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    script = directory / "checks.py"
+    script.write_text(CHECKS)
+    checked = run(python, str(script), *(f"acme-{kind}" for kind in KINDS))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    for kind, name in KINDS.items():
+        line = rf"acme-{kind}/{name}-v1  {kind.replace('-', ' ')}  entry point: acme-{kind} 0\.1\.0"
+        assert re.search(line, checked.stdout), checked.stdout
+    assert "{'advantages': [0.0]}" in checked.stdout
 
 
 def test_the_example_of_the_documentation_is_short_and_passes_its_check(tmp_path: Path) -> None:
