@@ -7,14 +7,15 @@ from the episode's seed.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections import Counter
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
 from random import Random
 from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from assay_server.environments.shop.products import Product
 from assay_server.rewards.shop_goods import Goal, GoalOptions
@@ -100,14 +101,14 @@ class _Ordered:
     """Goals with WebShop's order: as made, then shuffled with its fixed seed."""
 
     def __init__(self, counts: Sequence[int]) -> None:
-        self._ends = list(accumulate(counts))
+        self._ends = np.cumsum(np.array(counts, np.int64))
 
     def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        return int(self._ends[-1]) if len(self._ends) else 0
 
     @cached_property
-    def _order(self) -> list[int]:
-        order = list(range(len(self)))
+    def _order(self) -> array[int]:
+        order = array("q", range(len(self)))
         Random(_SHUFFLE_SEED).shuffle(order)  # noqa: S311 - WebShop's own order
         return order
 
@@ -118,37 +119,59 @@ class _Ordered:
             IndexError: there are fewer goals, or too many to put in order.
         """
         if not 0 <= index < len(self) or len(self) > _LARGEST_ORDER:
-            raise IndexError(f"there are {len(self)} goals, those of the first {_LARGEST_ORDER} have numbers")
-        return self.locate(self._order[index])
+            raise IndexError(f"there are {len(self)} goals; up to {_LARGEST_ORDER} have numbers")
+        made = self._order[index]
+        entry = int(np.searchsorted(self._ends, made, side="right"))
+        return entry, made - (int(self._ends[entry - 1]) if entry else 0)
 
-    def locate(self, made: int) -> tuple[int, int]:
-        """The same of the goal made as number ``made``."""
-        entry = bisect_right(self._ends, made)
-        return entry, made - (self._ends[entry - 1] if entry else 0)
+
+class GeneratedTexts:
+    """Which products have a generated instruction, with the attributes it asks for: kept as numbers."""
+
+    def __init__(self) -> None:
+        self.products = array("I")
+        self.counts = array("q")
+        self._attribute_numbers: dict[str, int] = {}
+        self._attributes = array("I")
+        self._ends = array("Q", (0,))
+
+    def add(self, product: int, attributes: Sequence[str], combinations: int) -> None:
+        """A product, the attributes (at least one) of its instruction, and how many choices of options it has."""
+        self.products.append(product)
+        self.counts.append(combinations)
+        numbers = self._attribute_numbers
+        self._attributes.extend([numbers.setdefault(attribute, len(numbers)) for attribute in attributes])
+        self._ends.append(len(self._attributes))
+
+    def weights(self) -> npt.NDArray[np.float64]:
+        """WebShop's weight of one goal of each: the mean of 1 / (goals with that attribute) over its attributes."""
+        counts, attributes = np.array(self.counts, np.float64), np.array(self._attributes, np.int64)
+        ends = np.array(self._ends, np.int64)
+        lengths = np.diff(ends)
+        if not len(counts):
+            return counts
+        goals_with = np.bincount(attributes, weights=np.repeat(counts, lengths))
+        shares = np.divide(1.0, goals_with, where=goals_with > 0, out=np.zeros_like(goals_with))
+        return np.add.reduceat(shares[attributes], ends[:-1]) / lengths
 
 
 class SyntheticGoals:
-    """One goal for every combination of the options of every product that has a generated instruction.
+    """One goal for every combination of the options of every product that has a generated instruction, by weight."""
 
-    A goal's weight is the mean of 1 / (goals with that attribute) over its attributes.
-    """
-
-    def __init__(
-        self, shelf: GoalShelf, products: Sequence[int], counts: Sequence[int], weights: Sequence[float]
-    ) -> None:
-        """Products that have an instruction, each with the number of its combinations and the weight of one."""
+    def __init__(self, shelf: GoalShelf, texts: GeneratedTexts) -> None:
         self._shelf = shelf
-        self._products = products
-        self._ordered = _Ordered(counts)
-        self._cumulative = list(accumulate(count * weight for count, weight in zip(counts, weights, strict=True)))
-        self._counts = counts
+        self._products = texts.products
+        self._counts = texts.counts
+        self._ordered = _Ordered(texts.counts)
+        self._cumulative = np.cumsum(texts.weights() * np.array(texts.counts, np.float64))
 
     def __len__(self) -> int:
         return len(self._ordered)
 
     def draw(self, rng: Random, price_of: PriceOf) -> Goal:
         """A goal by weight."""
-        pick = min(bisect_right(self._cumulative, rng.uniform(0, self._cumulative[-1])), len(self._cumulative) - 1)
+        at = rng.random() * float(self._cumulative[-1])
+        pick = min(int(np.searchsorted(self._cumulative, at, side="right")), len(self._cumulative) - 1)
         return self._goal(pick, rng.randrange(self._counts[pick]), rng, price_of)
 
     def at(self, index: int, rng: Random, price_of: PriceOf) -> Goal:
@@ -187,16 +210,3 @@ class HumanGoals:
         product = self._shelf.product(text.product)
         options = text.options or ()
         return priced_goal(product, text.instruction.strip("."), text.attributes, options, price_of(text.product), rng)
-
-
-def synthetic_goals(shelf: GoalShelf, texts: Sequence[GoalText], counts: Sequence[int]) -> SyntheticGoals:
-    """WebShop's generated goals with their weights; ``counts`` are the combinations of each text's product."""
-    goals_with: Counter[str] = Counter()
-    for text, count in zip(texts, counts, strict=True):
-        for attribute in text.attributes:
-            goals_with[attribute] += count
-    weights = [
-        sum(1 / goals_with[attribute] for attribute in text.attributes) / len(text.attributes) if count else 0.0
-        for text, count in zip(texts, counts, strict=True)
-    ]
-    return SyntheticGoals(shelf, [text.product for text in texts], counts, weights)

@@ -10,14 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 from array import array
-from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
+
+import numpy as np
 
 from assay.sdk import Json
 from assay_server.environments.shop.catalogue import CatalogueParts, GoalSource, ShopCatalogue
-from assay_server.environments.shop.goals import GoalText, HumanGoals, combinations_of, synthetic_goals
+from assay_server.environments.shop.goals import GeneratedTexts, GoalText, HumanGoals, SyntheticGoals, combinations_of
 from assay_server.environments.shop.index import ImpactIndex, postings_of_texts
 from assay_server.environments.shop.products import InvalidCatalogue, Product, Review, is_taken, read_product
 from assay_server.rewards.shop_nouns import tag_by_rule, tagger_of
@@ -45,41 +46,47 @@ class ShopFiles:
 
 
 class PackedShelf:
-    """Products as packed JSON."""
+    """Products as packed JSON, each with its generated instruction where it has one."""
 
-    def __init__(self, packed: bytes, ends: array[int], asins: Iterable[str]) -> None:
-        self._packed = packed
-        self._ends = ends
-        pairs = sorted((_short_hash(asin), number) for number, asin in enumerate(asins))
-        self._hashes = array("Q", (pair[0] for pair in pairs))
-        self._numbers = array("I", (pair[1] for pair in pairs))
-        self._by_query: dict[str, array[int]] = {}
-        self._by_category: dict[str, array[int]] = {}
-        self._goal_texts: dict[int, GoalText] = {}
-        self.name = f"packed {hashlib.sha256(packed).hexdigest()}"
+    def __init__(self, packing: _Packing) -> None:
+        self._packed = bytes(packing.packed)
+        self._ends = packing.ends
+        hashes = np.array(packing.hashes, np.uint64)
+        order = np.argsort(hashes, kind="stable")
+        self._hashes, self._numbers = hashes[order], order.astype(np.uint32)
+        self._by_query = packing.by_query
+        self._by_category = packing.by_category
+        self.name = f"packed {hashlib.sha256(self._packed).hexdigest()}"
 
     def __len__(self) -> int:
         return len(self._ends) - 1
 
     def product(self, number: int) -> Product:
         """The product of that number."""
-        return _unpacked(self._packed[self._ends[number] : self._ends[number + 1]])
+        asin, title, query, category, path, pricing, tag, options, attributes, bullets, text, rating, reviews, *_ = (
+            self._row(number)
+        )
+        return Product(
+            asin, title, query, category, path, tuple(pricing), tag,
+            tuple((name, tuple(values)) for name, values in options), tuple(attributes), tuple(bullets), text,
+            rating, tuple(Review(*review) for review in reviews),
+        )  # fmt: skip
+
+    def goal_text(self, number: int) -> GoalText:
+        """The generated instruction of a product that has one."""
+        *_, instruction, attributes = self._row(number)
+        return GoalText(number, instruction, tuple(attributes))
 
     def find(self, asin: str) -> int | None:
         """The number of a product."""
-        wanted = _short_hash(asin)
-        place = bisect_left(self._hashes, wanted)
+        wanted = np.uint64(_short_hash(asin))
+        place = int(np.searchsorted(self._hashes, wanted))
         while place < len(self._hashes) and self._hashes[place] == wanted:
-            number = self._numbers[place]
-            if self.product(number).asin == asin:
+            number = int(self._numbers[place])
+            if self._row(number)[0] == asin:
                 return number
             place += 1
         return None
-
-    def list_under(self, number: int, query: str, category: str) -> None:
-        """List a product under its query and category."""
-        self._by_query.setdefault(query, array("I")).append(number)
-        self._by_category.setdefault(category, array("I")).append(number)
 
     def with_query(self, query: str) -> Sequence[int]:
         """The products that were found by a query."""
@@ -89,34 +96,55 @@ class PackedShelf:
         """The products of a category."""
         return self._by_category.get(category, ())
 
-    def keep_goal_texts(self, texts: Iterable[GoalText]) -> None:
-        """Take the generated instructions."""
-        self._goal_texts = {text.product: text for text in texts}
-
-    def goal_text(self, number: int) -> GoalText:
-        """The generated instruction of a product that has one."""
-        return self._goal_texts[number]
+    def _row(self, number: int) -> list[Any]:
+        return json.loads(self._packed[self._ends[number] : self._ends[number + 1]])
 
 
-def _packed(product: Product) -> bytes:
+class _Packing:
+    """Packs products one after the other, and notes what is to be found without unpacking them."""
+
+    def __init__(self, files: ShopFiles) -> None:
+        self._files = files
+        self.packed = bytearray()
+        self.ends = array("Q", (0,))
+        self.hashes = array("Q")
+        self.by_query: dict[str, array[int]] = {}
+        self.by_category: dict[str, array[int]] = {}
+        self.human: list[GoalText] = []
+        self.generated = GeneratedTexts()
+
+    def searched_texts(self) -> Iterator[str]:
+        """Take every product; what searches look at of each."""
+        seen: set[str] = set()
+        for record in self._files.products:
+            if is_taken(record, seen):
+                yield self._taken(record, cast("str", record["asin"]), len(self.ends) - 1)
+
+    def _taken(self, record: Mapping[str, Json], asin: str, number: int) -> str:
+        entry, opinions = self._files.attributes.get(asin), self._files.reviews.get(asin, _EMPTY)
+        product = read_product(record, entry, opinions.get("reviews"), opinions.get("average_rating"))
+        wish = _generated_text(asin, entry, number)
+        if wish is not None:
+            self.generated.add(number, wish.attributes, combinations_of(product))
+        self.human += _human_texts(self._files.human_instructions.get(asin), number)
+        self.packed += _packed(product, wish)
+        self.ends.append(len(self.packed))
+        self.hashes.append(_short_hash(asin))
+        self.by_query.setdefault(product.query, array("I")).append(number)
+        self.by_category.setdefault(product.category, array("I")).append(number)
+        return _searched_text(product)
+
+
+def _packed(product: Product, wish: GoalText | None) -> bytes:
     return json.dumps(
         (
             product.asin, product.title, product.query, product.category, product.product_category, product.pricing,
             product.price_tag, product.options, product.attributes, product.bullets, product.description,
             product.rating, [(review.title, review.score, review.body) for review in product.reviews],
+            wish and wish.instruction, wish and wish.attributes,
         ),
         separators=(",", ":"),
     ).encode()  # fmt: skip
-
-
-def _unpacked(packed: bytes) -> Product:
-    row = json.loads(packed)
-    asin, title, query, category, path, pricing, tag, options, attributes, bullets, description, rating, reviews = row
-    return Product(
-        asin, title, query, category, path, tuple(pricing), tag,
-        tuple((name, tuple(values)) for name, values in options), tuple(attributes), tuple(bullets), description,
-        rating, tuple(Review(*review) for review in reviews),
-    )  # fmt: skip
 
 
 def load_catalogue(files: ShopFiles) -> ShopCatalogue:
@@ -125,42 +153,17 @@ def load_catalogue(files: ShopFiles) -> ShopCatalogue:
     Raises:
         InvalidCatalogue: a record is not as WebShop's loader needs it.
     """
-    packed, ends, seen = bytearray(), array("Q", (0,)), dict[str, None]()
-    counts: list[int] = []
-    texts: list[str] = []
-    queries: list[tuple[str, str]] = []
-    for product in _products(files):
-        seen[product.asin] = None
-        counts.append(combinations_of(product))
-        texts.append(_searched_text(product))
-        queries.append((product.query, product.category))
-        packed += _packed(product)
-        ends.append(len(packed))
-    if not seen:
+    packing = _Packing(files)
+    index = ImpactIndex(postings_of_texts(packing.searched_texts()))
+    shelf = PackedShelf(packing)
+    if not len(shelf):
         raise InvalidCatalogue("there is no product in it")
-    shelf = PackedShelf(bytes(packed), ends, seen)
-    for number, (query, category) in enumerate(queries):
-        shelf.list_under(number, query, category)
-    numbers = {asin: number for number, asin in enumerate(seen)}
-    generated = list(_generated_texts(files.attributes, numbers))
-    shelf.keep_goal_texts(generated)
     goals: dict[str, GoalSource] = {
-        "synthetic": synthetic_goals(shelf, generated, [counts[text.product] for text in generated]),
-        "human": HumanGoals(shelf, list(_human_texts(files.human_instructions, numbers))),
+        "synthetic": SyntheticGoals(shelf, packing.generated),
+        "human": HumanGoals(shelf, packing.human),
     }
     tagger = tag_by_rule if files.nouns is None else tagger_of(files.nouns)
-    return ShopCatalogue(CatalogueParts(shelf, ImpactIndex(postings_of_texts(texts)), goals, tagger))
-
-
-def _products(files: ShopFiles) -> Iterator[Product]:
-    seen: set[str] = set()
-    for record in files.products:
-        if is_taken(record, seen):
-            asin = cast("str", record["asin"])
-            opinions = files.reviews.get(asin, _EMPTY)
-            yield read_product(
-                record, files.attributes.get(asin), opinions.get("reviews"), opinions.get("average_rating")
-            )
+    return ShopCatalogue(CatalogueParts(shelf, index, goals, tagger))
 
 
 def _searched_text(product: Product) -> str:
@@ -170,26 +173,23 @@ def _searched_text(product: Product) -> str:
     return f"{product.title} {product.description} {first_bullet} {options}"
 
 
-def _generated_texts(attributes: Mapping[str, Json], numbers: Mapping[str, int]) -> Iterator[GoalText]:
-    for asin, number in numbers.items():
-        entry = attributes.get(asin)
-        instruction = entry.get("instruction") if isinstance(entry, dict) else None
-        if isinstance(entry, dict) and isinstance(instruction, str):
+def _generated_text(asin: str, entry: Json, number: int) -> GoalText | None:
+    instruction = entry.get("instruction") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or not isinstance(instruction, str):
+        return None
+    wished = _texts(entry.get("instruction_attributes"))
+    if not wished:
+        raise InvalidCatalogue(f"product {asin!r} has an instruction without attributes")
+    return GoalText(number, instruction, wished)
+
+
+def _human_texts(written: Json, number: int) -> Iterator[GoalText]:
+    for entry in written if isinstance(written, list) else []:
+        if isinstance(entry, dict):
             wished = _texts(entry.get("instruction_attributes"))
-            if not wished:
-                raise InvalidCatalogue(f"product {asin!r} has an instruction without attributes")
-            yield GoalText(number, instruction, wished)
-
-
-def _human_texts(instructions: Mapping[str, Json], numbers: Mapping[str, int]) -> Iterator[GoalText]:
-    for asin, number in numbers.items():
-        written = instructions.get(asin)
-        for entry in written if isinstance(written, list) else []:
-            if isinstance(entry, dict):
-                wished = _texts(entry.get("instruction_attributes"))
-                if wished:  # WebShop skips those without
-                    options = _texts(entry.get("instruction_options"))
-                    yield GoalText(number, str(entry.get("instruction")), wished, options)
+            if wished:  # WebShop skips those without
+                options = _texts(entry.get("instruction_options"))
+                yield GoalText(number, str(entry.get("instruction")), wished, options)
 
 
 def _texts(value: Json) -> tuple[str, ...]:

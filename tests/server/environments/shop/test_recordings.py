@@ -9,6 +9,7 @@ import pytest
 
 from assay_server.environments.shop import Shop
 from assay_server.environments.shop.browsing import Shopper, Visit, parsed_action
+from assay_server.environments.shop.goals import GeneratedTexts, combinations_of
 from assay_server.environments.shop.setting import setting_of
 from assay_server.execution.shop_folders import ShopFolders
 from tests.server.environments.shop.recordings import (
@@ -124,6 +125,23 @@ def test_goals_are_made_and_ordered_as_webshop_does(kind: str):
             {made.at(index, Random(seed), price_of).price_upper for seed in range(40)} | {ours_here.price_upper}
         )
         assert bounds[0] <= cast("float", goal["price_upper"]) <= bounds[-1]
+
+
+def test_goals_weigh_what_webshop_lets_them_weigh():
+    needs_recordings()
+    texts, asins = GeneratedTexts(), list[str]()
+    entries = cast("dict[str, Record]", read("attributes.json"))
+    ours = catalogue()
+    for number in range(len(ours)):
+        product = ours.product(number)
+        entry = entries.get(product.asin, {})
+        if entry.get("instruction") is not None:
+            wished = cast("list[str]", entry["instruction_attributes"])
+            texts.add(number, wished, combinations_of(product))
+            asins.append(product.asin)
+    weights = dict(zip(asins, texts.weights().tolist(), strict=True))
+    for goal in goals("synthetic")[0]:
+        assert weights[str(goal["asin"])] == pytest.approx(cast("float", goal["weight"]), rel=1e-12)
 
 
 def _unpriced(instruction: str) -> str:
