@@ -9,6 +9,8 @@ _SUBSCRIPT = re.compile("[₀-₉]+")
 _CHARACTERS = str.maketrans({"∶": ":", "ː": ":", "﹕": ":", "∠": "\\angle ", "△": "\\triangle ", "≡": "\\equiv ",
                              "↦": "\\mapsto ", "→": "\\to ", "⊤": "^T", "ᵀ": "^T", "✓": "", "∼": "~"})  # fmt: skip
 _SUBSTITUTIONS: tuple[tuple[str, re.Pattern[str], str], ...] = (
+    ("quad", re.compile(r"(?:\\q?quad\s{0,4})+$"), ""),
+    ("~", re.compile(r"(?<![0-9])~|~(?![0-9])"), " "),
     ("\\hspace", re.compile(r"\\hspace\*?\s?\{[^{}]{0,20}\}"), " "),
     ("\\phantom", re.compile(r"\\[hv]?phantom\s?\{[^{}]{0,40}\}"), ""),
     ("\\tag", re.compile(r"\\tag\s?\{[^{}]{0,40}\}"), ""),
@@ -45,10 +47,68 @@ _SUBSTITUTIONS: tuple[tuple[str, re.Pattern[str], str], ...] = (
 )  # fmt: skip
 
 
+_WRAPPED = re.compile(
+    r"\\(?:text(?:bf|it|rm|normal)?|mathrm|mbox|operatorname|displaystyle|boxed|fbox|mathbf(?=\s?\{[^{}]{2}))\s?\{|\{"
+)
+_LEAD = re.compile(
+    r"(?:(?:so|thus|hence|therefore),? )?(?:the )?(?:(?:final|correct) )?"
+    r"(?:answer|solution|result)(?: is|:)[\s:]*(?=\S)"
+    r"|\\text(?:bf|it|rm)?\s?\{\s?(?:the )?(?:(?:final|correct) )?answer(?: is)?\s?:?\s?\}[\s:]*(?=\S)",
+    re.IGNORECASE,
+)
+_DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"))
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_ENDS = " \t\r\n.,;"
+_MOST_LAYERS = 6
+
+
+def unwrapped(text: str) -> str:
+    """``text`` without what stands around all of it: delimiters, fonts, boxes, braces, "the answer is". Linear."""
+    for _ in range(_MOST_LAYERS):
+        before = text
+        text = text.strip(" \t\r\n")
+        if text[:1] == "=" and text[1:2] != "=":
+            text = text[1:]
+        elif text[:1] in "$\\*{":
+            text = _without_edges(text)
+        if "nswer" in text or "olution" in text or "esult" in text:
+            lead = _LEAD.match(text)
+            text = text if lead is None else text[lead.end() :]
+        if text == before:
+            break
+    return text
+
+
+def _without_edges(text: str) -> str:
+    ended = text if text.endswith("...") else text.rstrip(_ENDS)
+    for opening, closing in _DELIMITERS:
+        width = len(opening)
+        inner = ended[width : len(ended) - width]
+        if ended.startswith(opening) and ended.endswith(closing) and inner and opening not in inner:
+            return inner
+    wrapped = _WRAPPED.match(ended)
+    if wrapped is None or not ended.endswith("}") or not _closes_at_end(ended, wrapped.end()):
+        return text
+    inner = ended[wrapped.end() : -1]
+    return text if wrapped[0] == "{" and ("," in inner or ";" in inner or not inner.strip()) else inner
+
+
+def _closes_at_end(text: str, start: int) -> bool:
+    depth = 1
+    for brace in _BRACE.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(brace[0], 0)
+        if depth == 0:
+            return brace.end() == len(text)
+    return False
+
+
 def respelled(text: str) -> str:
-    """``text`` with one spelling for each of these constructs, without blanks and breaks at its end. Linear."""
+    """``text`` unwrapped, with one spelling for each of these constructs, without breaks at its end. Linear."""
+    if text.isascii() and text.isalnum():
+        return text
+    text = unwrapped(text)
     if text.isascii():
-        if "\\" not in text and "{" not in text and "mod" not in text and "+/-" not in text:
+        if "\\" not in text and "{" not in text and "~" not in text and "mod" not in text and "+/-" not in text:
             return text
     else:
         text = _SUBSCRIPT.sub(lambda found: f"_{{{found[0].translate(_SUBSCRIPTS)}}}", text.translate(_CHARACTERS))

@@ -239,6 +239,8 @@ class Structures:
 
     def ratio(self, a: Node, b: Node) -> bool | None:
         """Ratios: cross products; of two terms, a quotient."""
+        if num(0) in a.args or (b.op == "ratio" and num(0) in b.args):
+            return a == b
         if b.op == "ratio":
             if len(a.args) != len(b.args):
                 return False
