@@ -47,6 +47,11 @@ class Admission:
         """Jobs that hold a slot."""
         return self._slots - self._free
 
+    def check(self) -> None:
+        """Raise Busy where a job that came now would be refused."""
+        if not self._free and len(self._waiting) >= self._queue:
+            raise Busy(self._job_seconds * (len(self._waiting) + 1) / self._slots)
+
     @contextlib.asynccontextmanager
     async def slot(self) -> AsyncGenerator[float]:
         """Hold a slot; the value is the seconds for which it was waited. Raises Busy, at once."""
@@ -62,8 +67,7 @@ class Admission:
         if self._free:
             self._free -= 1
             return 0.0
-        if len(self._waiting) >= self._queue:
-            raise Busy(self._job_seconds * (len(self._waiting) + 1) / self._slots)
+        self.check()
         began = time.monotonic()
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)

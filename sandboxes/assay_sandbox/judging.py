@@ -121,7 +121,7 @@ class Judge:
             verdict = await self._attempted(job, limits)
             wall = (time.monotonic() - began) * 1000
         use = replace(verdict.use, queue_ms=waited * 1000, wall_ms=wall)
-        return replace(verdict, use=use)
+        return replace(verdict, tests=tuple(map(_clean, verdict.tests)), use=use)
 
     async def execute(self, program: Program) -> Execution:
         """What the program does. Raises as :meth:`judge`."""
@@ -205,6 +205,12 @@ async def judging(
     finally:
         await judge.close()
         await backend.stop()
+
+
+def _clean(test: TestResult) -> TestResult:
+    """Names and messages are valid Unicode, whatever a program says."""
+    name, message = (text.encode("utf-8", "replace").decode() for text in (test.name, test.message))
+    return replace(test, name=name, message=message)
 
 
 def _check_source(source: str) -> None:

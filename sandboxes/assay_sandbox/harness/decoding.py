@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import struct
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ _FLOAT = struct.Struct("<d")
 _COMPLEX = struct.Struct("<dd")
 _MOST_DIMENSIONS = 32
 _LONGEST_SIZE = 9
+_ARRAY_TYPE = re.compile(rf"[<>=|]?[{ARRAY_KINDS}][0-9]{{0,6}}(?:\[[0-9]{{0,4}}[a-zA-Z]{{1,2}}\])?")
 _NOT_FINITE = frozenset({"n", "N", "F"})
 _NOT_VALUES = (ValueError, TypeError, OverflowError, UnicodeDecodeError, ArithmeticError)
 
@@ -248,7 +250,7 @@ def _take_array(of: _Decoder, _: int) -> object:
         raise CodecError("an array of too many dimensions")
     shape = tuple(of.size() for _ in range(dimensions))
     data = of.data()
-    if len(name) > 40 or name.lstrip("<>=|")[:1] not in ARRAY_KINDS:
+    if not _ARRAY_TYPE.fullmatch(name):
         raise CodecError("an array of an unknown type")
     import numpy as np
 

@@ -23,6 +23,7 @@ ENDINGS = ("it ended", "it has ended already")
 _MOST_CALLS = 1_000_000
 _LONGEST_MESSAGE = 10_000
 _REPLY_PARTS = 4
+_ENDS_OF_LOOPS = (StopIteration, StopAsyncIteration)
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial, type)
 
 
@@ -165,9 +166,9 @@ class Link:
             return self._lose("it broke the protocol")
         kind = self._exceptions[known[0]] if known else _builtin_exception(name)
         try:
-            return kind(message)
+            return kind(message if kind.__name__ == name or known else f"{name[:100]}: {message}")
         except TypeError:
-            return RuntimeError(f"{name}: {message}")
+            return RuntimeError(f"{name[:100]}: {message}")
 
     def _exception_class(self, reference: Reference) -> type[Exception]:
         """The stand-in for a class of the candidate's; the next candidate's of that name has the same."""
@@ -243,7 +244,8 @@ class Link:
 
 
 def _builtin_exception(name: str) -> type[Exception | SystemExit]:
+    """The class of this name, but none that would end a loop or a generator of the suite's as if all were well."""
     kind = vars(builtins).get(name)
-    if isinstance(kind, type) and issubclass(kind, Exception | SystemExit):
+    if isinstance(kind, type) and issubclass(kind, Exception | SystemExit) and not issubclass(kind, _ENDS_OF_LOOPS):
         return kind
     return RuntimeError

@@ -73,6 +73,8 @@ def judge(folder: Path, scratch: Path, link: Link, reports: Reports) -> None:
 
 def run(folder: Path, scratch: Path, reports: Reports) -> None:
     """Run all tests in ``folder``."""
+    # What happens to be installed beside the server is no part of a suite.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     recorder = _Recorder(reports)
     arguments = [
         os.fspath(folder), "-q", "--no-header", "--tb=line", "--capture=sys", "--import-mode=prepend", "-c", os.devnull,

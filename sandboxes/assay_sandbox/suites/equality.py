@@ -43,13 +43,13 @@ def _listed(array: object) -> object:
 
 
 def _number_equals(value: complex | Decimal | Fraction, expected: float, tolerance: float) -> bool:
-    if value == expected:
-        return True
-    if not tolerance or isinstance(value, complex | Decimal | Fraction):
-        return False
     try:
+        if value == expected:
+            return True
+        if not tolerance or isinstance(value, complex | Decimal | Fraction):
+            return False
         return math.isclose(value, expected, rel_tol=tolerance, abs_tol=tolerance)
-    except OverflowError:
+    except ArithmeticError:  # a signalling NaN, or a number beyond all floats
         return False
 
 

@@ -109,8 +109,10 @@ class Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        assert self._task is not None
+        if self._task.done() and not self._task.cancelled():
+            self._task.result()
+        self._task.cancel()
 
     def program(self, program: Running, suite: Running | None = None) -> None:
         """Watch this run now; ``suite`` is ended too where it does not notice that the program was."""

@@ -76,15 +76,14 @@ class SandboxCalls:
 
     async def run_tests(self, principal: Principal, data: bytes) -> wire.RunTestsResponse:
         """Judge programs; answers in request order."""
-        jobs = _checked(parse(wire.RunTestsRequest, data).jobs)
+        jobs = self._accepted(parse(wire.RunTestsRequest, data).jobs)
         slots = asyncio.Semaphore(_JOBS_OF_A_CALL)
-        results = await self._first(principal, jobs)
-        rest = (self._result(principal, job, slots) for job in jobs[len(results) :])
-        return wire.RunTestsResponse(results=[*results, *await asyncio.gather(*rest)])
+        results = await asyncio.gather(*(self._result(principal, job, slots) for job in jobs))
+        return wire.RunTestsResponse(results=results)
 
     async def stream_tests(self, principal: Principal, data: bytes) -> AsyncIterator[wire.StreamTestsResponse]:
         """Judge programs; answers as they are known."""
-        jobs = _checked(parse(wire.StreamTestsRequest, data).jobs)
+        jobs = self._accepted(parse(wire.StreamTestsRequest, data).jobs)
         slots = asyncio.Semaphore(_JOBS_OF_A_CALL)
         work = [asyncio.create_task(self._result(principal, job, slots), name="test job") for job in jobs]
         try:
@@ -94,11 +93,15 @@ class SandboxCalls:
             for task in work:
                 task.cancel()
 
-    async def _first(self, principal: Principal, jobs: Sequence[wire.TestJob]) -> list[wire.TestJobResult]:
-        """A call of one job is refused as a whole where there is no room; a larger one is accepted with its first."""
-        if len(jobs) != 1:
-            return []
-        return [await _foreseen(self._judged(principal, jobs[0]))]
+    def _accepted(self, jobs: Sequence[wire.TestJob]) -> Sequence[wire.TestJob]:
+        """The jobs of a call, all of which will get their answers. Raises Failure where there is no room."""
+        if len(jobs) > MAX_JOBS:
+            raise invalid_field("jobs", f"{len(jobs)} in a request; at most {MAX_JOBS}")
+        try:
+            self._judge.check_room()
+        except Busy as busy:
+            raise _failure(busy) from busy
+        return jobs
 
     async def _result(self, principal: Principal, job: wire.TestJob, slots: asyncio.Semaphore) -> wire.TestJobResult:
         async with slots:
@@ -169,12 +172,6 @@ def _failure(error: Exception) -> Failure:
             return error
         case _:
             return internal()
-
-
-def _checked(jobs: Sequence[wire.TestJob]) -> Sequence[wire.TestJob]:
-    if len(jobs) > MAX_JOBS:
-        raise invalid_field("jobs", f"{len(jobs)} in a request; at most {MAX_JOBS}")
-    return jobs
 
 
 def _limits(limits: wire.Limits) -> Limits | None:

@@ -25,6 +25,10 @@ class CodeJudge:
         self._sandboxes = sandboxes
         self._judge: Judge | None = None
 
+    def check_room(self) -> None:
+        """Raise Busy where a job that came now would be refused."""
+        self._sandboxes.admission.check()
+
     async def judge(self, job: Job) -> Verdict:
         """What the suite says. Raises Unjudged, Busy, WorkerLost, SandboxUnavailable."""
         return await (await self._ready()).judge(job)
