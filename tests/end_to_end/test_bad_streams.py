@@ -20,8 +20,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 INVALID_UTF8 = b"\x12\x08\x0a\x06\x0a\x02\xff\xfe\x12\x00"  # a batch with one rollout whose id is no text
 
-SECOND_OPEN = wire.StreamRolloutsRequest(open=wire.Open(run_id="run", consumer="a")).SerializeToString()
-
 
 async def _first(server: Service, data: bytes) -> Refusal:
     stream = Stream(server.bytes_call(), wire.Open())
@@ -83,44 +81,57 @@ async def test_a_stream_that_says_nothing_is_told_to_open(server: Service) -> No
     assert (await stream.failure()).fields == ("open",)
 
 
-@pytest.mark.parametrize(
-    ("data", "reason", "field"),
-    [
-        (INVALID_UTF8, "UNDECODABLE", ""),
-        (b"\x12\xff\xff\xff\xff\x0f", "UNDECODABLE", ""),
-        (b"", "INVALID_ARGUMENT", "request"),
-        (SECOND_OPEN, "INVALID_ARGUMENT", "open"),
-        (wire.StreamRolloutsRequest(ack=wire.Ack(sequence=-1)).SerializeToString(), "INVALID_ARGUMENT", "ack.sequence"),
-        (
-            wire.StreamRolloutsRequest(
-                rollouts=wire.RolloutBatch(rollouts=[right(f"many-{i}") for i in range(257)])
-            ).SerializeToString(),
-            "INVALID_ARGUMENT",
-            "rollouts",
-        ),
-    ],
-    ids=["text that is not UTF-8", "damaged", "empty", "second open", "negative ack", "257 rollouts"],
-)
-async def test_a_frame_that_makes_no_sense_ends_its_own_stream_only(
-    server: Service, data: bytes, reason: str, field: str
-) -> None:
+@pytest.mark.parametrize("data", [INVALID_UTF8, b"\x12\xff\xff\xff\xff\x0f"], ids=["text that is not UTF-8", "damaged"])
+async def test_a_frame_that_cannot_be_decoded_ends_its_own_stream_only(server: Service, data: bytes) -> None:
     await server.create_run("run")
     async with server.stream("run", "a") as bad, server.stream("run", "b") as good:
         await bad.send(right("before"))
         await bad.scored("before")
         await bad.write_bytes(data)
         refusal = await bad.failure()
-        assert (refusal.code, refusal.reason, refusal.fields) == (
-            Code.INVALID_ARGUMENT,
-            reason,
-            (field,) if field else (),
-        )
+        assert (refusal.code, refusal.reason, refusal.fields) == (Code.INVALID_ARGUMENT, "UNDECODABLE", ())
         await good.send(*mixed_group("g", 4, 2))
         await good.group("g")
         await good.finish()
     async with server.stream("run", "a") as again:
         await again.scored("before")
         assert again.opened.last_sequence == 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (wire.StreamRolloutsRequest(), "request"),
+        (wire.StreamRolloutsRequest(open=wire.Open(run_id="run", consumer="a")), "open"),
+        (wire.StreamRolloutsRequest(ack=wire.Ack(sequence=-1)), "ack.sequence"),
+    ],
+    ids=["empty", "second open", "negative ack"],
+)
+async def test_a_request_that_makes_no_sense_is_answered_and_the_stream_goes_on(
+    server: Service, request_: wire.StreamRolloutsRequest, field: str
+) -> None:
+    await server.create_run("run")
+    async with server.stream("run", "a") as stream:
+        await stream.write(request_)
+        await stream.until(lambda: "" in stream.refused, "the refusal")
+        (refusal,) = stream.refused[""]
+        assert (refusal.code, refusal.reason, refusal.fields) == (Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", (field,))
+        await stream.send(right("after"))
+        await stream.finish()
+        assert "after" in stream.samples
+
+
+async def test_a_batch_that_is_too_large_is_refused_item_by_item_and_the_stream_goes_on(server: Service) -> None:
+    await server.create_run("run")
+    async with server.stream("run", "a") as stream:
+        many = [right(f"many-{number}") for number in range(257)]
+        await stream.write(wire.StreamRolloutsRequest(rollouts=wire.RolloutBatch(rollouts=many)))
+        await stream.until(lambda: len(stream.refused) == len(many), "the refusals")
+        assert {refusal.fields for (refusal,) in stream.refused.values()} == {("rollouts",)}
+        await stream.send(*many)
+        await stream.finish()
+        assert set(stream.samples) == {rollout.rollout_id for rollout in many}
+        assert stream.opened.max_batch_rollouts == 256
 
 
 async def test_a_message_beyond_the_limit_is_refused_and_the_connection_lives(server: Service) -> None:

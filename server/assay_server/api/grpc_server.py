@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -55,6 +56,9 @@ _OPTIONS: Sequence[tuple[str, int]] = (
 )
 
 
+_STALLED_SECONDS = 1.5
+
+
 class _Health(Protocol):
     async def set(self, service: str, status: health_pb2.HealthCheckResponse.ServingStatus) -> None: ...
 
@@ -76,7 +80,8 @@ class GrpcServer:
         self._health: _Health = health.aio.HealthServicer()  # pyright: ignore - missing in its stubs
         self._services = _services()
         door = Door(authenticator, metrics, Admission(settings.max_unary), Admission(settings.max_streams))
-        handlers = _handlers(door, runs, sessions, code, settings, metrics, plugins)
+        self._streams = RolloutStreams(runs, settings, metrics)
+        handlers = _handlers(door, runs, sessions, code, self._streams, plugins)
         for service in self._services:
             table = {method.name: handlers[_path(method)] for method in service.methods}
             self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, table),))
@@ -106,8 +111,11 @@ class GrpcServer:
             await self._health.set(name, status)
 
     async def stop(self, grace: float) -> None:
-        """Refuse new calls, let those at work end within ``grace`` seconds."""
+        """Refuse new calls, let those at work end within ``grace`` seconds; who does not read has less time."""
+        dropping = asyncio.create_task(self._streams.drop_stalled(_STALLED_SECONDS), name="stalled streams")
         await self._server.stop(grace)
+        dropping.cancel()
+        await asyncio.gather(dropping, return_exceptions=True)
 
 
 def _services() -> list[ServiceDescriptor]:
@@ -123,8 +131,7 @@ def _handlers(
     runs: Runs,
     sessions: SessionEngine,
     code: CodeJudge,
-    settings: Settings,
-    metrics: Metrics,
+    streams: RolloutStreams,
     plugins: Sequence[PluginRecord],
 ) -> Mapping[str, grpc.RpcMethodHandler[bytes, bytes]]:
     rewards, run_calls = RewardCalls(runs), RunCalls(runs)
@@ -160,7 +167,7 @@ def _handlers(
         "/assay.v1.SandboxService/StreamTests": sandbox.stream_tests,
     }
     bidi_streams: Mapping[str, BidiStream] = {
-        "/assay.v1.RewardService/StreamRollouts": RolloutStreams(runs, settings, metrics).serve,
+        "/assay.v1.RewardService/StreamRollouts": streams.serve,
         "/assay.v1.EnvironmentService/Interact": environments.interact,
     }
     handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {

@@ -25,6 +25,7 @@ from assay_server.version import VERSION
 MAX_BATCH_ROLLOUTS = 256
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 _HANG_UP_SECONDS = 1.0
+_LOOK_SECONDS = 0.1
 _AGE_SPREAD = 0.2
 
 
@@ -35,6 +36,17 @@ class RolloutStreams:
         self._runs = runs
         self._settings = settings
         self._metrics = metrics
+        self._last_sent: dict[asyncio.Task[object], float] = {}
+
+    async def drop_stalled(self, seconds: float) -> None:
+        """End streams to which nothing could be sent for so long; what they are owed is in the store."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        while True:
+            for task, sent in self._last_sent.items():
+                if clock() - max(began, sent) >= seconds:
+                    task.cancel()
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def serve(self, principal: Principal, context: Context) -> None:
         """Join the run, then read and write until either side ends."""
@@ -45,6 +57,9 @@ class RolloutStreams:
             request.consumer, _receivers(run, request), request.resume_after, limit
         )
         self._metrics.streams.inc()
+        clock, task = asyncio.get_running_loop().time, asyncio.current_task()
+        assert task is not None
+        self._last_sent[task] = clock()
         reader: asyncio.Task[None] | None = None
         retirement = self._retire_later(sender)
         try:
@@ -53,6 +68,7 @@ class RolloutStreams:
             while frames := await sender.outlet.next_frames():
                 for frame in frames:
                     await context.write(frame)
+                    self._last_sent[task] = clock()
                 if sender.outlet.said_closing:
                     # A call that ends under its client's writes breaks there, and what was sent last is never read.
                     await asyncio.wait((reader,), timeout=_HANG_UP_SECONDS)
@@ -60,6 +76,7 @@ class RolloutStreams:
             if retirement is not None:
                 retirement.cancel()
             run.consumers.detach(sender)
+            del self._last_sent[task]
             self._metrics.streams.dec()
             if reader is not None:
                 reader.cancel()
@@ -133,7 +150,11 @@ async def _read(run: LiveRun, sender: Sender, context: Context) -> None:
         while (data := await context.read()) != grpc.aio.EOF:  # pyright: ignore[reportAttributeAccessIssue] - as above
             if run.closed_to_requests or sender.outlet.closed:
                 continue
-            await _handle(run, sender, acknowledging, parse(wire.StreamRolloutsRequest, data))
+            request = parse(wire.StreamRolloutsRequest, data)
+            try:
+                await _handle(run, sender, acknowledging, request)
+            except Failure as failure:  # what is asked makes no sense; whoever asked is told, and goes on
+                sender.refuse("", request.group_control.group_id, failure)
             await sender.outlet.room()
             await sender.room()
         await acknowledging.settle()
@@ -142,6 +163,7 @@ async def _read(run: LiveRun, sender: Sender, context: Context) -> None:
         return
     if sender.outlet.closed:
         return
+    run.consumers.ending(sender)
     await run.settle_sender(sender)
     sender.outlet.close(wire.Closing())
 
@@ -153,7 +175,8 @@ async def _handle(
         case "rollouts":
             rollouts = request.rollouts.rollouts
             if len(rollouts) > MAX_BATCH_ROLLOUTS:
-                raise invalid_field("rollouts", f"{len(rollouts)} in a batch; at most {MAX_BATCH_ROLLOUTS}")
+                await _refuse_batch(sender, request)
+                return
             _refuse_overdraft(sender, request)
             run.submit(sender, request)
         case "ack":
@@ -166,6 +189,15 @@ async def _handle(
             raise invalid_field("request", "is empty, or of a kind this server does not know")
         case _:
             run.submit(sender, request)
+
+
+async def _refuse_batch(sender: Sender, request: wire.StreamRolloutsRequest) -> None:
+    """Answer every rollout of a batch that has too many; none was taken over."""
+    rollouts = request.rollouts.rollouts
+    failure = invalid_field("rollouts", f"{len(rollouts)} in a batch; at most {MAX_BATCH_ROLLOUTS}")
+    for rollout in rollouts:
+        sender.refuse(rollout.rollout_id, rollout.group_id, failure)
+        await sender.outlet.room()
 
 
 def _refuse_overdraft(sender: Sender, request: wire.StreamRolloutsRequest) -> None:

@@ -127,6 +127,11 @@ class Consumers:
         self._note(consumer, state.last_sequence, state.acked)
         self._release_slots()
 
+    def ending(self, sender: Sender) -> None:
+        """A stream sends nothing more: what it waits for is answers, not slots."""
+        sender.ending = True
+        self._release_slots()
+
     def _release_slots(self) -> None:
         held, self._held_slots = self._held_slots, []
         for waiting, rollouts in held:
@@ -135,7 +140,7 @@ class Consumers:
     def free_slots(self, sender: Sender, rollouts: int) -> None:
         """So many rollouts of a stream hold their slots no more; it may send as many again, unless those who get
         the results are too far behind."""
-        if any(self._lag(consumer) > MAX_OUTBOX for consumer in self.receivers(sender)):
+        if not sender.ending and any(self._lag(consumer) > MAX_OUTBOX for consumer in self.receivers(sender)):
             self._held_slots.append((sender, rollouts))
         else:
             self._context.metrics.in_flight.dec(rollouts)

@@ -24,6 +24,7 @@ class Sender:
         max_in_flight: rollouts it may have queued or scoring.
         in_flight: rollouts it has queued or scoring.
         requests: other requests of it that are queued.
+        ending: it will send nothing more.
     """
 
     outlet: Outlet
@@ -31,6 +32,7 @@ class Sender:
     max_in_flight: int
     in_flight: int = 0
     requests: int = 0
+    ending: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     _fewer: asyncio.Event = field(default_factory=asyncio.Event)
     accepted: wire.Accepted = field(default_factory=wire.Accepted)
