@@ -19,6 +19,10 @@ from assay_server.rewards.shop_goods import Goal
 from assay_server.rewards.shop_purchase import NoWorth, Worth, strict_worth, webshop_worth
 
 
+MAX_ACTION_CHARACTERS = 4_000
+"""Longer actions are ignored: a session keeps its last query, and answered searches are remembered."""
+
+
 class _Ignored(Exception):
     """An action that WebShop takes no notice of."""
 
@@ -218,7 +222,7 @@ _NO_BRACKETS = {ord("["): " ", ord("]"): " "}
 
 def _followed(episode: _Episode, action: str) -> Visit | None:
     """Where an action leads; None = to a purchase."""
-    parsed = parsed_action(action)
+    parsed = parsed_action(action) if len(action) <= MAX_ACTION_CHARACTERS else None
     if parsed is not None:
         name, argument = parsed[0], parsed[1].lower()
         shopper = episode.setting.shopper

@@ -7,6 +7,7 @@ equal forms, for one product and for all of them at once.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from random import Random
@@ -50,6 +51,7 @@ _FIELDS = (
 )  # fmt: skip
 _FIELD = {name: number for number, name in enumerate(_FIELDS)}
 _OPTION_FIELD = 64
+_QUERIES = frozenset(ware.query for ware in WARES)
 _ATTRIBUTES = 4
 _LARGEST_CHUNK = 100_000
 
@@ -100,10 +102,13 @@ class GeneratedShelf:
         self._size = size
         self._seed = seed
         self.name = f"generated {size} {seed}"
-        wares = (all_drawn(seed, _FIELD["ware"], np.arange(size, dtype=np.uint64)) % np.uint64(len(WARES))).astype(
-            np.uint8
-        )
-        self._by_ware = [np.flatnonzero(wares == ware).astype(np.uint32) for ware in range(len(WARES))]
+        numbers = np.arange(size, dtype=np.uint64)
+        wares = (all_drawn(seed, _FIELD["ware"], numbers) % np.uint64(len(WARES))).astype(np.uint8)
+        self._by_query = {query: _where(wares, lambda ware, query=query: ware.query == query) for query in _QUERIES}
+        self._by_category = {
+            category: _where(wares, lambda ware, category=category: ware.category == category)
+            for category in TOP_CATEGORIES
+        }
 
     def __len__(self) -> int:
         return self._size
@@ -158,15 +163,17 @@ class GeneratedShelf:
 
     def with_query(self, query: str) -> Sequence[int]:
         """The products that were found by a query."""
-        return self._of_wares([ware.query == query for ware in WARES])
+        return self._by_query.get(query, ())
 
     def with_category(self, category: str) -> Sequence[int]:
         """The products of a category."""
-        return self._of_wares([ware.category == category for ware in WARES])
+        return self._by_category.get(category, ())
 
-    def _of_wares(self, wanted: list[bool]) -> Sequence[int]:
-        found = [numbers for numbers, wants in zip(self._by_ware, wanted, strict=True) if wants]
-        return np.sort(np.concatenate(found)).tolist() if found else ()
+
+def _where(wares: npt.NDArray[np.uint8], wanted: Callable[[Ware], bool]) -> array[int]:
+    """The products of wanted kinds, in catalogue order."""
+    chosen = np.array([wanted(ware) for ware in WARES])
+    return array("I", np.flatnonzero(chosen[wares]).astype(np.uint32).tobytes())
 
 
 def _two(pick: Callable[[str, int], int], first: str, second: str, count: int) -> tuple[int, int]:

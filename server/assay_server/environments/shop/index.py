@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import TypeAlias
 
 import numpy as np
@@ -169,12 +171,13 @@ def _counted(word_ids: Ids, product_ids: Ids) -> tuple[Ids, Ids, npt.NDArray[np.
 
 def postings_of_texts(texts: Iterable[str]) -> Postings:
     """The words of texts, lower case; a text's number is its place."""
-    numbers: dict[str, int] = {}
+    numbers: defaultdict[str, int] = defaultdict(count().__next__)
+    number_of = numbers.__getitem__
     pieces: list[Occurrences] = []
     word_ids, lengths, total = array("i"), array("i"), 0
     for text in texts:
         words = _WORD.findall(text.lower())
-        word_ids.extend([numbers.setdefault(word, len(numbers)) for word in words])
+        word_ids.extend(map(number_of, words))
         lengths.append(len(words))
         if len(word_ids) > _PIECE:
             pieces.append(_piece(word_ids, lengths, total))

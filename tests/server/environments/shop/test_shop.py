@@ -258,6 +258,15 @@ def test_a_hostile_action_costs_linear_time():
     assert parsed_action("a" + "[" * 200_000 + "x]") == ("a" + "[" * 199_999, "x")
 
 
+def test_an_endless_action_is_ignored_and_not_kept():
+    shop = Shop()
+    shop.reset(0, SMALL)
+    assert shop.step(f"search[{'lamp ' * 700}]").action_valid
+    before = shop.state_digest()
+    assert not shop.step(f"search[{'lamp ' * 1000}]").action_valid
+    assert shop.state_digest() == before
+
+
 def test_the_options_schema_names_every_option_that_is_read():
     shop = Shop()
     properties = SHOP.options["properties"]
