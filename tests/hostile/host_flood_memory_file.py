@@ -1,6 +1,6 @@
 """Takes memory as an anonymous file, which no limit on mappings counts.
 
-Stopped by: the run's memory cgroup; elsewhere the limit on the size of files.
+Stopped by: the call is not on the filter's list; what is mapped is counted.
 Proof: reached.
 """
 

@@ -29,7 +29,8 @@ START = struct.Struct("<QQ")
 """Before a launch: its size, and the bytes of address space that it may have (0 where a cgroup bounds memory)."""
 
 _STACK_BYTES = 64 << 20
-_OPEN_FILES = 512
+# Also bounds what the buffers of so many sockets hold in the kernel, which no cgroup of version 1 counts.
+_OPEN_FILES = 128
 _PENDING_SIGNALS = 256
 _ABOVE_STANDARD = 64
 _CANNOT_EXECUTE = 127

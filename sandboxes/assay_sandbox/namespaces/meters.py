@@ -12,7 +12,6 @@ from typing import Protocol
 from assay_sandbox.namespaces import kernel
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = resource.getpagesize()
 _LONGEST = 4096
 
 
@@ -111,7 +110,7 @@ class ProcessMeter:
 
     def prepare(self) -> None:
         self._cpu_before = _clock_of(self._first)
-        self._warm = self._pages(os.getpid())
+        self._warm = self._resident(os.getpid())
 
     def cpu_ms(self) -> float:
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -121,9 +120,9 @@ class ProcessMeter:
         return max(0.0, seconds * 1e3)
 
     def memory_bytes(self) -> int:
-        pages = sum(max(0, self._pages(pid) - self._warm) for pid, _ in self._processes())
-        self._peak = max(self._peak, pages * _PAGE)
-        return pages * _PAGE
+        used = sum(max(0, self._resident(pid) - self._warm) for pid, _ in self._processes())
+        self._peak = max(self._peak, used)
+        return used
 
     def peak_bytes(self) -> int:
         return self._peak
@@ -131,10 +130,10 @@ class ProcessMeter:
     def ran_out_of_memory(self) -> bool:
         return False
 
-    def _pages(self, pid: int) -> int:
-        """Of memory that is no file's; in a fork, those of the warm interpreter among them."""
-        _, resident, shared, *_ = self._text(f"{pid}/statm").split() or ("0", "0", "0")
-        return int(resident) - int(shared)
+    def _resident(self, pid: int) -> int:
+        """Bytes that are no file's; in a fork, those of the warm interpreter among them."""
+        lines = dict(line.split(":", 1) for line in self._text(f"{pid}/status").splitlines() if ":" in line)
+        return sum(int(lines[name].split()[0]) << 10 for name in ("RssAnon", "RssShmem") if name in lines)
 
     def _processes(self) -> Iterator[tuple[int, list[str]]]:
         """All but the supervisor, each with the fields of its stat file after its name."""

@@ -3,7 +3,8 @@
 What is not here is refused, and so is what a later kernel adds. Left out: whatever makes or enters namespaces and
 mounts, sockets of any family (a pair of connected ones is made by socketpair), System V and POSIX message queues,
 shared memory and semaphores, keys, other processes' memory, tracing, io_uring and other interfaces that run work
-elsewhere, BPF, performance counters, handles of files, clocks, modules, and what only administrators use.
+elsewhere, BPF, performance counters, handles of files, files without names, clocks, modules, and what only
+administrators use.
 """
 
 from __future__ import annotations
@@ -227,7 +228,6 @@ ALLOWED: dict[str, Numbers] = {
     "sched_getattr": (315, 275),
     "renameat2": (316, 276),
     "getrandom": (318, 278),
-    "memfd_create": (319, 279),
     "execveat": (322, 281),
     "membarrier": (324, 283),
     "mlock2": (325, 284),
