@@ -18,7 +18,6 @@ from assay_server.environments.shop.setting import CatalogueSource, NoCatalogues
 from assay_server.rewards.shop_goods import Goal
 from assay_server.rewards.shop_purchase import NoWorth, Worth, strict_worth, webshop_worth
 
-
 MAX_ACTION_CHARACTERS = 4_000
 """Longer actions are ignored: a session keeps its last query, and answered searches are remembered."""
 
