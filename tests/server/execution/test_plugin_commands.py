@@ -267,6 +267,7 @@ def test_the_example_of_the_documentation_is_short_and_passes_its_check(tmp_path
     text = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
     example = text.partition("```python\n")[2].partition("```")[0]
     assert len(example.strip().splitlines()) <= 10
+    assert example in (ROOT / "README.md").read_text(encoding="utf-8")
     file = tmp_path / "mine.py"
     file.write_text(example)
     assert [finding for finding in check_all(str(file)) if not finding.passed] == []
