@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Final
 
 import grpc
@@ -46,6 +46,7 @@ _CODES: Mapping[Reason, Code] = {
     Reason.STEP_IN_FLIGHT: Code.ABORTED,
     Reason.EPISODE_OVER: Code.FAILED_PRECONDITION,
     Reason.SESSION_CLOSED: Code.FAILED_PRECONDITION,
+    Reason.SESSION_MOVED: Code.UNAVAILABLE,
     Reason.SESSIONS_FULL: Code.RESOURCE_EXHAUSTED,
     Reason.STEP_TIMEOUT: Code.DEADLINE_EXCEEDED,
     Reason.ENVIRONMENT_CRASHED: Code.INTERNAL,
@@ -192,7 +193,7 @@ async def _write_as_ready(ready: asyncio.Queue[bytes | None], context: Context) 
 
 
 @contextlib.contextmanager
-def _faults() -> Iterator[None]:
+def _faults() -> Generator[None]:
     """Faults of sessions as failures of the call."""
     try:
         yield

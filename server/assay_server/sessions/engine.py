@@ -242,10 +242,22 @@ class SessionEngine:
         try:
             await self._ready()
             session = self._live.get(tenant, action.session_id) or await self._load(tenant, action.session_id)
-            return await self._act(session, action)
+            try:
+                return await self._act(session, action)
+            except SessionFault as fault:
+                if not self._may_be_elsewhere(session, fault):
+                    raise
+            self._forget([session])
+            return await self._act(await self._load(tenant, action.session_id), action)
         except SessionFault as fault:
             self.figures.faults[fault.reason.value] += 1
             return fault
+
+    def _may_be_elsewhere(self, session: LiveSession, fault: SessionFault) -> bool:
+        """Whether another server may have taken the session over, and moved it on, since it was last heard of here."""
+        if fault.reason in (Reason.WRONG_STEP, Reason.EPISODE_OVER):
+            return self._recorder.shared and not session.busy
+        return fault.reason is Reason.SESSION_MOVED
 
     async def _act(self, session: LiveSession, action: Action) -> SessionView:
         if session.busy:
@@ -280,6 +292,8 @@ class SessionEngine:
         crashes = 0
         for _ in range(_MAX_ATTEMPTS):
             await self._settle(session)
+            if session.index != action.expected_step:  # the journal knows more than was known here
+                raise SessionFault(Reason.SESSION_MOVED, "the session has moved on", session.where)
             try:
                 answer = await self._placement.take(session, action.action, action.agent_id)
             except SessionFault as fault:
@@ -350,13 +364,15 @@ class SessionEngine:
 
     async def _close_idle(self) -> None:
         now = asyncio.get_running_loop().time()
-        by_tenant: dict[str, list[str]] = {}
-        for session in self._live:
-            if not session.busy and now - session.used > (session.timeouts.idle or self._settings.idle_timeout):
-                by_tenant.setdefault(session.tenant, []).append(session.session_id)
-        for tenant, session_ids in by_tenant.items():
-            await self.close(tenant, session_ids)
-            self.figures.reaped += len(session_ids)
+        idle = [
+            session
+            for session in self._live
+            if not session.busy and now - session.used > (session.timeouts.idle or self._settings.idle_timeout)
+        ]
+        if idle:
+            await self._recorder.retire([session.key for session in idle])
+            self._forget(idle)
+            self.figures.reaped += len(idle)
 
     def _forget(self, sessions: Sequence[LiveSession]) -> None:
         for session in sessions:
@@ -378,7 +394,7 @@ class SessionEngine:
         return await asyncio.shield(self._loading[place])
 
     async def _load_journaled(self, tenant: str, session_id: str) -> LiveSession:
-        journaled = await self._recorder.read(tenant, session_id)
+        journaled = await self._recorder.claim(tenant, session_id)
         if journaled.closed:
             raise SessionFault(Reason.SESSION_CLOSED, "the session is closed", field="session_id")
         self._live.admit(1)

@@ -12,6 +12,7 @@ from assay_server.sessions.channel import Act, Answer, Open
 from assay_server.sessions.requests import SessionSettings, SessionView, Timeouts
 from assay_server.sessions.values import Reason, SessionFault, SessionSpec, Turn
 from assay_server.sessions.workers import Errand, WorkerPool
+from assay_server.store.journal import SessionKey
 
 _MAX_ATTEMPTS = 10
 _MAX_CRASHES = 2
@@ -29,9 +30,7 @@ class LiveSession:
     """
 
     number: int
-    key: int
-    tenant: str
-    session_id: str
+    key: SessionKey
     group_id: str
     run_id: str
     timeouts: Timeouts
@@ -42,6 +41,16 @@ class LiveSession:
     state: bytes = b""
     last: tuple[int, str, str] | None = None
     busy: bool = False
+
+    @property
+    def tenant(self) -> str:
+        """Whose it is."""
+        return self.key.tenant
+
+    @property
+    def session_id(self) -> str:
+        """Its name."""
+        return self.key.session_id
 
     @property
     def where(self) -> Mapping[str, str]:
@@ -82,7 +91,7 @@ class Registry:
         now = asyncio.get_running_loop().time()
         number = next(self._numbers)
         name = session_id or f"es-{secrets.token_hex(12)}"
-        session = LiveSession(number, 0, tenant, name, group_id, run_id, timeouts, now)
+        session = LiveSession(number, SessionKey(tenant, name), group_id, run_id, timeouts, now)
         self._by_number[number] = self._by_id[tenant, name] = session
         return session
 

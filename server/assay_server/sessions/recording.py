@@ -17,6 +17,7 @@ from assay_server.store.journal import (
     JournaledTurn,
     NewSession,
     RequestTaken,
+    SessionKey,
     UnknownJournalEntry,
 )
 from assay_server.store.protocol import StoreUnavailable
@@ -30,10 +31,11 @@ class Recorder:
     """A journal whose errors are faults of sessions."""
 
     def __init__(self, journal: Journal) -> None:
+        self.shared = journal.shared
         self._journal = journal
-        self._rows: list[tuple[int, int, JournaledTurn]] = []
-        self._dumps: list[tuple[int, JournaledDump]] = []
-        self._written: asyncio.Future[None] | None = None
+        self._rows: list[tuple[SessionKey, int, JournaledTurn]] = []
+        self._dumps: list[tuple[SessionKey, JournaledDump]] = []
+        self._written: asyncio.Future[Sequence[SessionKey]] | None = None
 
     async def open(self) -> None:
         """Connect. Raises SessionFault: JOURNAL_UNAVAILABLE."""
@@ -45,7 +47,7 @@ class Recorder:
 
     async def create(
         self, tenant: str, sessions: Sequence[NewSession], request_id: str, digest: bytes
-    ) -> Sequence[int]:
+    ) -> Sequence[SessionKey]:
         """Journal sessions; their keys.
 
         Raises:
@@ -61,11 +63,11 @@ class Recorder:
             text = f"request id {request_id[:100]!r} was used for another request"
             raise SessionFault(Reason.REQUEST_CONFLICT, text, field="request_id") from error
 
-    async def append(self, key: int, index: int, turn: Turn, dump: bytes = b"") -> None:
+    async def append(self, key: SessionKey, index: int, turn: Turn, dump: bytes = b"") -> None:
         """Journal an action, together with whatever else comes in the same turn of the loop.
 
         Raises:
-            SessionFault: JOURNAL_UNAVAILABLE.
+            SessionFault: JOURNAL_UNAVAILABLE, SESSION_MOVED.
         """
         self._rows.append((key, index, JournaledTurn(turn.action, turn.agent_id, turn.digest)))
         if dump:
@@ -74,7 +76,8 @@ class Recorder:
             loop = asyncio.get_running_loop()
             self._written = loop.create_future()
             loop.call_soon(self._write)
-        await _guarded(asyncio.shield(self._written))
+        if key in await _guarded(asyncio.shield(self._written)):
+            raise SessionFault(Reason.SESSION_MOVED, "another server has the session now", retry_after=_RETRY_SECONDS)
 
     def _write(self) -> None:
         rows, dumps, written = self._rows, self._dumps, self._written
@@ -88,8 +91,18 @@ class Recorder:
         try:
             return await _guarded(self._journal.read(tenant, session_id))
         except UnknownJournalEntry as error:
-            text = f"there is no session {session_id[:100]!r}"
-            raise SessionFault(Reason.UNKNOWN_SESSION, text, field="session_id") from error
+            raise _unknown(session_id) from error
+
+    async def claim(self, tenant: str, session_id: str) -> JournaledSession:
+        """A session, from now on this server's. Raises SessionFault: UNKNOWN_SESSION, JOURNAL_UNAVAILABLE."""
+        try:
+            return await _guarded(self._journal.claim(tenant, session_id))
+        except UnknownJournalEntry as error:
+            raise _unknown(session_id) from error
+
+    async def retire(self, keys: Sequence[SessionKey]) -> None:
+        """Mark sessions as closed that are this server's still."""
+        await _guarded(self._journal.retire(keys))
 
     async def end(self, tenant: str, session_ids: Sequence[str]) -> None:
         """Mark sessions as closed."""
@@ -123,6 +136,10 @@ def decode_spec(data: bytes) -> tuple[SessionSpec, Timeouts]:
     return SessionSpec.decode(spec), Timeouts(*json.loads(head))
 
 
+def _unknown(session_id: str) -> SessionFault:
+    return SessionFault(Reason.UNKNOWN_SESSION, f"there is no session {session_id[:100]!r}", field="session_id")
+
+
 async def _guarded(operation: Awaitable[T]) -> T:
     try:
         return await operation
@@ -130,11 +147,11 @@ async def _guarded(operation: Awaitable[T]) -> T:
         raise SessionFault(Reason.JOURNAL_UNAVAILABLE, str(error), retry_after=_RETRY_SECONDS) from error
 
 
-def _pass_on(done: asyncio.Future[None], written: asyncio.Future[None]) -> None:
+def _pass_on(done: asyncio.Future[Sequence[SessionKey]], written: asyncio.Future[Sequence[SessionKey]]) -> None:
     if done.cancelled():
         written.cancel()
     elif (error := done.exception()) is not None:
         written.set_exception(error)
         written.exception()  # whoever waited may have gone
     else:
-        written.set_result(None)
+        written.set_result(done.result())

@@ -14,8 +14,10 @@ import pytest
 from assay_server.sessions.engine import SessionEngine
 from assay_server.sessions.requests import Action, CreateSessions, Timeouts
 from assay_server.sessions.values import Reason, Rules, SessionFault
-from assay_server.store.journal import JournaledDump, JournaledTurn, MemoryJournal, SqliteJournal
+from assay_server.store.journal import JournaledDump, JournaledTurn, MemoryJournal, SessionKey, SqliteJournal
+from assay_server.store.journal.redis import RedisJournal
 from assay_server.store.protocol import StoreUnavailable
+from assay_server.store.redis.private_server import PrivateRedis
 
 from .engines import HOSTILE, TENANT, make, refusal, running, state_of, take, until
 
@@ -188,6 +190,29 @@ async def test_the_rules_count_on_over_a_dump(engine: SessionEngine) -> None:
     assert (await take(engine, view.session_id, ["go"] * 4, 36)).stop_reason == "max_steps"
 
 
+async def test_a_session_goes_on_at_whichever_server_of_a_fleet_is_asked(redis: PrivateRedis) -> None:
+    async with running(RedisJournal(redis.url)) as first, running(RedisJournal(redis.url)) as second:
+        (session,) = await make(first, "keydoor")
+        await take(first, session, ["look", "inventory"])
+        state = await take(second, session, ["look"], 2)
+        assert state.step_index == 3
+        assert state_of(await first.act(TENANT, Action(session, "look", 2))) == state
+        assert (await refusal(first, session, "look", 1)).metadata["step_index"] == "3"
+        assert (await take(second, session, ["inventory"], 3)).step_index == 4
+        assert (await take(first, session, ["look"], 4)).step_index == 5
+
+
+async def test_the_idle_session_of_one_server_is_not_closed_under_another(
+    redis: PrivateRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assay_server.sessions.engine._REAP_SECONDS", 0.01)
+    async with running(RedisJournal(redis.url), idle_timeout=0.2) as first, running(RedisJournal(redis.url)) as second:
+        (session,) = await make(first, "keydoor")
+        await take(second, session, ["look"])
+        await until(lambda: first.live == 0)
+        assert (await take(second, session, ["look"], 1)).step_index == 2
+
+
 async def test_a_replay_that_differs_is_data_loss(engine: SessionEngine) -> None:
     (session,) = await make(engine)
     await take(engine, session, ["random", "go"])
@@ -323,11 +348,13 @@ class FailingJournal(MemoryJournal):
     failing = False
 
     async def append(
-        self, turns: Sequence[tuple[int, int, JournaledTurn]], dumps: Sequence[tuple[int, JournaledDump]] = ()
-    ) -> None:
+        self,
+        turns: Sequence[tuple[SessionKey, int, JournaledTurn]],
+        dumps: Sequence[tuple[SessionKey, JournaledDump]] = (),
+    ) -> Sequence[SessionKey]:
         if self.failing:
             raise StoreUnavailable("the disk is full")
-        await super().append(turns, dumps)
+        return await super().append(turns, dumps)
 
 
 async def test_nothing_is_answered_that_is_not_journaled() -> None:

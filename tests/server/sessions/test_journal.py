@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -20,14 +21,24 @@ from assay_server.store.journal import (
     UnknownJournalEntry,
     open_journal,
 )
+from assay_server.store.journal.redis import RedisJournal
 from assay_server.store.protocol import StoreUnavailable
+from assay_server.store.redis.connection import Server
+from assay_server.store.redis.private_server import PrivateRedis
 
 TURNS = [JournaledTurn(f"action {number}", "", bytes([number] * 16)) for number in range(4)]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Journal]:
-    backend = MemoryJournal() if request.param == "memory" else SqliteJournal(tmp_path / "journal.db")
+    backend: Journal
+    match request.param:
+        case "memory":
+            backend = MemoryJournal()
+        case "sqlite":
+            backend = SqliteJournal(tmp_path / "journal.db")
+        case _:
+            backend = RedisJournal(request.getfixturevalue("redis").url)
     await backend.open()
     yield backend
     await backend.close()
@@ -72,6 +83,38 @@ async def test_a_request_is_taken_once(journal: Journal) -> None:
         await journal.read("t", "c")
 
 
+async def test_only_the_last_to_claim_a_session_writes(redis: PrivateRedis) -> None:
+    first, second = RedisJournal(redis.url), RedisJournal(redis.url)
+    (key, other) = await first.create("t", [new("a"), new("b")], "", b"")
+    assert await first.append([(key, 0, TURNS[0])]) == []
+    claimed = await second.claim("t", "a")
+    assert list(claimed.turns) == TURNS[:1]
+    assert await first.append([(key, 1, TURNS[1]), (other, 0, TURNS[0])]) == [key]
+    assert await second.append([(claimed.key, 1, TURNS[2])]) == []
+    assert await second.append([(claimed.key, 1, TURNS[2])]) == []
+    await first.retire([key, other])
+    assert list((await first.read("t", "a")).turns) == [TURNS[0], TURNS[2]]
+    assert [(await first.read("t", name)).closed for name in ("a", "b")] == [False, True]
+    await first.close()
+    await second.close()
+
+
+async def test_what_lies_in_redis_goes_by_itself_unless_a_snapshot_names_it(redis: PrivateRedis) -> None:
+    journal = RedisJournal(redis.url)
+    key, named = await journal.create("t", [new("a"), new("named")], "once", b"digest")
+    await journal.put_snapshot("t", "s", JournaledSnapshot("named", 0))
+    await journal.append([(key, 0, TURNS[0]), (named, 0, TURNS[0])])
+    server = Server(redis.url)
+    keys = cast("list[bytes]", await server.command("KEYS", "*"))
+    kept = [name for name in keys if await server.command("TTL", name) == -1]
+    assert len(keys) == 6
+    assert {name.split(b":")[1] for name in kept} == {b"session", b"session-snapshot"}
+    assert len(kept) == 3
+    await server.close()
+    await journal.close()
+
+
+@pytest.mark.parametrize("journal", ["memory", "sqlite"], indirect=True)
 async def test_old_sessions_are_forgotten_unless_a_snapshot_names_them(journal: Journal) -> None:
     await journal.create("t", [new("open"), new("closed", 2), new("named", 2)], "", b"")
     await journal.put_snapshot("t", "s", JournaledSnapshot("named", 1))
@@ -110,5 +153,6 @@ async def test_a_file_that_is_none_is_said(tmp_path: Path) -> None:
 def test_a_store_says_which_journal_it_has(tmp_path: Path) -> None:
     assert isinstance(open_journal("memory:"), MemoryJournal)
     assert isinstance(open_journal(f"sqlite:{tmp_path / 'a.db'}"), SqliteJournal)
+    assert isinstance(open_journal("redis://localhost:1/0"), RedisJournal)
     with pytest.raises(ValueError, match="has no journal"):
         open_journal("paper:")

@@ -10,6 +10,7 @@ from .protocol import (
     JournaledTurn,
     NewSession,
     RequestTaken,
+    SessionKey,
     UnknownJournalEntry,
 )
 from .sqlite import SqliteJournal
@@ -23,6 +24,7 @@ __all__ = [
     "MemoryJournal",
     "NewSession",
     "RequestTaken",
+    "SessionKey",
     "SqliteJournal",
     "UnknownJournalEntry",
     "open_journal",

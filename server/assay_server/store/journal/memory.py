@@ -13,6 +13,7 @@ from .protocol import (
     JournaledTurn,
     NewSession,
     RequestTaken,
+    SessionKey,
     UnknownJournalEntry,
 )
 
@@ -28,6 +29,8 @@ class _Held:
 
 class MemoryJournal:
     """Plain dictionaries."""
+
+    shared = False
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
@@ -45,19 +48,20 @@ class MemoryJournal:
 
     async def create(
         self, tenant: str, sessions: Sequence[NewSession], request_id: str, request_digest: bytes
-    ) -> Sequence[int]:
+    ) -> Sequence[SessionKey]:
         """Journal sessions."""
         if request_id:
             if (tenant, request_id) in self._requests:
                 raise RequestTaken(request_id)
             ids = tuple(session.session_id for session in sessions)
             self._requests[tenant, request_id] = (request_digest, ids)
-        keys: list[int] = []
+        keys: list[SessionKey] = []
         for new in sessions:
             self._keys += 1
-            keys.append(self._keys)
+            key = SessionKey(tenant, new.session_id, self._keys)
+            keys.append(key)
             session = JournaledSession(
-                self._keys, new.session_id, new.group_id, new.run_id, new.spec, new.start, closed=False, turns=()
+                key, new.session_id, new.group_id, new.run_id, new.spec, new.start, closed=False, turns=()
             )
             held = _Held(tenant, session, list(new.turns))
             self._sessions[tenant, new.session_id] = self._by_key[self._keys] = held
@@ -73,21 +77,28 @@ class MemoryJournal:
         return made[1]
 
     async def append(
-        self, turns: Sequence[tuple[int, int, JournaledTurn]], dumps: Sequence[tuple[int, JournaledDump]] = ()
-    ) -> None:
+        self,
+        turns: Sequence[tuple[SessionKey, int, JournaledTurn]],
+        dumps: Sequence[tuple[SessionKey, JournaledDump]] = (),
+    ) -> Sequence[SessionKey]:
         """Journal actions."""
         for key, index, turn in turns:
-            held = self._by_key[key]
+            held = self._by_key[key.number]
             if index != len(held.turns):
                 raise ValueError(f"action {index} of a session that has {len(held.turns)}")
             held.turns.append(turn)
         for key, dump in dumps:
-            self._by_key[key].dump = dump
+            self._by_key[key.number].dump = dump
+        return ()
 
     async def read(self, tenant: str, session_id: str) -> JournaledSession:
         """A session."""
         held = self._held(tenant, session_id)
         return replace(held.session, closed=held.closed_at is not None, turns=tuple(held.turns), dump=held.dump)
+
+    async def claim(self, tenant: str, session_id: str) -> JournaledSession:
+        """A session; there is no other server to take it from."""
+        return await self.read(tenant, session_id)
 
     async def end(self, tenant: str, session_ids: Sequence[str]) -> None:
         """Mark sessions as closed."""
@@ -95,6 +106,11 @@ class MemoryJournal:
             held = self._sessions.get((tenant, session_id))
             if held is not None and held.closed_at is None:
                 held.closed_at = self._now()
+
+    async def retire(self, keys: Sequence[SessionKey]) -> None:
+        """Mark sessions as closed."""
+        for tenant in {key.tenant for key in keys}:
+            await self.end(tenant, [key.session_id for key in keys if key.tenant == tenant])
 
     async def put_snapshot(self, tenant: str, snapshot: str, point: JournaledSnapshot) -> None:
         """Keep a snapshot."""
@@ -116,7 +132,7 @@ class MemoryJournal:
             if held.closed_at is not None and held.closed_at < before and place not in named
         ]
         for place in old:
-            self._by_key.pop(self._sessions.pop(place).session.key)
+            self._by_key.pop(self._sessions.pop(place).session.key.number)
         return len(old)
 
     def _held(self, tenant: str, session_id: str) -> _Held:

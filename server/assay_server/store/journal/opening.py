@@ -12,14 +12,18 @@ from .sqlite import SqliteJournal
 
 
 def open_journal(url: str) -> Journal:
-    """The journal beside this store, not yet opened: of ``sqlite:PATH`` the file ``PATH.sessions``, else memory.
+    """The journal beside this store, not yet opened: of ``sqlite:PATH`` the file ``PATH.sessions``.
 
     Raises:
         ValueError: a store of this kind has no journal.
     """
     scheme, _, rest = url.partition(":")
-    if scheme == "memory" or scheme in REDIS_SCHEMES:  # in a fleet the episodes of a server end with it
+    if scheme == "memory":
         return MemoryJournal()
+    if scheme in REDIS_SCHEMES:
+        from .redis import RedisJournal
+
+        return RedisJournal(url)
     if scheme == "sqlite" and rest:
         return SqliteJournal(Path(f"{rest}.sessions"))
     raise ValueError(f"{url!r} has no journal of sessions: expected 'memory:' or 'sqlite:PATH'")

@@ -29,6 +29,20 @@ class JournaledTurn(NamedTuple):
     digest: bytes
 
 
+class SessionKey(NamedTuple):
+    """What a session is written by.
+
+    Attributes:
+        number: of the backend's own; 0 where it has none.
+        fence: rises with every claim; a key with an older one writes nothing any more.
+    """
+
+    tenant: str
+    session_id: str
+    number: int = 0
+    fence: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class NewSession:
     """A session to be journaled.
@@ -56,7 +70,7 @@ class JournaledSession:
         dump: what it can be resumed from, with the number of actions that are in it.
     """
 
-    key: int
+    key: SessionKey
     session_id: str
     group_id: str
     run_id: str
@@ -82,7 +96,13 @@ class JournaledSnapshot(NamedTuple):
 
 
 class Journal(Protocol):
-    """A backend."""
+    """A backend.
+
+    Attributes:
+        shared: other servers write to it too, so that a session may have moved on elsewhere.
+    """
+
+    shared: bool
 
     async def open(self) -> None:
         """Connect. Raises StoreUnavailable."""
@@ -92,8 +112,8 @@ class Journal(Protocol):
 
     async def create(
         self, tenant: str, sessions: Sequence[NewSession], request_id: str, request_digest: bytes
-    ) -> Sequence[int]:
-        """Journal sessions; their keys, in order.
+    ) -> Sequence[SessionKey]:
+        """Journal sessions, from now on this server's; their keys, in order.
 
         Raises:
             RequestTaken: the request id is there already, whatever was asked with it.
@@ -109,11 +129,22 @@ class Journal(Protocol):
         ...
 
     async def append(
-        self, turns: Sequence[tuple[int, int, JournaledTurn]], dumps: Sequence[tuple[int, JournaledDump]] = ()
-    ) -> None:
+        self,
+        turns: Sequence[tuple[SessionKey, int, JournaledTurn]],
+        dumps: Sequence[tuple[SessionKey, JournaledDump]] = (),
+    ) -> Sequence[SessionKey]:
         """Journal actions: (key of the session, index of the action, the action). Indexes have no holes.
 
-        ``dumps`` are of sessions by key; a session keeps its last one.
+        ``dumps`` come with an action of their session, which keeps the last one. Answers the keys whose sessions are
+        another server's by now: of these nothing was written.
+        """
+        ...
+
+    async def claim(self, tenant: str, session_id: str) -> JournaledSession:
+        """A session with all its actions, from now on this server's: keys that were given out before write nothing.
+
+        Raises:
+            UnknownJournalEntry: there is none.
         """
         ...
 
@@ -127,6 +158,10 @@ class Journal(Protocol):
 
     async def end(self, tenant: str, session_ids: Sequence[str]) -> None:
         """Mark sessions as closed; those that are unknown or closed already are passed over."""
+        ...
+
+    async def retire(self, keys: Sequence[SessionKey]) -> None:
+        """Mark sessions as closed, those that are another server's by now apart."""
         ...
 
     async def put_snapshot(self, tenant: str, snapshot: str, point: JournaledSnapshot) -> None: ...

@@ -21,6 +21,7 @@ from .protocol import (
     JournaledTurn,
     NewSession,
     RequestTaken,
+    SessionKey,
     UnknownJournalEntry,
 )
 
@@ -94,6 +95,8 @@ class _Operation(Generic[T]):
 class SqliteJournal:
     """The backend; one process at a time, which the store beside it sees to."""
 
+    shared = False
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._queue: SimpleQueue[_Operation[object] | None] = SimpleQueue()
@@ -150,10 +153,10 @@ class SqliteJournal:
 
     async def create(
         self, tenant: str, sessions: Sequence[NewSession], request_id: str, request_digest: bytes
-    ) -> Sequence[int]:
+    ) -> Sequence[SessionKey]:
         """Journal sessions."""
 
-        def work(connection: sqlite3.Connection) -> Sequence[int]:
+        def work(connection: sqlite3.Connection) -> Sequence[SessionKey]:
             if request_id:
                 _take_request(connection, tenant, request_id, request_digest, sessions)
             (last,) = connection.execute("SELECT coalesce(max(key), 0) FROM sessions").fetchone()
@@ -173,7 +176,7 @@ class SqliteJournal:
                     for index, turn in enumerate(new.turns)
                 ],
             )
-            return keys
+            return [SessionKey(tenant, new.session_id, key) for key, new in zip(keys, sessions, strict=True)]
 
         return await self._do(work)
 
@@ -182,11 +185,13 @@ class SqliteJournal:
         return await self._do(lambda connection: _of_request(connection, tenant, request_id, request_digest))
 
     async def append(
-        self, turns: Sequence[tuple[int, int, JournaledTurn]], dumps: Sequence[tuple[int, JournaledDump]] = ()
-    ) -> None:
+        self,
+        turns: Sequence[tuple[SessionKey, int, JournaledTurn]],
+        dumps: Sequence[tuple[SessionKey, JournaledDump]] = (),
+    ) -> Sequence[SessionKey]:
         """Journal actions."""
-        rows = [(key, index, *turn) for key, index, turn in turns]
-        put_aside = [(key, *dump) for key, dump in dumps]
+        rows = [(key.number, index, *turn) for key, index, turn in turns]
+        put_aside = [(key.number, *dump) for key, dump in dumps]
 
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany("INSERT INTO turns VALUES (?, ?, ?, ?, ?)", rows)
@@ -194,16 +199,26 @@ class SqliteJournal:
                 connection.executemany("INSERT OR REPLACE INTO dumps VALUES (?, ?, ?)", put_aside)
 
         await self._do(work)
+        return ()
 
     async def read(self, tenant: str, session_id: str) -> JournaledSession:
         """A session."""
         return await self._do(lambda connection: _read(connection, tenant, session_id))
+
+    async def claim(self, tenant: str, session_id: str) -> JournaledSession:
+        """A session; there is no other server to take it from."""
+        return await self.read(tenant, session_id)
 
     async def end(self, tenant: str, session_ids: Sequence[str]) -> None:
         """Mark sessions as closed."""
         rows = [(time.time(), tenant, session_id) for session_id in session_ids]
         statement = "UPDATE sessions SET closed_at = ? WHERE tenant = ? AND session_id = ? AND closed_at IS NULL"
         await self._do(lambda connection: connection.executemany(statement, rows))
+
+    async def retire(self, keys: Sequence[SessionKey]) -> None:
+        """Mark sessions as closed."""
+        for tenant in {key.tenant for key in keys}:
+            await self.end(tenant, [key.session_id for key in keys if key.tenant == tenant])
 
     async def put_snapshot(self, tenant: str, snapshot: str, point: JournaledSnapshot) -> None:
         """Keep a snapshot."""
@@ -322,8 +337,9 @@ def _read(connection: sqlite3.Connection, tenant: str, session_id: str) -> Journ
         raise UnknownJournalEntry(session_id)
     turns = connection.execute("SELECT action, agent, digest FROM turns WHERE session = ? ORDER BY step", found[:1])
     dump = connection.execute("SELECT step, content FROM dumps WHERE session = ?", found[:1]).fetchone()
-    *values, closed = found
+    number, *values, closed = found
     return JournaledSession(
+        SessionKey(tenant, session_id, number),
         *values,
         closed=bool(closed),
         turns=tuple(JournaledTurn(*turn) for turn in turns),
