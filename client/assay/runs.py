@@ -131,10 +131,10 @@ class RunConfig:
     """The consumer's name, for ``DeliveryMode.CONSUMER``."""
 
     retention: float | None = None
-    """Seconds that rollouts and scores are kept; None = the server's default, 7 days."""
+    """Seconds that rollouts and scores are kept; None = as long as the server has its store, which is all there is yet."""
 
     retention_bytes: int = 0
-    """Quota for them; 0 = the server's default."""
+    """Bytes of rollouts that the run may hold; beyond it they are refused with ``RECORD_QUOTA``; 0 = no limit."""
 
     dataset_version: str = ""
     """Part of the key of per-prompt state: a new version starts it afresh."""

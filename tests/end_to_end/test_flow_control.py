@@ -9,6 +9,7 @@ import pytest
 
 from assay.v1 import rollout_pb2
 from assay.v1.run_service_pb2 import DELIVERY_MODE_CONSUMER
+from assay_server.pipeline import consumers
 from assay_server.pipeline.failures import Code
 
 from .rollouts import mixed_group, right, rollout, spec, step
@@ -80,6 +81,18 @@ async def test_a_rank_that_sends_for_a_driver_that_is_away_gets_its_credit_back(
         await rank.finish()
     async with server.stream("run", "driver") as driver:
         await driver.until(lambda: len(driver.samples) == 2000, "all results")
+
+
+async def test_a_stream_ends_however_far_behind_those_are_who_get_its_results(
+    server: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "MAX_OUTBOX", 20)
+    await server.create_run("run", spec(delivery=DELIVERY_MODE_CONSUMER, deliver_to="driver"))
+    async with server.stream("run", "rank", max_in_flight=64) as rank:
+        await rank.send(*(right(f"r{i}") for i in range(60)))
+        await rank.until(lambda: len(rank.accepted) == 60, "all taken over")
+        assert rank.credit < 64, "slots were given back although the driver is far behind"
+        await rank.finish()
 
 
 STALLED = spec(estimator="advantage/gigpo", delivery=DELIVERY_MODE_CONSUMER, deliver_to="stalled")

@@ -13,6 +13,7 @@ from assay.sdk import Ports
 from assay_server.execution.judge_account import JudgeAccount
 from assay_server.execution.lanes import Lanes
 from assay_server.metrics import Metrics
+from assay_server.pipeline.record_quota import RecordQuota
 from assay_server.pipeline.scoring import Tasks
 from assay_server.pipeline.specs import CompiledSpec
 from assay_server.store.protocol import RunKey, Store, StoreUnavailable
@@ -45,6 +46,7 @@ class RunContext:
 
     Attributes:
         account: what its judges cost, where the run limits that; ``ports`` charge it.
+        records: what it holds in the store, where the run limits that.
     """
 
     key: RunKey
@@ -55,6 +57,7 @@ class RunContext:
     lanes: Lanes
     account: JudgeAccount | None = None
     ports: Ports | None = None
+    records: RecordQuota | None = None
     load: Workload = field(default_factory=Workload)
 
     async def persist(self, operation: Callable[[], Awaitable[T]]) -> T:

@@ -53,6 +53,9 @@ class Growing:
         tail = tail_of(append) if append.final else b""
         rollout_id, size = append.rollout_id, sum(map(len, steps)) + len(tail)
         check_size(self._held.get(rollout_id, 0) + size)
+        records = self._context.records
+        if records is not None and not records.has_room(size):
+            raise records.refusal()
         if rollout_id in self._held:
             self._held[rollout_id] += size
         code = AppendCode.ABORTED
@@ -64,6 +67,8 @@ class Growing:
         finally:
             if code is not AppendCode.APPENDED and rollout_id in self._held:
                 self._held[rollout_id] -= size
+        if records is not None and code is AppendCode.APPENDED:
+            records.take(size)
         if code in (AppendCode.UNKNOWN, AppendCode.ABORTED):
             raise _refusal(append, outcome)
         return outcome

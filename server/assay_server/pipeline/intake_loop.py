@@ -143,7 +143,7 @@ class Intake:
                 await asyncio.sleep(0)
 
     async def _take_rollouts(self, batch: Sequence[RolloutWork]) -> None:
-        admitted = [work for work in batch if self._admissible(work)]
+        admitted = await self._with_room([work for work in batch if self._admissible(work)])
         if not admitted:
             return
         items = [self._accept_item(work) for work in admitted]
@@ -175,6 +175,27 @@ class Intake:
         for work in works:
             self._consumers.free_slots(work.sender, 1)
             work.sender.outlet.fail(failure)
+
+    async def _with_room(self, works: list[RolloutWork]) -> list[RolloutWork]:
+        """Refuse what goes beyond the run's quota of records; what is held already comes again and is let through."""
+        quota, context = self._context.records, self._context
+        if quota is None:
+            return works
+        size, beyond = 0, set[str]()
+        for work in works:
+            size += (bytes_of := work.rollout.ByteSize())
+            if not quota.has_room(size):
+                beyond.add(work.rollout.rollout_id)
+                size -= bytes_of
+        if not beyond:
+            return works
+        wanted = sorted(beyond)
+        held = await context.persist(lambda: context.store.read_rollouts(context.key, wanted))
+        beyond -= {stored.rollout_id for stored in held if stored is not None}
+        for work in works:
+            if work.rollout.rollout_id in beyond:
+                self._refuse(work, quota.refusal())
+        return [work for work in works if work.rollout.rollout_id not in beyond]
 
     def _admissible(self, work: RolloutWork) -> bool:
         try:
@@ -232,6 +253,8 @@ class Intake:
         if outcome.code is AcceptCode.DUPLICATE:
             self._consumers.free_slots(work.sender, 1)
             return
+        if self._context.records is not None:
+            self._context.records.take(len(item.payload) + sum(map(len, item.steps)))
         if item.group_id:
             if outcome.late:  # its group may be finished: it must not open it again
                 self._desk.mark_irregular(item.group_id)

@@ -18,6 +18,7 @@ from assay_server.pipeline.delivery import stale_stream
 from assay_server.pipeline.failures import Code, Failure, invalid_field
 from assay_server.pipeline.intake import MAX_ID_CHARACTERS
 from assay_server.pipeline.live_run import LiveRun
+from assay_server.pipeline.record_quota import RecordQuota
 from assay_server.pipeline.scoring import Tasks
 from assay_server.pipeline.specs import CompiledSpec, compile_spec
 from assay_server.store.ending import end
@@ -176,12 +177,22 @@ class Runs:
         await self._make_room()
         account = await self._account(record, compiled)
         ports = None if account is None else self.lanes.charged_to(account)
-        run = LiveRun(
-            record, RunContext(record.key, compiled, self.store, self.tasks, self._metrics, self.lanes, account, ports)
+        records = await self._records(record, compiled)
+        context = RunContext(
+            record.key, compiled, self.store, self.tasks, self._metrics, self.lanes, account, ports, records
         )
+        run = LiveRun(record, context)
         await run.start()
         self._live[record.tenant, record.run_id] = run
         return run
+
+    async def _records(self, record: RunRecord, spec: CompiledSpec) -> RecordQuota | None:
+        """What the run holds in the store, where it limits that."""
+        if not spec.message.record_quota_bytes:
+            return None
+        quota = RecordQuota(spec.message.record_quota_bytes)
+        await quota.load(self.store, record.key)
+        return quota
 
     async def _account(self, record: RunRecord, spec: CompiledSpec) -> JudgeAccount | None:
         """What the run's judges cost, where it limits that."""

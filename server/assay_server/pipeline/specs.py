@@ -161,7 +161,14 @@ def _check_policy(spec: wire.RunSpec) -> None:
         raise invalid_field("spec.deliver_to", "must name a consumer where delivery is CONSUMER")
     if spec.deliver_to:
         check_id(spec.deliver_to, "spec.deliver_to")
+    if spec.record_quota_bytes < 0:
+        raise invalid_field("spec.record_quota_bytes", f"must not be negative, got {spec.record_quota_bytes}")
     seconds_of(spec.record_retention, "spec.record_retention")
+    if spec.HasField("record_retention"):
+        kept = (
+            "this server keeps records for as long as its store is there; leave it out, and limit their bytes instead"
+        )
+        raise invalid_field("spec.record_retention", kept)
 
 
 def compile_reward_message(node: wire.RewardNode, catalogue: Catalogue, path: str) -> CompiledReward:
