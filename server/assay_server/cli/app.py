@@ -68,6 +68,19 @@ def serve(
 
 
 @app.command()
+def worker(
+    store: Annotated[str | None, typer.Option(metavar="URL", help="The fleet's redis://HOST:PORT.")] = None,
+    records: Annotated[str | None, typer.Option(metavar="DIR", help="The fleet's shared folder.")] = None,
+    slots: Annotated[int | None, typer.Option(metavar="N", help="Programs at a time.")] = None,
+) -> None:
+    """Judge programs for a fleet's servers until SIGTERM, then finish what was begun. Options win over ASSAY_*."""
+    from assay_server.cli.serving import work_until_stopped
+
+    with told_plainly():
+        raise typer.Exit(work_until_stopped(store=store, records=records, sandbox_slots=slots))
+
+
+@app.command()
 def score(
     reward: Reward,
     params: Params = "{}",
