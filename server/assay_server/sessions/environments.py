@@ -11,17 +11,18 @@ from assay_server.environments.protocol import Environment
 from assay_server.execution.discovery import load_plugin
 from assay_server.execution.game_folders import with_game_folder
 from assay_server.execution.plugged_environments import environment_of
+from assay_server.execution.shop_folders import with_shop_folder
 from assay_server.sessions.values import Reason, SessionFault, SessionSpec
 
-GAMES = "games:"
-"""Before the path of a folder of games, where it is told to workers among the plugins."""
+GAMES, SHOPS = "games:", "shops:"
+"""Before the path of a folder of games, or of catalogues of the shop, where it is told to workers among the plugins."""
 
 
 def environment_maker(plugins: Sequence[str] = ()) -> Callable[[SessionSpec], Environment]:
     """Makes the environment that a spec names, of exactly the code that the spec was made with.
 
     Args:
-        plugins: as workers are told them; :data:`GAMES` before a path names a folder of games.
+        plugins: as workers are told them; :data:`GAMES` and :data:`SHOPS` before a path name folders.
 
     Raises:
         BrokenPlugin: one cannot be loaded.
@@ -29,7 +30,7 @@ def environment_maker(plugins: Sequence[str] = ()) -> Callable[[SessionSpec], En
     plugged = [
         environment_of(definition)
         for plugin in plugins
-        if not plugin.startswith(GAMES)
+        if not plugin.startswith((GAMES, SHOPS))
         for definition, _ in load_plugin(plugin)
         if isinstance(definition, PluginDefinition) and definition.kind is PluginKind.ENVIRONMENT
     ]
@@ -37,6 +38,8 @@ def environment_maker(plugins: Sequence[str] = ()) -> Callable[[SessionSpec], En
     for plugin in plugins:
         if plugin.startswith(GAMES):
             catalogue = with_game_folder(catalogue, Path(plugin.removeprefix(GAMES)))
+        elif plugin.startswith(SHOPS):
+            catalogue = with_shop_folder(catalogue, Path(plugin.removeprefix(SHOPS)))
 
     def make(spec: SessionSpec) -> Environment:
         try:
