@@ -162,8 +162,8 @@ class _Decoder:
         if self.raw(1) != b"z":
             return None
         offset = dt.timedelta(microseconds=self.number())
-        name = self.text()
-        return dt.timezone(offset, name) if name else dt.timezone(offset)
+        named, name = self.size(), self.text()
+        return dt.timezone(offset, name) if named else dt.timezone(offset)
 
     def decimal_digits(self) -> tuple[int, ...]:
         digits = self.data()

@@ -99,6 +99,10 @@ class _Encoder:
             raise CodecError(f"a number of more than {self._caps.digits} digits")
         self.data(number.to_bytes(bits // 8 + 1, "little", signed=True))
 
+    def check_digits(self, count: int) -> None:
+        if count > self._caps.digits:
+            raise CodecError(f"a Decimal of more than {self._caps.digits} digits")
+
     def exponent(self, exponent: int | str) -> None:
         if isinstance(exponent, int) and abs(exponent) > self._caps.digits:
             raise CodecError(f"a Decimal with an exponent beyond {self._caps.digits}")
@@ -128,10 +132,11 @@ class _Encoder:
         if zone is None:
             self.letter(b"n")
             return
-        offset = zone.utcoffset(None)
+        offset, *name = cast("tuple[dt.timedelta, str]", zone.__getinitargs__())  # pyright: ignore - it is not in stubs
         self.letter(b"z")
         self.number(offset // dt.timedelta(microseconds=1))
-        self.text(zone.tzname(None))
+        self.size(len(name))
+        self.text("".join(name))
 
     def _put_named_tuple(self, value: tuple[object, ...], fields: tuple[str, ...], depth: int) -> None:
         self.letter(b"N")
@@ -214,6 +219,7 @@ def _put_defaultdict(to: _Encoder, value: object, depth: int) -> None:
 
 def _put_decimal(to: _Encoder, value: object, _: int) -> None:
     sign, digits, exponent = cast("Decimal", value).as_tuple()
+    to.check_digits(len(digits))
     to.letter(b"E")
     to.size(sign)
     to.exponent(exponent)
