@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.sdk import Evidence, Json, Sample, Score, SpanReward, Step, Unscorable, Verdict
+from assay.sdk import Evidence, FinishedGroup, GroupMember, Json, Sample, Score, SpanReward, Step, Unscorable, Verdict
 from assay_server.execution.cpu.channel import (
     HEADER,
     MAX_ANSWER,
     BadReport,
+    Computed,
     Discard,
+    GroupTask,
     Report,
     Task,
     decode_order,
@@ -138,3 +140,50 @@ def test_orders_arrive_as_they_were() -> None:
     assert said.sample.steps == sample.steps
     assert np.array_equal(said.sample.signals["value"], np.arange(3.0))
     assert decode_order(payload_of(encode_order(Discard(frozenset({1, 2}))))) == Discard(frozenset({1, 2}))
+
+
+# ---------------------------------------------------------------- groups
+
+
+def test_finished_groups_arrive_as_they_were():
+    sample = Sample("r0", "text", {"answer": "18"}, steps=(Step(0, "text"),), signals={"entropy": 0.5})
+    members = (
+        GroupMember("r0", 1.0, Verdict.CORRECT, {"math": 1.0}, "18", 7, 0, {"weight": 2.0}, sample),
+        GroupMember("r1", float("nan"), signals={"token_ids": np.arange(3)}),
+    )
+    task = GroupTask(4, "acme/x-v1", "x", {"scale": 2.0}, (FinishedGroup("g", members, "p", 9), FinishedGroup("h", ())))
+    decoded = decode_order(encode_order(task)[HEADER.size :])
+    assert isinstance(decoded, GroupTask)
+    assert (decoded.number, decoded.reward, decoded.component, decoded.params) == (4, "acme/x-v1", "x", {"scale": 2.0})
+    assert decoded.groups[0].members[0] == members[0]
+    assert decoded.groups[0].members[1].reward != decoded.groups[0].members[1].reward
+    assert np.asarray(decoded.groups[0].members[1].signals["token_ids"]).tolist() == [0, 1, 2]
+    assert (decoded.groups[0].prompt_id, decoded.groups[0].global_step) == ("p", 9)
+    assert decoded.groups[1] == FinishedGroup("h", ())
+
+
+@given(st.lists(st.lists(FINITE, max_size=4).map(tuple), max_size=3).map(tuple), TEXT)
+def test_what_was_computed_arrives_as_it_was(numbers: tuple[tuple[float, ...], ...], text: str):
+    report = Report(3, Computed(numbers, text), None, 0.5)
+    assert decode_report(encode_report(report)[HEADER.size :]) == report
+
+
+@pytest.mark.parametrize("numbers", [[[float("nan")]], [[float("inf")]]])
+def test_numbers_that_are_not_finite_are_no_answer(numbers: list[list[float]]):
+    sent = encode_report(Report(3, Computed(tuple(map(tuple, numbers))), None, 0.0))
+    outcome = decode_report(sent[HEADER.size :]).outcome
+    assert isinstance(outcome, Unscorable)
+    assert outcome.reason == "REWARD_FAILED"
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["1", "[1]", "[[true]]", '[["1"]]', "[[null]]", "[[1e999]]", "[[NaN]]", f"[[1{'0' * 400}]]", '{"a": 1}', "null"],
+)
+def test_what_a_worker_makes_up_is_no_answer(said: str):
+    payload = f'{{"n":1,"s":null,"c":0.0,"x":false,"v":{said},"t":""}}'.encode()
+    try:
+        outcome = decode_report(payload).outcome
+    except BadReport:
+        return
+    assert isinstance(outcome, Unscorable)
