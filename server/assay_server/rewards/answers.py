@@ -28,13 +28,14 @@ from assay_server.rewards.written_forms import same_form, written_forms
 
 _ASIDE = re.compile(r",? (?:because|since)\b.*", re.IGNORECASE | re.DOTALL)
 _ARTICLE = re.compile(
-    r"(?:(?:(?:the )?(?:final |correct |best )?(?:answer|option|choice) )?(?:is|are):? |(?:it|this|they) (?:is|are) )?"
+    r"(?:(?:(?:the )?(?:final |correct |best )?(?:answer|option|choice) )?(?:is|are):? |(?:it|this|they) (?:is|are) |it's )?"
     r"(?:(?:the|an?|on|in|at) )?"
 )
 _ONE_IN_BRACES = re.compile(r"\{(\w)\}")
 _LOOSE_SPACES = re.compile(r"(?<!\w)\s+|\s+(?!\w)")
 _SEPARATOR = re.compile(r"\s*(?:,|;|\band\b)\s*(?:and\b\s*)?", re.IGNORECASE)
 _APPROXIMATELY = re.compile(r"≈|\\approx(?![a-zA-Z])")
+_MAYBE_CONSTANT = re.compile(r"(?<![0-9.])([0-9]{1,3})e(?=[+-][0-9]{1,2}(?![0-9.]))")
 _PROSE = re.compile(r"[A-Za-z]{3,} [A-Za-z]{2,} [A-Za-z]{2,}")
 _OPTION = re.compile(
     r"(?:(?:the )?(?:correct )?(?:option|choice|answer) ?)?[(\[]?([a-z])(?:[)\]]|[.:])?", re.IGNORECASE
@@ -359,13 +360,22 @@ def _structures(answer: Answer, reference: Answer, structures: Structures) -> Ou
     scaled = mine.node if factor in (None, 1) else Node("mul", (num(factor), mine.node))
     try:
         verdict = structures.same(scaled, gold.node)
-        if verdict is False and _has_grouped_comma(answer, reference):
-            other = [read(text, commas_group=False).node for text in (answer.text, reference.text)]
-            if other[0] is not None and other[1] is not None:
-                verdict = structures.same(other[0], other[1])
+        if verdict is False:
+            verdict = _read_otherwise(answer, reference, structures)
     except OverEffort:
         return Outcome.UNDECIDED
     return _OUTCOMES[verdict]
+
+
+def _read_otherwise(answer: Answer, reference: Answer, structures: Structures) -> bool | None:
+    """The verdict where commas separate items rather than thousands, or ``2e+1`` is a sum; False where neither may."""
+    texts = [answer.text, reference.text]
+    commas = _has_grouped_comma(answer, reference)
+    constants = [_MAYBE_CONSTANT.sub(r"\1 e", text) for text in texts]
+    if not commas and constants == texts:
+        return False
+    other = [read(text, commas_group=not commas).node for text in constants]
+    return False if other[0] is None or other[1] is None else structures.same(other[0], other[1])
 
 
 def _is_long_formula(answer: Answer, reference: Answer) -> bool:

@@ -18,6 +18,7 @@ _SUBSTITUTIONS: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("{.}", re.compile(r"(?<=[0-9])\{\.\}(?=[0-9])"), "."),
     ("{,}", re.compile(r"(?<=[0-9])\{,\}(?=[0-9]{1,2}(?![0-9])|[0-9]{4,})"), "."),
     ("{}", re.compile(r"(?<!\\text)(?<!\\mathrm)\{\}(?=\s?\^\s?\{?\\circ)"), ""),
+    ("{}", re.compile(r"(?<=[0-9)])\{\}"), ""),
     ("\\cent", re.compile(r"\\(?:cents?|textcent)(?![a-zA-Z])"), r"\\text{ cents}"),
     ("¢", re.compile("¢"), " cents"),
     ("\\pound", re.compile(r"\\(?:pounds|textsterling)(?![a-zA-Z])\s?"), "£"),

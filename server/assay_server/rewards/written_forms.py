@@ -72,11 +72,12 @@ def written_forms(text: str) -> tuple[Form, ...]:
 
 def same_form(left: tuple[Form, ...], right: tuple[Form, ...], *, lenient: bool) -> bool | None:
     """Whether two answers with written forms agree; None where they have no kind in common."""
+    verdict: bool | None = None
     for mine in left:
         for theirs in right:
-            if mine.kind == theirs.kind:
-                return _same(mine, theirs, lenient=lenient)
-    return None
+            if mine.kind == theirs.kind and not verdict:
+                verdict = _same(mine, theirs, lenient=lenient)
+    return verdict
 
 
 def _same(mine: Form, theirs: Form, *, lenient: bool) -> bool:

@@ -85,13 +85,14 @@ def complement_of(conditions: Sequence[Node]) -> Node:
 
 def _collected(node: Node) -> Region:
     relations = [item.op == "rel" and item.name != "=" for item in node.args]
-    if node.op == "list" and all(relations) and node.args and "!=" not in {item.name for item in node.args}:
+    names = {item.name for item in node.args}
+    if node.op == "list" and all(relations) and node.args and names != {"!="}:
         region = list(EVERYTHING)
         for item in node.args:
             region = _meet(region, region_of(item))
         if region or node.name == "and":
             return region
-    if node.op == "list" and all(relations) and node.args and {item.name for item in node.args} == {"!="}:
+    if node.op == "list" and all(relations) and node.args and names == {"!="}:
         region = list(EVERYTHING)
         for item in node.args:
             region = _meet(region, region_of(item))

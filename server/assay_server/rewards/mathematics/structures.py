@@ -151,11 +151,10 @@ class Structures:
             return same_region(region_of(a), region_of(b), self.equal)
         except NoRegion:
             pass
-        if a.op == b.op == "rel":
-            return self.inequality(a, b)
-        found = sampled(a, b)
-        if found is not None:
-            return found
+        verdict = self.inequality(a, b) if a.op == b.op == "rel" else False
+        found = sampled(a, b) if verdict is False else verdict
+        if found is not None or a.op == b.op == "rel":
+            return found if found is not None else verdict
         if a.op == b.op and a.op in _REGIONS:
             return self.elements(a.args, b.args, ordered=False)
         return self.collection(a, b) if a.op == b.op == "group" else False

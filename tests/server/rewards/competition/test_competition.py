@@ -10,7 +10,7 @@ from assay.sdk import Sample, Verdict
 from assay_server.execution.symbolic import SympySymbolic
 from assay_server.rewards.verify_math import math_score
 
-from . import algebra, numbers_and_units, sets_and_words
+from . import algebra, mixed_questions, numbers_and_units, sets_and_words
 from .entry import Entry
 
 SYMBOLIC = SympySymbolic()
@@ -19,6 +19,7 @@ ENTRIES: list[Entry] = [
     *chain(numbers_and_units.UNITS, numbers_and_units.BASES_AND_TIMES),
     *chain(algebra.ROOTS, algebra.LOGARITHMS, algebra.TRIGONOMETRY, algebra.COMPLEX, algebra.POLYNOMIALS),
     *chain(algebra.EQUATIONS, algebra.CALCULUS),
+    *mixed_questions.MIXED,
     *chain(sets_and_words.INTERVALS, sets_and_words.COLLECTIONS, sets_and_words.WORDS),
 ]
 
@@ -36,4 +37,4 @@ def test_what_is_right_is_accepted_and_what_is_wrong_refused(entry: Entry) -> No
 
 
 def test_there_are_enough_cases() -> None:
-    assert sum(len(entry.right) + len(entry.wrong) for entry in ENTRIES) >= 2500
+    assert sum(len(entry.right) + len(entry.wrong) for entry in ENTRIES) >= 3000

@@ -13,6 +13,8 @@ from .cases import Case, form, frac, nonzero
 
 def polynomial_sum(rng: random.Random) -> Case:
     a, b = rng.randint(2, 12), nonzero(rng, 9)
+    if 3 * a + 2 * b == 0:  # both integrals below would be the same
+        b += 1 if b != -1 else 2
     return Case(
         frac(Fraction(a, 2) + b),
         [f"\\int_0^1 ({a}x{b:+d})\\,dx", f"\\int_{{0}}^{{1}} \\left({b}{a:+d}t\\right) dt"],
