@@ -31,7 +31,7 @@ ANSWERS = ("18", "18", "18", "17")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def module_server() -> AsyncGenerator[Service]:
     chosen = settings().model_copy(
-        update={"plugins": (PLUGIN,), "execution_timeout": 2.0, "cpu_memory_mib": 256, "cpu_workers": 4}
+        update={"plugins": (PLUGIN,), "execution_timeout": 3.0, "cpu_memory_mib": 256, "cpu_workers": 4}
     )
     async with serving(chosen) as service:
         yield service
@@ -227,8 +227,23 @@ async def test_others_are_answered_while_a_group_is_waited_for(server: Service) 
     async with server.stream("meanwhile", "a") as stream:
         await stream.send(*group_of("g/loops"))
         await stream.send(*group_of("after"))
-        assert refusal_of((await stream.group("g/loops")).error).reason == "DEADLINE_EXCEEDED"
+        await stream.finish()  # the server ends the stream when all that came over it is answered
     assert list(stream.groups) == ["after", "g/loops"]
+    assert refusal_of(stream.groups["g/loops"].error).reason == "DEADLINE_EXCEEDED"
+
+
+async def test_a_group_that_is_waited_for_is_not_closed_by_its_deadline(server: Service) -> None:
+    made = run_spec(Leaf("kinds/majority", execution_timeout=3.0))
+    made.groups.deadline.FromMilliseconds(1500)
+    await server.create_run("deadline", made)
+    async with server.stream("deadline", "a") as stream:
+        await stream.send(*group_of("g/loops"), *group_of("short")[:3])
+        short = await stream.group("short")
+        await stream.finish()
+    assert short.outcome == rollout_pb2.GROUP_OUTCOME_CLOSED_SHORT
+    assert list(short.rewards) == [1.0, 1.0, 1.0]
+    result = stream.groups["g/loops"]
+    assert (result.outcome, result.drop_reason) == (rollout_pb2.GROUP_OUTCOME_COMPLETE, "deadline_exceeded")
 
 
 async def test_a_bad_batch_has_its_error_and_the_next_one_comes(server: Service) -> None:
@@ -335,3 +350,24 @@ async def test_everything_that_can_be_named_is_listed(server: Service) -> None:
     assert list(listed["kinds/centred-v1"].required_signals) == ["weight"]
     assert listed["kinds/words-v1"].lane == wire.LANE_INLINE
     assert all(len(one.digest) == 64 for one in listed.values())
+
+
+SOURCE = """\
+from assay.sdk import *
+
+@estimator("{id}")
+def mine(group): return [0.0 for _ in group.members]
+"""
+
+
+async def test_an_id_that_exists_is_not_given_another_digest(server: Service) -> None:
+    listed = {one.id: one for one in await plugins(server)}
+    request = plugin_service_pb2.RegisterPluginRequest(source=SOURCE.format(id="kinds/centred-v1"))
+    refusal = await server.refused("PluginService/RegisterPlugin", request)
+    digest = listed["kinds/centred-v1"].digest
+    assert (refusal.code, refusal.reason, refusal.metadata["digest"]) == (6, "PLUGIN_EXISTS", digest)
+    request.expected_digest = digest
+    answer = await server.call("PluginService/RegisterPlugin", request, plugin_service_pb2.RegisterPluginResponse)
+    assert answer.plugin == listed["kinds/centred-v1"]
+    new = plugin_service_pb2.RegisterPluginRequest(source=SOURCE.format(id="kinds/centred-v2"))
+    assert (await server.refused("PluginService/RegisterPlugin", new)).reason == "SANDBOX_UNAVAILABLE"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 from assay.v1 import advantage_service_pb2 as advantage_wire
@@ -34,12 +35,20 @@ _SCOPES: Mapping[str, advantage_wire.Scope] = {
     "batch": advantage_wire.SCOPE_BATCH,
 }
 
+_DECLARED = re.compile(
+    r"^@(?:\w{1,60}\.){0,3}(?:reward|group_reward|batch_reward|estimator|selector|environment)"
+    r"\(\s{0,80}[\"']([a-z0-9_/-]{1,200})[\"']",
+    re.MULTILINE,
+)
+"""Ids that a source declares as its author writes them; it is read, not run."""
+
 
 class PluginCalls:
     """ListPlugins, CheckPlugin, RegisterPlugin."""
 
     def __init__(self, plugins: Sequence[PluginRecord]) -> None:
         self._infos = [_info(record) for record in plugins]
+        self._by_id = {info.id: info for info in self._infos if not info.broken}
 
     async def list_plugins(self, _: Principal, data: bytes) -> wire.ListPluginsResponse:
         """Built-ins and plugins, the broken ones with the reason; of a broken one the kind is not known."""
@@ -53,8 +62,20 @@ class PluginCalls:
         raise _needs_sandbox("`assay plugin check FILE` checks it where its author works")
 
     async def register_plugin(self, _: Principal, data: bytes) -> wire.RegisterPluginResponse:
-        """Refused: the source in a request may run in the sandbox only."""
-        parse(wire.RegisterPluginRequest, data)
+        """What is there already, under an id that the source declares; else refused: it may run in the sandbox only.
+
+        Raises:
+            Failure: ALREADY_EXISTS, PLUGIN_EXISTS; FAILED_PRECONDITION, SANDBOX_UNAVAILABLE.
+        """
+        request = parse(wire.RegisterPluginRequest, data)
+        for plugin in dict.fromkeys(_DECLARED.findall(request.source)):
+            held = self._by_id.get(plugin)
+            if held is None:
+                continue
+            if held.digest and held.digest == request.expected_digest:
+                return wire.RegisterPluginResponse(plugin=held)
+            message = f"{plugin} exists with the digest {held.digest}; behaviour changes with the version in the id"
+            raise Failure(Code.ALREADY_EXISTS, "PLUGIN_EXISTS", message, metadata={"digest": held.digest})
         raise _needs_sandbox("an operator can name the file with --plugin, or install it")
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from assay.sdk import (
+    EpisodeOver,
     FinishedGroup,
+    Json,
     Lane,
+    ResetResult,
+    StepResult,
     batch_reward,
+    environment,
     estimator,
     group_reward,
     selector,
@@ -116,3 +122,43 @@ def not_all_alike(group: FinishedGroup, *, least: int = 2) -> str:
         return cast("str", said)
     found = len({member.answer_key for member in group.members})
     return "" if found >= least else f"{found} answers"
+
+
+@environment("kinds/corridor-v1")
+class Corridor:
+    """A corridor with a door at its end."""
+
+    def __init__(self, *, length: int = 3) -> None:
+        self._length = length
+        self._place = -1
+
+    def reset(self, seed: int, options: Mapping[str, Json]) -> ResetResult:
+        """Start at the other end; every seed is the same."""
+        del seed, options
+        self._place = 0
+        return ResetResult(self.anchor(), self.state_digest())
+
+    def step(self, action: str) -> StepResult:
+        """Go, or stay."""
+        if self._place in (-1, self._length):
+            raise EpisodeOver("there is no live episode")
+        valid = action == "go"
+        self._place += valid
+        won = self._place == self._length
+        return StepResult(self.anchor(), float(won), valid, valid, won, float(won), won, False, "won" if won else "")
+
+    def anchor(self) -> str:
+        """Where one stands."""
+        return f"place {self._place} of {self._length}"
+
+    def state_digest(self) -> str:
+        """The same."""
+        return hashlib.sha256(self.anchor().encode()).hexdigest()
+
+    def admissible_actions(self) -> tuple[str, ...]:
+        """Go."""
+        return ("go",)
+
+    def close(self) -> None:
+        """Leave."""
+        self._place = -1

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from assay import GroupResult, InvalidArgument, Rollout, RunConfig
+from assay import GroupResult, InvalidArgument, Misuse, Rollout, RunConfig
 from assay.sdk import Json
 from assay.sdk.spec import Leaf, WeightedSum
 from assay_server.config import Settings
@@ -114,3 +114,18 @@ def test_the_embedded_engine_serves_them():
         assert group.advantages.tolist() == [0.5, -0.5]
         with pytest.raises(InvalidArgument, match="kinds/centred-v1"):
             engine.advantages([], estimator="kinds/centered")
+
+
+def test_a_plugins_environment_is_named_like_a_built_in_one():
+    with Engine(Settings(store="memory:", plugins=(PLUGIN,))) as engine:
+        (info,) = [one for one in engine.list_environments() if one.id == "kinds/corridor-v1"]
+        assert info.options_schema["properties"] == {"length": {"type": "integer"}}
+        with engine.make_vec("kinds/corridor", 1, 2, seed=3, options={"length": 2}) as vector:
+            observations, _ = vector.reset()
+            assert list(observations) == ["place 0 of 2"] * 2
+            vector.step(["go", "stay"])
+            observations, rewards, terminations, _, info = vector.step(["go", "go"])
+        assert list(observations) == ["place 2 of 2", "place 1 of 2"]
+        assert (rewards.tolist(), terminations.tolist()) == ([1.0, 0.0], [True, False])
+        with pytest.raises(Misuse, match="lenth"):
+            engine.make_vec("kinds/corridor", 1, 2, options={"lenth": 2}).reset()
