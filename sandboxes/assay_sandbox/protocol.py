@@ -245,3 +245,20 @@ class Backend(Protocol):
     def open(self, launch: Launch) -> AbstractAsyncContextManager[Running]:
         """Start a run and leave it to the caller; it is ended on leaving the context. Raises as :meth:`run`."""
         ...
+
+
+MAX_CHANNELS = 8
+
+
+def check_launch(launch: Launch) -> None:
+    """What every backend refuses. Raises ValueError for a launch that cannot be meant."""
+    for path in (*launch.files, *launch.collect):
+        parts = path.split("/")
+        if not path or "\0" in path or any(part in ("", ".", "..") for part in parts):
+            raise ValueError(f"{path!r}: files of a run have relative paths below its working directory")
+    if len(launch.channels) > MAX_CHANNELS:
+        raise ValueError(f"{len(launch.channels)} channels, where a run has {MAX_CHANNELS} at most")
+    if launch.stdio_on_channel and not launch.channels:
+        raise ValueError("standard input and output are to be a channel, and there is none")
+    if isinstance(launch.program, Exec) and not launch.program.argv:
+        raise ValueError("a program to execute has a name")

@@ -17,10 +17,8 @@ from assay_sandbox.namespaces.cgroups import Cgroups, CgroupsUnavailable, find_t
 from assay_sandbox.namespaces.pool import Pool
 from assay_sandbox.namespaces.probe import FIRST_ID, IDS_PER_WORKER, Reached, probe
 from assay_sandbox.namespaces.setup import Setup
-from assay_sandbox.namespaces.wire import MAX_CHANNELS
 from assay_sandbox.namespaces.worker import Worker
 from assay_sandbox.protocol import (
-    Exec,
     Grade,
     Launch,
     Level,
@@ -29,6 +27,7 @@ from assay_sandbox.protocol import (
     Running,
     SandboxUnavailable,
     WorkerLost,
+    check_launch,
 )
 
 _ATTEMPTS = 3
@@ -118,7 +117,7 @@ class NamespacesBackend:
     @contextlib.asynccontextmanager
     async def open(self, launch: Launch) -> AsyncGenerator[Running]:
         try:
-            _check(launch)
+            check_launch(launch)
             run = await self._pool_for(launch).take()
             await run.start(launch)
         finally:
@@ -182,17 +181,3 @@ def _python_folders() -> Sequence[str]:
     package = Path(assay_sandbox.__file__).resolve().parent
     executable = Path(sys.executable).resolve().parent
     return sorted({*paths, str(package), str(executable)})
-
-
-def _check(launch: Launch) -> None:
-    """Raises ValueError for a launch that cannot be meant."""
-    for path in (*launch.files, *launch.collect):
-        parts = path.split("/")
-        if not path or "\0" in path or any(part in ("", ".", "..") for part in parts):
-            raise ValueError(f"{path!r}: files of a run have relative paths below its working directory")
-    if len(launch.channels) > MAX_CHANNELS:
-        raise ValueError(f"{len(launch.channels)} channels, where a run has {MAX_CHANNELS} at most")
-    if launch.stdio_on_channel and not launch.channels:
-        raise ValueError("standard input and output are to be a channel, and there is none")
-    if isinstance(launch.program, Exec) and not launch.program.argv:
-        raise ValueError("a program to execute has a name")

@@ -22,8 +22,8 @@ from typing import NoReturn, cast
 from assay_sandbox.namespaces import kernel
 from assay_sandbox.namespaces.root import WORK
 from assay_sandbox.namespaces.setup import Identity
-from assay_sandbox.namespaces.wire import MAX_CHANNELS, Order, decode_launch
-from assay_sandbox.protocol import Exec, Limits, PythonCall
+from assay_sandbox.namespaces.wire import Order, decode_launch
+from assay_sandbox.protocol import MAX_CHANNELS, Exec, Limits, PythonCall
 
 START = struct.Struct("<QQ")
 """Before a launch: its size, and the bytes of address space that it may have (0 where a cgroup bounds memory)."""

@@ -99,6 +99,7 @@ class ProcessMeter:
 
     def __init__(self, first: int) -> None:
         self._first = first
+        self._ours = {"1", str(os.getpid())}
         self._proc = -1
         self._cpu_before = 0.0
         self._peak = 0
@@ -136,14 +137,17 @@ class ProcessMeter:
         return sum(int(lines[name].split()[0]) << 10 for name in ("RssAnon", "RssShmem") if name in lines)
 
     def _processes(self) -> Iterator[tuple[int, list[str]]]:
-        """All but the supervisor, each with the fields of its stat file after its name."""
+        """All but the supervisor and what it runs in, each with the fields of its stat file after its name."""
         for entry in os.listdir(self._directory()):
-            if entry.isdecimal() and entry != "1" and (text := self._text(f"{entry}/stat")):
+            if entry.isdecimal() and entry not in self._ours and (text := self._text(f"{entry}/stat")):
                 yield int(entry), text.rpartition(") ")[2].split()
 
     def _directory(self) -> int:
         if self._proc < 0:
-            self._proc = kernel.private_proc()
+            try:
+                self._proc = kernel.private_proc()
+            except OSError:  # in a container, whose own shows its processes only
+                self._proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         return self._proc
 
     def _text(self, path: str) -> str:

@@ -13,6 +13,7 @@ class Identity(Enum):
     RANGE = "range"  # a user namespace with ids of its own for every run
     SINGLE = "single"  # a user namespace with the server's own id: one user namespace more for each run
     HOST = "host"  # no user namespace: ids of the host that nobody has
+    CONTAINER = "container"  # one run only, in a container that somebody else made
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,75 +15,58 @@ import signal
 import socket
 import stat
 import time
-from collections.abc import Mapping, Sequence
 
-from assay_sandbox.namespaces import kernel
 from assay_sandbox.namespaces.candidate import START, RunSpace, become_program, receive_exactly
-from assay_sandbox.namespaces.meters import CgroupMeter, Meter, ProcessMeter
-from assay_sandbox.namespaces.root import BOX, BOX_FOLDERS, WORK, box_options, cover_temporary_folders
-from assay_sandbox.namespaces.setup import Identity
+from assay_sandbox.namespaces.places import Place
+from assay_sandbox.namespaces.root import WORK
 from assay_sandbox.namespaces.wire import (
     ASK_CPU,
     KILL,
     LENGTH,
-    MAX_CHANNELS,
     Order,
     decode_launch,
     encode_cpu,
     encode_outcome,
 )
-from assay_sandbox.protocol import Limits, Outcome, Reason
+from assay_sandbox.protocol import MAX_CHANNELS, Limits, Outcome, Reason
 
 _CHUNK = 1 << 16
 _DROPPED_AT_MOST = 64 << 20
 _SOONEST_LOOK_MS = 1.0
 _LOOK_MS = 200.0
 _MEMORY_LOOK_MS = 20.0
-_DEFAULT_FILE_BYTES = Limits().file_bytes
+
+
+def only_wake(number: int, frame: object) -> None:
+    """For SIGCHLD, where a supervisor is made: the signal's byte in the wake-up pipe is what matters."""
+    del number, frame
 
 
 class Supervisor:
     """One run, from before it is known what runs to the end of all its processes."""
 
-    def __init__(
-        self,
-        control: socket.socket,
-        space: RunSpace,
-        counters: Mapping[str, int],
-        held: Sequence[tuple[str, str]],
-    ) -> None:
+    def __init__(self, control: socket.socket, space: RunSpace, place: Place) -> None:
         self._control = control
-        kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
-        self._user_id = space.user_id if space.identity is not Identity.SINGLE else 0
-        kernel.mount("tmpfs", BOX, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, self._box(_DEFAULT_FILE_BYTES))
-        for name in BOX_FOLDERS:
-            os.mkdir(f"{BOX}/{name}")
-            os.chown(f"{BOX}/{name}", self._user_id, self._user_id)
-        cover_temporary_folders(held)
-        proc = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
-        kernel.mount("proc", "/proc", "proc", proc, "hidepid=2,subset=pid")
+        self._place = place
+        place.prepare()
         self._streams = [Stream(*os.pipe2(os.O_CLOEXEC)) for _ in range(2)]
         self._child_ended, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._waker = waker
         self._go, go = socket.socketpair()
-        joins = tuple(fd for name, fd in counters.items() if name.startswith("join"))
         for stream in self._streams:
-            os.fchown(stream.write_end, self._user_id, self._user_id)
+            os.fchown(stream.write_end, place.owner, place.owner)
         self._child = os.fork()
         if self._child == 0:
             self._control.close()
             self._go.close()
-            become_program(go, (self._streams[0].write_end, self._streams[1].write_end), space, joins)
+            become_program(go, (self._streams[0].write_end, self._streams[1].write_end), space, place.joins)
         signal.set_wakeup_fd(self._waker)
         go.close()
         for stream in self._streams:
             os.close(stream.write_end)
-        self._meter: Meter = CgroupMeter(counters) if joins else ProcessMeter(self._child)
+        self._meter = place.meter(self._child)
         self._status: int | None = None
         self._reason: Reason | None = None
-
-    def _box(self, file_bytes: int) -> str:
-        return box_options(self._user_id, file_bytes)
 
     def run(self) -> None:
         """Wait for a launch, run it, report. Returns when there is nothing left of it, or no launch came."""
@@ -109,9 +92,7 @@ class Supervisor:
     def _start(self, order: Order, launch: bytes, channels: list[int]) -> int:
         """Give the program what it needs and let it go; the reading end of the pipe for failures to execute."""
         limits = order.limits
-        if limits.file_bytes != _DEFAULT_FILE_BYTES:
-            flags = kernel.MS_REMOUNT | kernel.MS_NOSUID | kernel.MS_NODEV
-            kernel.mount("tmpfs", BOX, "tmpfs", flags, self._box(limits.file_bytes))
+        self._place.resize(limits.file_bytes)
         for path, data in order.files.items():
             self._write_file(path, data)
         failures, failing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -133,11 +114,11 @@ class Supervisor:
             folder = f"{folder}/{part}"
             with contextlib.suppress(FileExistsError):
                 os.mkdir(folder)
-                os.chown(folder, self._user_id, self._user_id)
+                os.chown(folder, self._place.owner, self._place.owner)
         fd = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o755)
         with open(fd, "wb") as file:
             file.write(data)
-            os.fchown(fd, self._user_id, self._user_id)
+            os.fchown(fd, self._place.owner, self._place.owner)
 
     # ------------------------------------------------------------ watching
 

@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from assay_sandbox.namespaces import kernel, seccomp
-from assay_sandbox.namespaces.candidate import limit_for_all, open_standard_streams
+from assay_sandbox.namespaces.candidate import RunSpace, limit_for_all, open_standard_streams
+from assay_sandbox.namespaces.places import NamespacePlace
 from assay_sandbox.namespaces.setup import ForkOrder, Identity, Setup
-from assay_sandbox.namespaces.supervisor import RunSpace, Supervisor
+from assay_sandbox.namespaces.supervisor import Supervisor, only_wake
 
 _MAX_ORDER = 4096
 _ENVIRONMENT = {
@@ -30,11 +31,6 @@ _ENVIRONMENT = {
     "TMPDIR": "/box/tmp",
 }
 _MAX_DESCRIPTORS = 16
-
-
-def _only_wake(number: int, frame: object) -> None:
-    """The signal's byte in the wake-up pipe is what matters."""
-    del number, frame
 
 
 class Template:
@@ -66,7 +62,7 @@ class Template:
     def run(self) -> None:
         """Until the server closes the connection."""
         signal.set_wakeup_fd(self._waker)
-        signal.signal(signal.SIGCHLD, _only_wake)
+        signal.signal(signal.SIGCHLD, only_wake)
         if not self._has_proc:
             self._control.send(b"failed there is no /proc here that a sandbox may have")
             return
@@ -106,7 +102,8 @@ class Template:
             self._control.close()
             space = RunSpace(self._identity, self._first_id + order.user_id, self._filter)
             counters = dict(zip(order.counters, descriptors[1:], strict=True))
-            Supervisor(socket.socket(fileno=descriptors[0]), space, counters, self._held).run()
+            place = NamespacePlace(space, counters, self._held)
+            Supervisor(socket.socket(fileno=descriptors[0]), space, place).run()
             status = 0
         except BaseException:  # noqa: BLE001 - a fork must never return into the code that forked it
             traceback.print_exc()

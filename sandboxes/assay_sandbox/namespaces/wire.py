@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from assay_sandbox.protocol import Exec, Launch, Limits, Outcome, PythonCall, Reason
 
 LENGTH = struct.Struct("<Q")
-MAX_CHANNELS = 8
 KILL = b"k"
 ASK_CPU = b"c"
 _CPU = struct.Struct("<d")
