@@ -258,8 +258,10 @@ def _digests(anchors: Sequence[AnchorState], locate: _Locate) -> list[Hashable]:
 
 
 def _texts(anchors: Sequence[AnchorState], locate: _Locate) -> list[str]:
+    texts: list[str] = []
     for place, anchor in enumerate(anchors):
-        if anchor.state is not NO_STATE:
+        if anchor.state is not NO_STATE and not isinstance(anchor.state, str):
             where = f"{locate(place)}.anchor.state"
             raise InputError(where, "text similarity compares texts; this is a structured state")
-    return list(map(_observation, anchors))
+        texts.append(anchor.state if isinstance(anchor.state, str) else anchor.observation)
+    return texts

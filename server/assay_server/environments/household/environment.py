@@ -106,12 +106,17 @@ class Household:
         )
 
     def anchor(self) -> str:
-        """Where the agent is, what it holds, and the digest of everything."""
+        """What can be seen from here, whatever was done last: as ``look`` and ``examine`` of each receptacle answer.
+
+        What is carried is no part of it (:meth:`inventory` says that), nor are other places: states that look alike
+        have equal anchors, and only the digest tells them apart.
+        """
         state = self._known()
         scene = state.scene
-        here = ", ".join([scene.names[one] for one in scene.receptacles_at.get(state.place, ())])
-        held = scene.names[state.hand] if state.hand >= 0 else "nothing"
-        return f"at: {here or 'the middle of the room'} | carrying: {held} | {self.state_digest()[:32]}"
+        answers, here = scene.language.answers, scene.receptacles_at.get(state.place, ())
+        seen = [answers[Act.LOOK](state, {"a": scene.agent, "l": state.place})]
+        examined = answers[Act.EXAMINE_RECEPTACLE]
+        return " ".join([*seen, *(examined(state, {"a": scene.agent, "r": receptacle}) for receptacle in here)])
 
     def inventory(self) -> str:
         """As ``inventory`` answers."""
