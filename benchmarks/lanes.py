@@ -23,6 +23,7 @@ from assay.sdk import Lane, Sample, Score, Unscorable, reward
 from assay.sdk.spec import Leaf
 from assay_server.execution.cpu.pool import CpuPool
 from assay_server.execution.cpu.template import TemplateSetup
+from assay_server.execution.discovery import discover
 from assay_server.execution.lanes import Lanes, LaneSettings
 from assay_server.execution.server_ports import ServerPorts
 from assay_server.garbage import keep_pauses_short
@@ -275,9 +276,7 @@ async def keep_calling(lanes: Lanes, slow: CompiledReward, stop: asyncio.Event, 
 
 def with_plugin(catalogue: Catalogue, plugin: str) -> Catalogue:
     """The catalogue with the rewards of the benchmark's file."""
-    from assay_server.execution.discovery import catalogue_of
-
-    return catalogue_of(catalogue, [plugin])
+    return discover(catalogue, [plugin], installed=False).catalogues.rewards
 
 
 async def main() -> None:
