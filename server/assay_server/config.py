@@ -90,8 +90,12 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(default=20.0, ge=0.0)
     """How long in-flight work may take to finish after SIGTERM."""
 
-    sandbox: Literal["namespaces", "none"] = "namespaces"
-    """What runs untrusted code; ``none`` = nothing does. It starts when it is first needed."""
+    sandbox: Literal["namespaces", "docker", "none", "workers"] = "namespaces"
+    """What runs untrusted code; ``none`` = nothing does, ``workers`` = for rewards the fleet's ``assay worker`` processes
+    do. It starts when it is first needed."""
+
+    job_idle_seconds: float = Field(default=15.0, gt=0.0)
+    """A worker's job of which nothing was heard for so long is done by another worker."""
 
     sandbox_slots: int = Field(default_factory=lambda: 2 * (os.cpu_count() or 1), ge=1, le=1024)
     """Jobs of untrusted code at a time."""
@@ -107,6 +111,12 @@ class Settings(BaseSettings):
 
     sandbox_search_path: tuple[str, ...] = ()
     """Folders in which untrusted code finds programs, besides the system's; show them, too."""
+
+    sandbox_image: str = "assay-sandbox"
+    """With ``docker``: the image that containers are made from; see ``sandboxes/images``."""
+
+    sandbox_runtime: str = ""
+    """With ``docker``: ``runsc`` for gVisor; empty = docker's own."""
 
     log_level: str = "info"
 

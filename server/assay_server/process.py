@@ -20,15 +20,17 @@ from assay_server.api.grpc_server import GrpcServer
 from assay_server.api.http import http_application
 from assay_server.api.principals import DEFAULT_TENANT, Authenticator, load_or_create_token
 from assay_server.config import Settings
-from assay_server.execution.code_judge import CodeJudge, RewardSandbox
+from assay_server.execution.code_judge import CodeJudge
 from assay_server.execution.discovery import Discovered, discover
 from assay_server.execution.lanes import Lanes, LaneSettings
-from assay_server.execution.sandboxes import Sandboxes, SandboxSettings
+from assay_server.execution.queue.sandbox_jobs import QueuedSandbox
+from assay_server.execution.sandboxes import Sandboxes
 from assay_server.execution.server_ports import ServerPorts
 from assay_server.garbage import keep_pauses_short
 from assay_server.metrics import Metrics
 from assay_server.pipeline.runs import Runs
 from assay_server.rewards.catalogue import Catalogue
+from assay_server.sandbox_lane import sandbox_queue, sandbox_settings
 from assay_server.sessions.engine import SessionEngine
 from assay_server.sessions.environments import GAMES
 from assay_server.sessions.requests import SessionSettings
@@ -62,9 +64,10 @@ class ServerProcess:
         found = discover(catalogue, settings.plugins)
         _log_broken(found)
         self._judge = _judge(settings.judges)
-        self._sandboxes = Sandboxes(_sandbox_settings(settings), self._metrics.sandbox_grade.set)
+        self._sandboxes = Sandboxes(sandbox_settings(settings), self._metrics.sandbox_grade.set)
         self._code = CodeJudge(self._sandboxes)
-        ports = ServerPorts(self._store, self._judge, sandbox=RewardSandbox(self._code, DEFAULT_TENANT))
+        self._queue = sandbox_queue(settings, self._code)
+        ports = ServerPorts(self._store, self._judge, sandbox=QueuedSandbox(self._queue, DEFAULT_TENANT))
         self._lanes = Lanes(_lane_settings(settings, found.names), ports)
         self._lanes.launch()
         judges: Mapping[str, bool] = {} if self._judge is None else self._judge.names
@@ -101,6 +104,7 @@ class ServerProcess:
         # 5 ms for each would make a commit cost more than the work it stores.
         sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
         await self._store.open()
+        await self._queue.open()
         self._lanes.start()
         await self._runs.recover()
         self.address = await self._grpc.start(self._settings.listen)
@@ -131,6 +135,7 @@ class ServerProcess:
         await self._runs.close()
         await self._sessions.stop()
         await self._lanes.stop()
+        await self._queue.close()
         await self._code.close()
         await self._sandboxes.stop()
         if self._judge is not None:
@@ -187,17 +192,6 @@ def _session_settings(settings: Settings, plugins: tuple[str, ...]) -> SessionSe
         max_sessions=settings.max_sessions,
         idle_timeout=settings.session_idle_timeout,
         plugins=(*plugins, *([f"{GAMES}{settings.game_folder.absolute()}"] if settings.game_folder else [])),
-    )
-
-
-def _sandbox_settings(settings: Settings) -> SandboxSettings:
-    return SandboxSettings(
-        backend=settings.sandbox,
-        slots=settings.sandbox_slots,
-        queue=settings.sandbox_queue,
-        floor=settings.sandbox_floor,
-        shown=settings.sandbox_shown,
-        search_path=settings.sandbox_search_path,
     )
 
 

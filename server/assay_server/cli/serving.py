@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
 from assay_server.cli.refusals import Usage
 from assay_server.config import Settings
 from assay_server.serve import serve
+from assay_server.worker import work
 
 
 def serve_until_stopped(plugins: Sequence[str] | None = None, **options: str | None) -> int:
@@ -17,12 +18,23 @@ def serve_until_stopped(plugins: Sequence[str] | None = None, **options: str | N
     Raises:
         Usage: a setting, from an option or an ``ASSAY_*`` variable, is not usable.
     """
+    return serve(_settings({**options, "plugins": tuple(plugins)} if plugins else options))
+
+
+def work_until_stopped(**options: str | int | None) -> int:
+    """Run a worker in the foreground; its exit status.
+
+    Raises:
+        Usage: as above.
+    """
+    return work(_settings(options))
+
+
+def _settings(options: Mapping[str, object]) -> Settings:
     try:
-        given: dict[str, object] = {name: value for name, value in options.items() if value is not None}
-        settings = Settings.model_validate({**given, "plugins": tuple(plugins)} if plugins else given)
+        return Settings.model_validate({name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         raise Usage(_listed(error)) from error
-    return serve(settings)
 
 
 def _listed(error: ValidationError) -> str:

@@ -11,7 +11,8 @@ import asyncio
 import hashlib
 import os
 import struct
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,22 @@ class Records:
         self._writing.clear()
         self._reading.clear()
 
+    async def sweep(self, ages: Mapping[str, float], default: float) -> int:
+        """Forget segments that nothing was written to for so many seconds, by scope; how many they were."""
+        return await asyncio.to_thread(self._sweep, {folder_name(scope): age for scope, age in ages.items()}, default)
+
     # ------------------------------------------------------------ on the threads
+
+    def _sweep(self, ages: Mapping[str, float], default: float) -> int:
+        now, gone = time.time(), 0
+        for path in self._folder.glob("*/*/*.records"):
+            try:
+                if now - path.stat().st_mtime > ages.get(path.parent.name, default):
+                    path.unlink()
+                    gone += 1
+            except FileNotFoundError:  # noqa: PERF203 - another process was sooner
+                continue
+        return gone
 
     def _write(self, tenant: str, scope: str, payloads: Sequence[bytes]) -> list[bytes]:
         try:

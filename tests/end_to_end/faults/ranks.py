@@ -11,7 +11,7 @@ from assay import aio
 from assay.results import Event
 from assay.v1 import rollout_pb2
 
-RUN = assay.RunConfig(run_id="run", reward="math", estimator="advantage/grpo")
+RUN = assay.RunConfig(run_id="run", reward="text/exact_match", estimator="advantage/grpo")
 SIZE = 8
 _CHUNK = 10
 
@@ -49,7 +49,7 @@ def rollouts(count: int) -> list[assay.Rollout]:
             group_size=SIZE,
             prompt_id=f"p{number // SIZE}",
             reference={"answer": "42"},
-            response=f"step by step, number {number}\nA: {42 if number * 7 % 5 else 41}",
+            response="42" if number * 7 % 5 else f"{number}",
         )
         for number in range(count)
     ]

@@ -43,6 +43,7 @@ class Server:
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 0),
+            protocol=2,
         )
         self._readers = redis.ConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType] - as above
             url,
@@ -50,9 +51,11 @@ class Server:
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 0),
+            protocol=2,
         )
-        self._commands = cast("_Client", redis.Redis(connection_pool=self._pool))
-        self._blocking = cast("_Client", redis.Redis(connection_pool=self._readers))
+        self._together = _plain(self._pool)
+        self._commands = cast("_Client", self._together)
+        self._blocking = cast("_Client", _plain(self._readers))
         self._digests: dict[str, str] = {}
 
     async def close(self) -> None:
@@ -83,16 +86,29 @@ class Server:
 
     async def together(self, *commands: Sequence[Argument]) -> list[object]:
         """The answers of several commands between which nothing happens. StoreUnavailable."""
-        async with _translated(), redis.Redis(connection_pool=self._pool).pipeline(transaction=True) as pipeline:
+        async with _translated(), self._together.pipeline(transaction=True) as pipeline:
             for command in commands:
                 pipeline.execute_command(*command)  # pyright: ignore[reportUnknownMemberType] - without types
             return cast("list[object]", await pipeline.execute())
 
 
+def _plain(pool: redis.ConnectionPool) -> redis.Redis:
+    """A client that hands answers over as Redis gives them."""
+    client = redis.Redis(connection_pool=pool)
+    client.response_callbacks.clear()
+    return client
+
+
 @asynccontextmanager
 async def _translated() -> AsyncGenerator[None]:
-    """Inside, whatever Redis or the way there does is StoreUnavailable."""
+    """Inside, whatever Redis or the way there does is StoreUnavailable. A cancellation that the client lost while it
+    connected is found again."""
+    task = asyncio.current_task()
     try:
         yield
     except (RedisError, OSError, asyncio.TimeoutError) as error:
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from error
         raise StoreUnavailable(f"Redis: {type(error).__name__}: {str(error)[:200]}") from error
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -50,6 +51,9 @@ _log = structlog.get_logger(__name__)
 _PAGE = 256
 _IDLE_SECONDS = 300.0
 _OBJECTS = "objects"
+_SWEEP_SECONDS = 600.0
+_JOB_SECONDS = 3600.0
+_RECORD_SECONDS = 7 * 24 * 3600.0
 
 
 class RedisStore:
@@ -427,8 +431,12 @@ class RedisStore:
 
     async def _keep(self) -> None:
         """Keep the leases, and close the logs that nobody has used for a while."""
+        swept = time.monotonic()
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
+            if time.monotonic() - swept > _SWEEP_SECONDS:
+                swept = time.monotonic()
+                await self._present()[1].sweep({_OBJECTS: math.inf, "jobs": _JOB_SECONDS}, _RECORD_SECONDS)
             for name, log in list(self._logs.items()):
                 try:
                     await log.renew()

@@ -1,0 +1,59 @@
+"""The foreground process that ``assay worker`` runs: programs judged for the servers of a fleet."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+import structlog
+
+from assay_server.config import Settings
+from assay_server.execution.code_judge import CodeJudge, RewardSandbox
+from assay_server.execution.queue.redis_worker import RedisWorker
+from assay_server.execution.queue.sandbox_jobs import LANE, judging
+from assay_server.execution.sandboxes import Sandboxes
+from assay_server.logs import log_to_stderr
+from assay_server.sandbox_lane import fleet_parts, sandbox_settings
+from assay_server.store.protocol import StoreUnavailable
+
+_log = structlog.get_logger(__name__)
+
+
+def work(settings: Settings) -> int:
+    """Work until SIGTERM or SIGINT, then finish what was begun; the exit code: 1 if the worker could not start."""
+    try:
+        log_to_stderr(settings.log_level)
+        asyncio.run(_work(settings))
+    except (StoreUnavailable, OSError, ValueError) as error:
+        print(f"assay: cannot work: {error}", file=sys.stderr)  # noqa: T201 - the operator's terminal
+        return 1
+    return 0
+
+
+async def _work(settings: Settings) -> None:
+    server, records = fleet_parts(settings)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    sandboxes = Sandboxes(sandbox_settings(settings), lambda grade: _log.info("isolation", grade=grade))
+    judge = CodeJudge(sandboxes)
+    try:
+        await server.command("PING")
+        handler = judging(lambda tenant: RewardSandbox(judge, tenant))
+        worker = RedisWorker(
+            server,
+            records,
+            LANE,
+            handler,
+            slots=settings.sandbox_slots,
+            idle_seconds=settings.job_idle_seconds,
+        )
+        _log.info("working", slots=settings.sandbox_slots)
+        await worker.run(stop)
+        _log.info("stopped", done=worker.done)
+    finally:
+        await judge.close()
+        await sandboxes.stop()
+        await server.close()
+        await records.close()

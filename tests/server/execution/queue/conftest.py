@@ -1,0 +1,26 @@
+"""Both kinds of queue, and a Redis of the tests' own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from assay_server.store.redis.private_server import PrivateRedis, program
+
+
+@pytest.fixture(scope="module")
+def redis_server() -> Generator[PrivateRedis]:
+    if program() is None:
+        pytest.skip("redis-server is not installed")
+    with tempfile.TemporaryDirectory(prefix="assay-") as folder, PrivateRedis(Path(folder)) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(redis_server: PrivateRedis) -> PrivateRedis:
+    """The Redis, empty."""
+    redis_server.empty()
+    return redis_server
