@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     game_folder: Path | None = None
     """A folder of ALFWorld's games that the options of ``household`` may name. None = there is none."""
 
+    shop_folder: Path | None = None
+    """A folder whose folders hold WebShop's files: catalogues that the options of ``shop`` may name."""
+
     execution_timeout: float = Field(default=10.0, gt=0.0)
     """Seconds an item may run where neither the spec nor the reward says."""
 
