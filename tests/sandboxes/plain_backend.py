@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -26,12 +27,16 @@ getattr(importlib.import_module(module), function)(open(sys.argv[2], "rb").read(
 """
 _TICK = os.sysconf("SC_CLK_TCK")
 _POLL_SECONDS = 0.01
+_MOST_RUNS = 256
 
 
 class PlainRun:
     """A subprocess."""
 
-    def __init__(self, process: subprocess.Popen[bytes], launch: Launch, folder: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], launch: Launch, folder: Path, threads: ThreadPoolExecutor
+    ) -> None:
+        self._threads = threads
         self._process = process
         self._launch = launch
         self._folder = folder
@@ -65,7 +70,9 @@ class PlainRun:
         limits = self._launch.limits
         watching = asyncio.create_task(self._watch(limits))
         try:
-            out, err = await asyncio.to_thread(self._process.communicate, self._launch.stdin or None)
+            out, err = await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._process.communicate, self._launch.stdin or None
+            )
         finally:
             watching.cancel()
         status = self._process.returncode
@@ -94,6 +101,7 @@ class PlainBackend:
 
     def __init__(self) -> None:
         self.started = 0
+        self._threads = ThreadPoolExecutor(_MOST_RUNS)
 
     def probe(self) -> Level:
         return Level(self.name, Grade.NONE, (), memory_enforced=True)
@@ -102,7 +110,7 @@ class PlainBackend:
         return
 
     async def stop(self) -> None:
-        return
+        self._threads.shutdown()
 
     async def run(self, launch: Launch) -> Outcome:
         async with self.open(launch) as running:
@@ -113,7 +121,7 @@ class PlainBackend:
         self.started += 1
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            running = PlainRun(_popen(launch, folder), launch, folder)
+            running = PlainRun(_popen(launch, folder), launch, folder, self._threads)
             try:
                 yield running
             finally:

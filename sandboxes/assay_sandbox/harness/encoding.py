@@ -110,16 +110,22 @@ class _Encoder:
 
     def each(self, letter: bytes, values: Collection[object], depth: int) -> None:
         self.letter(letter)
+        self._check_count(len(values))
         self.size(len(values))
         for value in tuple(values):
             self.put(value, depth + 1)
 
     def pairs(self, letter: bytes, mapping: Mapping[object, object], depth: int) -> None:
         self.letter(letter)
+        self._check_count(2 * len(mapping))
         self.size(len(mapping))
         for key, value in tuple(mapping.items()):
             self.put(key, depth + 1)
             self.put(value, depth + 1)
+
+    def _check_count(self, more: int) -> None:
+        if self._items + more > self._caps.items:
+            raise CodecError(f"more than {self._caps.items} values")
 
     def put_reference(self, value: object) -> None:
         reference = self._refer(value)

@@ -52,12 +52,12 @@ def run(payload: bytes, channels: list[socket.socket]) -> None:
 def _run_pytest(source: str, control: socket.socket, reports: Reports) -> None:
     from assay_sandbox.harness import pytesting
 
-    Path(f"{_MODULE}.py").write_text(source, encoding="utf-8", errors="surrogatepass")
     try:
         pytesting.load(Path())
     except BrokenSuite as error:
         send_frame(control, BROKEN, {"message": str(error)[:2000]})
         return
+    Path(f"{_MODULE}.py").write_text(source, encoding="utf-8", errors="surrogatepass")
     send_frame(control, READY, {"tests": ()})
     pytesting.run(Path(), Path("scratch"), reports)
 

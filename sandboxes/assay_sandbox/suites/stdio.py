@@ -96,12 +96,13 @@ class StdioJob:
         said, did = await self._both(judging, candidate)
         self._use = self._use.plus(did.cpu_ms, did.peak_bytes)
         result = TestResult(name, TestOutcome.PASSED, did.cpu_ms, did.wall_ms)
-        if outcome_kind(did) is not None or not (did.ok or said.ok):
+        if outcome_kind(did) is not None:
             return replace(result, outcome=outcome_kind(did) or TestOutcome.FAILED, message=_crash(did))
         if said.ok:
             return result
-        words = said.stderr.decode("utf-8", "replace").strip()[-_LONGEST_MESSAGE:]
-        return replace(result, outcome=TestOutcome.FAILED, message=words or "the judge does not accept it")
+        words = said.stderr.decode("utf-8", "replace").strip()[-_LONGEST_MESSAGE:] or "the judge does not accept it"
+        message = words if did.ok else f"{words}; {_crash(did)}"
+        return replace(result, outcome=TestOutcome.FAILED, message=message)
 
     async def _both(self, judging: Launch, candidate: Launch) -> tuple[Outcome, Outcome]:
         """How the judge ended, and then the program."""
