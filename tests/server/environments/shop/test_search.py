@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.sdk import Json
+from assay_server.environments.catalogue import builtin_environments
 from assay_server.environments.protocol import InvalidOptions
 from assay_server.environments.shop.generating import (
     all_drawn,
@@ -24,6 +25,8 @@ from assay_server.environments.shop.generating import (
 )
 from assay_server.environments.shop.index import ImpactIndex, postings_of_texts
 from assay_server.execution.shop_folders import ShopFolders, array_items
+from assay_server.sessions.environments import SHOPS, environment_maker
+from assay_server.sessions.values import SessionSpec
 
 WORDS = st.sampled_from(["lamp", "red", "blue", "oak", "desk", "chair", "soft", "tea"])
 
@@ -158,6 +161,20 @@ def test_a_folder_of_webshops_own_file_names_is_read(tmp_path: Path):
     assert product.options == (("color", ("red | blue",)),)
     assert (product.rating, product.reviews[0].score, product.attributes) == ("4.5", "4", ("bright",))
     assert catalogue.goal_kinds() == ("synthetic",)
+
+
+def test_session_workers_are_told_where_the_catalogues_are(tmp_path: Path):
+    (tmp_path / "lamps").mkdir()
+    (tmp_path / "lamps" / "products.json").write_text(json.dumps([RECORD]))
+    (tmp_path / "lamps" / "attributes.json").write_text(
+        json.dumps({"B1": {"attributes": ["bright"], "instruction": "a lamp", "instruction_attributes": ["bright"]}})
+    )
+    shop = builtin_environments().resolve("shop")
+    made = environment_maker([f"{SHOPS}{tmp_path}"])(SessionSpec(shop.id, shop.digest, 0, {}))
+    started = made.reset(0, {"catalogue": "lamps"})
+    assert "a lamp with color: red | blue" in started.observation
+    with pytest.raises(InvalidOptions, match="there are: lamps"):
+        made.reset(0, {"catalogue": str(tmp_path / "lamps")})
 
 
 BROKEN: list[dict[str, Json]] = [
