@@ -173,10 +173,12 @@ def restored_run(response: runs.RestoreRunResponse) -> RunInfo:
     return RunInfo(run.run_id, run.generation, run.spec_digest, tuple(run.pins), forgotten_rollouts=forgotten)
 
 
-def checkpoint_request(run_id: str, checkpoint: str, generation: int) -> runs.CheckpointRunRequest:
+def checkpoint_request(
+    run_id: str, checkpoint: str, generation: int, acked: Mapping[str, int]
+) -> runs.CheckpointRunRequest:
     """A name is made here where none is given, so that a repeated call is the same checkpoint."""
     name = checkpoint or f"checkpoint-{uuid.uuid4().hex}"
-    return runs.CheckpointRunRequest(run_id=run_id, generation=generation, checkpoint=name)
+    return runs.CheckpointRunRequest(run_id=run_id, generation=generation, checkpoint=name, acked=acked)
 
 
 def checkpoint_of(response: runs.CheckpointRunResponse) -> Checkpoint:

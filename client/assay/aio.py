@@ -206,9 +206,11 @@ class Client:
         response = await self._call(methods.RESTORE_RUN, request, repeatable=expected_generation > 0)
         return requests.restored_run(response)
 
-    async def checkpoint_run(self, run_id: str, checkpoint: str = "", generation: int = 0) -> Checkpoint:
-        """Name the present state, with the trainer's own checkpoint."""
-        request = requests.checkpoint_request(run_id, checkpoint, generation)
+    async def checkpoint_run(
+        self, run_id: str, checkpoint: str = "", generation: int = 0, acked: Mapping[str, int] | None = None
+    ) -> Checkpoint:
+        """Name the present state, with the trainer's own checkpoint; see :meth:`assay.Client.checkpoint_run`."""
+        request = requests.checkpoint_request(run_id, checkpoint, generation, acked or {})
         return requests.checkpoint_of(await self._call(methods.CHECKPOINT_RUN, request))
 
     async def put_tasks(self, run_id: str, tasks: Sequence[Task | v1.Task]) -> list[str]:

@@ -256,9 +256,16 @@ class Client:
         response = self._call(methods.RESTORE_RUN, request, repeatable=expected_generation > 0)
         return requests.restored_run(response)
 
-    def checkpoint_run(self, run_id: str, checkpoint: str = "", generation: int = 0) -> Checkpoint:
-        """Name the present state, with the trainer's own checkpoint. The same name again is the same checkpoint."""
-        request = requests.checkpoint_request(run_id, checkpoint, generation)
+    def checkpoint_run(
+        self, run_id: str, checkpoint: str = "", generation: int = 0, acked: Mapping[str, int] | None = None
+    ) -> Checkpoint:
+        """Name the present state, with the trainer's own checkpoint. The same name again is the same checkpoint.
+
+        Args:
+            acked: the last result that each of these consumers has processed; acknowledged before the state is named.
+                What a stream acknowledged may still be on its way.
+        """
+        request = requests.checkpoint_request(run_id, checkpoint, generation, acked or {})
         return requests.checkpoint_of(self._call(methods.CHECKPOINT_RUN, request))
 
     def put_tasks(self, run_id: str, tasks: Sequence[Task | v1.Task]) -> list[str]:

@@ -126,6 +126,24 @@ async def test_restores_of_what_is_not_there(server: Service) -> None:
         assert (refusal.code, refusal.reason) == (code, reason)
 
 
+async def test_a_checkpoint_holds_as_processed_what_the_call_says_is(server: Service) -> None:
+    await server.create_run("run")
+    async with server.stream("run", "a") as stream:
+        await stream.send(right("r0"), right("r1"), right("r2"))
+        await stream.until(lambda: stream.last == 3, "results")
+        request = run.CheckpointRunRequest(run_id=server.run_id("run"), checkpoint="c", acked={"a": 2})
+        await server.call("RunService/CheckpointRun", request, run.CheckpointRunResponse)
+        third = next(iter(set(stream.samples) - set(list(stream.samples)[:2])))
+        await restore(server, "c")
+    async with server.stream("run", "a") as again:
+        await again.scored(third)
+        await again.finish()
+        assert set(again.samples) == {third}, "what was processed came again, or what was not is lost"
+    for acked, field in (({"a": -1}, "acked[a]"), ({"": 1}, "acked")):
+        request = run.CheckpointRunRequest(run_id=server.run_id("run"), acked=acked)
+        assert (await server.refused("RunService/CheckpointRun", request)).fields == (field,)
+
+
 async def test_checkpoints_of_one_name_are_one_and_need_the_present_generation(server: Service) -> None:
     await server.create_run("run")
     first = await checkpoint(server, "c")

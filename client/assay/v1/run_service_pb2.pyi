@@ -264,14 +264,23 @@ class RestoreRunResponse(_message.Message):
     def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., forgotten_rollouts: _Optional[int] = ...) -> None: ...
 
 class CheckpointRunRequest(_message.Message):
-    __slots__ = ("run_id", "generation", "checkpoint")
+    __slots__ = ("run_id", "generation", "checkpoint", "acked")
+    class AckedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    ACKED_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     generation: int
     checkpoint: str
-    def __init__(self, run_id: _Optional[str] = ..., generation: _Optional[int] = ..., checkpoint: _Optional[str] = ...) -> None: ...
+    acked: _containers.ScalarMap[str, int]
+    def __init__(self, run_id: _Optional[str] = ..., generation: _Optional[int] = ..., checkpoint: _Optional[str] = ..., acked: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class CheckpointRunResponse(_message.Message):
     __slots__ = ("checkpoint", "digest")

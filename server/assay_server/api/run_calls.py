@@ -44,7 +44,13 @@ class RunCalls:
             raise invalid_field("generation", "must not be negative")
         if request.checkpoint:
             check_id(request.checkpoint, "checkpoint")
-        record = await self._runs.checkpoint(principal.tenant, request.run_id, request.generation, request.checkpoint)
+        for consumer, sequence in request.acked.items():
+            check_id(consumer, "acked")
+            if sequence < 0:
+                raise invalid_field(f"acked[{consumer}]", "must not be negative")
+        record = await self._runs.checkpoint(
+            principal.tenant, request.run_id, request.generation, request.checkpoint, request.acked
+        )
         return wire.CheckpointRunResponse(checkpoint=record.name, digest=record.digest)
 
     async def put_tasks(self, principal: Principal, data: bytes) -> wire.PutTasksResponse:

@@ -145,7 +145,7 @@ async def _read(run: LiveRun, sender: Sender, context: Context) -> None:
     What is read while the server drains, or after Closing, is left to the client, which sends it again where it
     connects next.
     """
-    acknowledging = Acknowledging(lambda sequence: run.consumers.acknowledge(sender, sequence))
+    acknowledging = Acknowledging(lambda sequence: run.consumers.acknowledge(sender.outlet.consumer, sequence))
     try:
         while (data := await context.read()) != grpc.aio.EOF:  # pyright: ignore[reportAttributeAccessIssue] - as above
             if run.closed_to_requests or sender.outlet.closed:

@@ -120,9 +120,8 @@ class Consumers:
             if (outlet := self._outlets.get(consumer)) is not None:
                 outlet.close(wire.Closing(reason=wire.CLOSING_REASON_REPLACED))
 
-    async def acknowledge(self, sender: Sender, sequence: int) -> None:
+    async def acknowledge(self, consumer: str, sequence: int) -> None:
         """A consumer has processed its results up to ``sequence``."""
-        consumer = sender.outlet.consumer
         state = await self._context.store.outbox_ack(self._context.key, consumer, sequence)
         self._note(consumer, state.last_sequence, state.acked)
         self._release_slots()

@@ -140,10 +140,18 @@ class Runs:
             raise UnknownRun(run_id)
         return record
 
-    async def checkpoint(self, tenant: str, run_id: str, generation: int, name: str) -> CheckpointRecord:
-        """Name the present state."""
+    async def checkpoint(
+        self, tenant: str, run_id: str, generation: int, name: str, acked: Mapping[str, int]
+    ) -> CheckpointRecord:
+        """Name the present state, after what consumers say they have processed is acknowledged."""
         record = await self.record(tenant, run_id)
         key = record.key._replace(generation=generation or record.generation)
+        run = self._live.get((tenant, run_id))
+        for consumer, sequence in acked.items():
+            if run is not None and run.record.key == key:
+                await run.consumers.acknowledge(consumer, sequence)
+            else:
+                await self.store.outbox_ack(key, consumer, sequence)
         return await self.store.checkpoint_run(key, name or f"checkpoint-{uuid.uuid4().hex[:16]}", b"")
 
     async def restore(
