@@ -86,6 +86,15 @@ class Carrying(Environment, Protocol):
 
 
 @runtime_checkable
+class TurnTaking(Environment, Protocol):
+    """An environment of several agents, one of which acts at a time."""
+
+    def agent_to_act(self) -> str:
+        """Whose turn it is; empty where that makes no difference."""
+        ...
+
+
+@runtime_checkable
 class Dumping(Environment, Protocol):
     """An environment that can be put aside: replay starts from a dump instead of from the reset."""
 

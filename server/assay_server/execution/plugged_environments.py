@@ -16,6 +16,7 @@ from assay_server.environments.protocol import (
     InvalidOptions,
     ResetResult,
     StepResult,
+    TurnTaking,
 )
 
 
@@ -89,16 +90,25 @@ class _DumpingEnvironment(PluggedEnvironment):
         cast("Dumping", self._started()).restore(dumped)
 
 
-class _CarryingDumpingEnvironment(_CarryingEnvironment, _DumpingEnvironment):
-    """One that does both."""
+class _TurnTakingEnvironment(PluggedEnvironment):
+    """One of several agents."""
+
+    def agent_to_act(self) -> str:
+        """Whose turn it is."""
+        return cast("TurnTaking", self._started()).agent_to_act()
+
+
+_OFFERS: tuple[tuple[tuple[str, ...], type[PluggedEnvironment]], ...] = (
+    (("inventory",), _CarryingEnvironment),
+    (("dump", "restore"), _DumpingEnvironment),
+    (("agent_to_act",), _TurnTakingEnvironment),
+)
 
 
 def _offered(cls: Callable[..., object]) -> type[PluggedEnvironment]:
-    carrying = callable(getattr(cls, "inventory", None))
-    dumping = callable(getattr(cls, "dump", None)) and callable(getattr(cls, "restore", None))
-    if carrying:
-        return _CarryingDumpingEnvironment if dumping else _CarryingEnvironment
-    return _DumpingEnvironment if dumping else PluggedEnvironment
+    """What offers as much as the plugin's class does, and no more: callers ask what there is."""
+    offered = [kind for names, kind in _OFFERS if all(callable(getattr(cls, name, None)) for name in names)]
+    return type("PluggedEnvironment", (*offered, PluggedEnvironment), {})
 
 
 def environment_of(definition: PluginDefinition) -> EnvironmentDefinition:

@@ -8,6 +8,7 @@ from pathlib import Path
 from assay.sdk import PluginDefinition, PluginKind
 from assay_server.environments.catalogue import UnknownEnvironment, builtin_environments
 from assay_server.environments.protocol import Environment
+from assay_server.environments.watched import watched
 from assay_server.execution.discovery import load_plugin
 from assay_server.execution.game_folders import with_game_folder
 from assay_server.execution.plugged_environments import environment_of
@@ -52,6 +53,6 @@ def environment_maker(plugins: Sequence[str] = ()) -> Callable[[SessionSpec], En
                 f"{spec.environment} is other code now than when the session was made",
                 {"recorded": spec.digest, "present": definition.digest},
             )
-        return definition.make()
+        return watched(definition.make()) if CHECKS in plugins else definition.make()
 
     return make

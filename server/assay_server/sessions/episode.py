@@ -10,7 +10,7 @@ import json
 import math
 import struct
 from collections import Counter
-from typing import Protocol, cast, runtime_checkable
+from typing import cast
 
 from assay.v1 import environment_service_pb2 as wire
 from assay_server.environments.protocol import (
@@ -21,6 +21,7 @@ from assay_server.environments.protocol import (
     InvalidDump,
     InvalidOptions,
     StepResult,
+    TurnTaking,
 )
 from assay_server.sessions.values import Reason, Rules, SessionFault, SessionSpec, Turn
 
@@ -31,11 +32,6 @@ DUMP_EVERY = 32
 _MAX_TEXT = 4 * 1024 * 1024
 _MAX_DUMP = 4 * 1024 * 1024
 _HEAD = struct.Struct("<II")
-
-
-@runtime_checkable
-class _OfAgents(Protocol):
-    def agent_to_act(self) -> str: ...
 
 
 class Progress:
@@ -95,7 +91,7 @@ class Episode:
             SessionFault: INVALID_OPTIONS, ENVIRONMENT_FAILED.
         """
         self._environment = environment
-        self._agents = environment if isinstance(environment, _OfAgents) else None
+        self._agents = environment if isinstance(environment, TurnTaking) else None
         self._carrying = environment if isinstance(environment, Carrying) else None
         self._dumping = environment if isinstance(environment, Dumping) else None
         self._spec = spec

@@ -69,6 +69,20 @@ async def test_two_actions_of_a_session_at_once_are_one_too_many(engine: Session
     ]
 
 
+async def test_agents_act_by_turns(engine: SessionEngine) -> None:
+    (session,) = await make(engine, "test/turns-v1")
+    state = await take(engine, session, ["go"])
+    assert state.agent_id in ("alice", "bob")
+    other = "bob" if state.agent_id == "alice" else "alice"
+    fault = await engine.act(TENANT, Action(session, "go", 1, other))
+    assert isinstance(fault, SessionFault)
+    assert (fault.reason, fault.field) == (Reason.INVALID_ACTION_CONTENT, "agent_id")
+    moved = state_of(await engine.act(TENANT, Action(session, "go", 1, state.agent_id)))
+    assert (moved.step_index, moved.agent_id) == (2, other)
+    await kill_all(engine)
+    assert (await take(engine, session, ["go"], 2)).agent_id == state.agent_id
+
+
 async def test_an_ended_episode_takes_no_action(engine: SessionEngine) -> None:
     (session,) = await make(engine)
     await take(engine, session, ["end"])

@@ -14,8 +14,7 @@ from assay.sdk import Json, environment
 from assay_server.environments.protocol import ResetResult, StepResult
 
 
-@environment("test/hostile-v1")
-class Hostile:
+class Episode:
     """Counts its actions; ``options`` may name what its reset does."""
 
     def __init__(self, *, at_reset: str = "") -> None:
@@ -83,3 +82,17 @@ def _do(action: str) -> float:
         case _:
             pass
     return 1.0 if action == "end" else 0.0
+
+
+@environment("test/hostile-v1")
+class Hostile(Episode):
+    """One agent."""
+
+
+@environment("test/turns-v1")
+class Turns(Episode):
+    """Two agents who act by turns."""
+
+    def agent_to_act(self) -> str:
+        """Whose turn it is."""
+        return ("alice", "bob")[len(self._taken) % 2]
