@@ -5,6 +5,7 @@ A reward is one module of this package with a function declared by :func:`assay.
 
 from assay_server.rewards.assessment import Assessment
 from assay_server.rewards.catalogue import Catalogue, builtin_catalogue
+from assay_server.rewards.equivalence import equivalence_classes
 from assay_server.rewards.errors import DefinitionConflict, RewardError, SpecError, UnknownReward
 from assay_server.rewards.tree import CompiledReward, compile_reward
 
@@ -18,4 +19,5 @@ __all__ = [
     "UnknownReward",
     "builtin_catalogue",
     "compile_reward",
+    "equivalence_classes",
 ]

@@ -23,19 +23,23 @@ from assay_server.rewards.mathematics.structures import Structures, equal_exactl
 from assay_server.rewards.mathematics.tree import SCALARS, Node, num
 from assay_server.rewards.numbers import Number, canonical, parse_number, sole_number
 from assay_server.rewards.spelling import respelled
-from assay_server.rewards.units import factor_between
+from assay_server.rewards.units import factor_between, unit_of
 from assay_server.rewards.written_forms import same_form, written_forms
 
 _ASIDE = re.compile(r",? (?:because|since)\b.*", re.IGNORECASE | re.DOTALL)
 _ARTICLE = re.compile(
-    r"(?:(?:(?:the )?(?:final |correct |best )?(?:answer|option|choice) )?(?:is|are):? |(?:it|this|they) (?:is|are) |it's )?"
+    r"(?:(?:(?:the )?(?:final |correct |best )?(?:answer|option|choice) )?(?:is|are):? "
+    r"|(?:it|this|they) (?:is|are) |it's )?"
     r"(?:(?:the|an?|on|in|at) )?"
 )
 _ONE_IN_BRACES = re.compile(r"\{(\w)\}")
 _LOOSE_SPACES = re.compile(r"(?<!\w)\s+|\s+(?!\w)")
 _SEPARATOR = re.compile(r"\s*(?:,|;|\band\b)\s*(?:and\b\s*)?", re.IGNORECASE)
+_NAME = re.compile(r"[\s$]*[A-Za-z](?:_\{?\w\}?)?")
 _APPROXIMATELY = re.compile(r"≈|\\approx(?![a-zA-Z])")
 _MAYBE_CONSTANT = re.compile(r"(?<![0-9.])([0-9]{1,3})e(?=[+-][0-9]{1,2}(?![0-9.]))")
+_NAMED_NUMBER = re.compile(r"([A-Za-z]{2,}) [0-9]{1,9}")
+_LETTER_UNIT = re.compile(r"(.{1,200}?)[\s~]*([mgshlLJNWVA])[\s.$]*")
 _PROSE = re.compile(r"[A-Za-z]{3,} [A-Za-z]{2,} [A-Za-z]{2,}")
 _OPTION = re.compile(
     r"(?:(?:the )?(?:correct )?(?:option|choice|answer) ?)?[(\[]?([a-z])(?:[)\]]|[.:])?", re.IGNORECASE
@@ -78,7 +82,7 @@ class Answer:
         if forms:
             return short_key(f"{forms[0].kind} {':'.join(map(str, forms[0].value))}{forms[0].half}")
         items = list_items(self.text)
-        return short_key(normal_text(self.text) if items is None else ", ".join(items))
+        return short_key(_word(self.text) if items is None else ", ".join(items))
 
 
 def _node_key(node: Node) -> str | None:
@@ -141,7 +145,7 @@ def _remembered(text: str) -> Answer:
 
 def normal_text(text: str) -> str:
     """One spelling for texts that mean the same: case, markup, spaces, leading article and a final full stop."""
-    plain = _ASIDE.sub("", plain_text(text)).casefold().replace("π", "\\pi").replace("\\cdot", "*")
+    plain = _ASIDE.sub("", plain_text(text)).casefold().replace("$", "").replace("π", "\\pi").replace("\\cdot", "*")
     return _LOOSE_SPACES.sub(
         "", _ONE_IN_BRACES.sub(r"\1", _ARTICLE.sub("", plain, count=1) if plain[:1] in _MAY_LEAD else plain)
     )
@@ -207,7 +211,7 @@ def _citations(answer: Answer, reference: Answer, _structures: Structures) -> Ou
 def _approximations(answer: Answer, reference: Answer, structures: Structures) -> Outcome:
     """``5\\sqrt2 \\approx 7.07``: the exact side counts; a reference that is that decimal asks for the other one."""
     mine, gold = _sides(answer.text), _sides(reference.text)
-    if len(mine) == len(gold) == 1:
+    if mine == [answer.text] and gold == [reference.text]:
         return Outcome.PASS
     outcome = _decided(mine[0], gold[0], structures)
     if outcome is Outcome.EQUAL or len(mine) != 2 or len(gold) != 1 or reference.number is None:
@@ -223,7 +227,9 @@ def _sides(text: str) -> list[str]:
     if "≈" not in text and "\\approx" not in text:
         return [text]
     sides = [side.strip() for side in _APPROXIMATELY.split(text, maxsplit=2)]
-    return sides if sides[0].strip("$ ") and len(sides) == 2 else [text]
+    if len(sides) != 2 or not sides[0].strip("$ "):
+        return [text]
+    return [sides[1]] if _NAME.fullmatch(sides[0]) else sides
 
 
 def _labels(answer: Answer, reference: Answer, structures: Structures) -> Outcome:
@@ -281,12 +287,21 @@ def _numbers(answer: Answer, reference: Answer, structures: Structures) -> Outco
     if answer.number is None or reference.number is None or ("=" in answer.text and "=" in reference.text):
         return Outcome.PASS
     mine, gold = answer.number, reference.number
+    if _differently_named(answer.text, reference.text):
+        return Outcome.DIFFERENT
     equal = mine.equals(gold) if structures.strictness != "lenient" else _leniently(mine, gold)
     if structures.strictness == "strict":
         equal = equal and _as_asked(answer, reference)
     elif not equal and structures.strictness == "lenient":
         return Outcome.PASS
     return _OUTCOMES[equal]
+
+
+def _differently_named(text: str, other: str) -> bool:
+    """``Team 3`` against ``Row 3``."""
+    names = [_NAMED_NUMBER.fullmatch(plain_text(part)) if part[:1].isalpha() or part[:1] == "\\" else None
+             for part in (text, other)]  # fmt: skip
+    return names[0] is not None and names[1] is not None and names[0][1].casefold() != names[1][1].casefold()
 
 
 def _leniently(mine: Number, gold: Number) -> bool:
@@ -344,10 +359,7 @@ def _forms(answer: Answer, reference: Answer, structures: Structures) -> Outcome
 def _structures(answer: Answer, reference: Answer, structures: Structures) -> Outcome:
     if structures.scalars is equal_exactly and _is_long_formula(answer, reference):
         return Outcome.UNDECIDED
-    mine, gold = _read_whole(answer), _read_whole(reference)
-    if (mine.node is None) != (gold.node is None):
-        mine = mine if mine.node is not None else mine._replace(node=letter_of(answer.text))
-        gold = gold if gold.node is not None else gold._replace(node=letter_of(reference.text))
+    mine, gold = _read_both(answer, reference)
     if mine.node is None or gold.node is None:
         return Outcome.PASS
     if structures.scalars is equal_exactly:
@@ -365,6 +377,23 @@ def _structures(answer: Answer, reference: Answer, structures: Structures) -> Ou
     except OverEffort:
         return Outcome.UNDECIDED
     return _OUTCOMES[verdict]
+
+
+def _read_both(answer: Answer, reference: Answer) -> tuple[Reading, Reading]:
+    """Both as mathematics; a single letter is a name where the other one is."""
+    mine, gold = _read_whole(answer), _read_whole(reference)
+    if (mine.node is None) != (gold.node is None):
+        mine = mine if mine.node is not None else mine._replace(node=letter_of(answer.text))
+        gold = gold if gold.node is not None else gold._replace(node=letter_of(reference.text))
+    return _with_letter_unit(answer, mine, gold), _with_letter_unit(reference, gold, mine)
+
+
+def _with_letter_unit(answer: Answer, reading: Reading, other: Reading) -> Reading:
+    """``10\\sqrt{2} m`` where the other answer is in metres."""
+    match = _LETTER_UNIT.fullmatch(answer.text) if other.unit and not reading.unit else None
+    if match is None or unit_of(match[2]) != other.unit:
+        return reading
+    return Reading(read(match[1]).node or reading.node, other.unit)
 
 
 def _read_otherwise(answer: Answer, reference: Answer, structures: Structures) -> bool | None:
@@ -459,59 +488,3 @@ def compare(answer: Answer, reference: Answer, strictness: Strictness = "default
 def is_formal(text: str) -> bool:
     """Whether ``text`` has the marks of mathematics rather than of words."""
     return _MARKUP.search(text) is not None
-
-
-def equivalence_classes(
-    answers: Iterable[str],
-    *,
-    strictness: Strictness = "default",
-    decider: Callable[[str, str], bool | None] | None = None,
-) -> list[int]:
-    """For each answer the number of its class, counted from 0 by first occurrence.
-
-    Args:
-        answers: as extracted.
-        strictness: as for :func:`compare`.
-        decider: asked where exact comparison is undecided, e.g. the symbolic layer; undecided answers are kept apart.
-    """
-    classes: list[int] = []
-    by_text: dict[str, int] = {}
-    by_key: dict[str, int] = {}
-    members: list[Answer] = []
-    for text in answers:
-        number = by_text.get(text)
-        if number is None:
-            answer = read_answer(text)
-            key = answer.key()
-            number = by_key.get(key) if strictness == "default" and not _ambiguous(answer) else None
-            if number is None:
-                number = _class_of(answer, members, strictness, decider)
-            if number is None:
-                number = len(members)
-                members.append(answer)
-            by_text[text] = number
-            if not _ambiguous(answer):
-                by_key.setdefault(key, number)
-        classes.append(number)
-    return classes
-
-
-def _ambiguous(answer: Answer) -> bool:
-    """Whether the key leaves something out that comparison looks at: a unit or a percent sign."""
-    return answer.number is not None and (answer.number.percent or bool(answer.number.unit))
-
-
-def _class_of(
-    answer: Answer,
-    members: list[Answer],
-    strictness: Strictness,
-    decider: Callable[[str, str], bool | None] | None,
-) -> int | None:
-    for number, member in enumerate(members):
-        decision = compare(answer, member, strictness)
-        equal = decision.equal
-        if equal is None and decider is not None:
-            equal = decider(answer.text, member.text)
-        if equal:
-            return number
-    return None

@@ -26,6 +26,8 @@ _NOT_A_UNIT = frozenset(
         *("or", "and", "either", "maybe", "perhaps", "possibly", "between", "to", "through", "not", "but"),
         *("minus", "plus", "times", "over", "divided", "more", "less", "fewer", "factorial"),
         *("st", "nd", "rd", "th"),
+        *("january", "february", "march", "april", "june", "july", "august", "september", "october", "november"),
+        *("december", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec"),
         *("negative", "than", "least", "most", "twice", "double", "triple", "under", "above", "below"),
         *("choose", "mod", "modulo", "pi", "sqrt", "log", "sin", "cos", "tan"),
         *("grader", "grade", "mark", "marked", "accept", "accepted", "correct", "wrong", "score", "reward", "please"),

@@ -11,7 +11,7 @@ import pytest
 
 from assay.sdk import Sample, Strictness, Symbolic, SymbolicVerdict, Unscorable
 from assay_server.execution.symbolic import SympySymbolic
-from assay_server.rewards import answers
+from assay_server.rewards import answers, equivalence_classes
 from assay_server.rewards.mathematics import structures
 from assay_server.rewards.mathematics.normal_form import Form
 from assay_server.rewards.mathematics.tree import Node
@@ -167,7 +167,7 @@ def test_equal_forms_fall_into_one_class_and_different_ones_do_not() -> None:
     for name in ("fraction", "root", "interval", "set", "polynomial", "matrix", "equation"):
         for case in cases(name, 3):
             texts = [case.base, *case.equal, *case.different]
-            classes = answers.equivalence_classes(texts, decider=decider)
+            classes = equivalence_classes(texts, decider=decider)
             assert set(classes[: 1 + len(case.equal)]) == {0}, (texts, classes)
             assert 0 not in classes[1 + len(case.equal) :], (texts, classes)
 
