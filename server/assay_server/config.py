@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     session_idle_timeout: float = Field(default=1800.0, gt=0.0)
     """Seconds without an action after which an episode is closed, where its creator does not say."""
 
+    check_environments: bool = False
+    """Hold environments to their promises at every step (``assay env check`` does more); for debugging, as it costs."""
+
     game_folder: Path | None = None
     """A folder of ALFWorld's games that the options of ``household`` may name. None = there is none."""
 

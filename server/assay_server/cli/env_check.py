@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import multiprocessing
 import pickle
 import random
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +20,11 @@ from assay_server.cli.env_episode import (
 )
 from assay_server.cli.plugins_check import Finding
 from assay_server.environments.protocol import Dumping, Environment, EpisodeOver, StepResult
+from assay_server.environments.watched import digest_fault, result_fault
 
 _STEPS = 60
 _DUMP_EVERY = 16
 _HOSTILE = ("", " ", "\x00", "look\nlook", "\u202e٣\U0001f600", "x" * 1_000_000, "fly away", "(" * 10_000)
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +163,8 @@ def _state(source: EpisodeSource, episodes: int) -> str:
             first, second = _now(environment, ""), _now(environment, "")
             if first != second:
                 raise _Broken("asking for anchor, digest or admissible actions changes them: let them only read")
-            if not _DIGEST.fullmatch(first.digest):
-                raise _Broken(f"state_digest() is {first.digest[:80]!r}; expected 64 lower-case hex digits")
+            if fault := digest_fault(first.digest):
+                raise _Broken(fault)
             if names.setdefault(first.digest, first.admissible) != first.admissible:
                 raise _Broken("equal digests, but other admissible actions: the digest leaves out a part of the state")
     return f"{len(names)} states, each with one list of admissible actions"
@@ -211,22 +209,12 @@ def _results(source: EpisodeSource, episodes: int) -> str:
         environment = source.environment()
         environment.reset(seed, source.options)
         for result in _steps(environment, _chooser(seed)):
-            problem = _result_problem(result)
+            problem = result_fault(result)
             if problem:
                 raise _Broken(f"seed {seed}: {problem}")
             rewards.add(result.reward)
     shown = ", ".join(f"{reward:g}" for reward in sorted(rewards)[:5])
     return f"rewards, scores and reasons are sound; rewards seen: {shown}"
-
-
-def _result_problem(result: StepResult) -> str:
-    if not math.isfinite(result.reward):
-        return f"the reward {result.reward} is not finite"
-    if not 0 <= result.task_score <= 1 or (result.task_score == 1) != result.won:
-        return f"task_score {result.task_score} with won={result.won}; it is in [0, 1], and 1 exactly where it is won"
-    if bool(result.stop_reason) != (result.terminated or result.truncated):
-        return f"stop_reason {result.stop_reason!r} with terminated={result.terminated}, truncated={result.truncated}"
-    return ""
 
 
 def _the_end(source: EpisodeSource) -> str:

@@ -18,12 +18,16 @@ from assay_server.sessions.values import Reason, SessionFault, SessionSpec
 GAMES, SHOPS = "games:", "shops:"
 """Before the path of a folder of games, or of catalogues of the shop, where it is told to workers among the plugins."""
 
+CHECKS = "checks:"
+"""Told to workers among the plugins: environments are held to their promises at every step."""
+
 
 def environment_maker(plugins: Sequence[str] = ()) -> Callable[[SessionSpec], Environment]:
     """Makes the environment that a spec names, of exactly the code that the spec was made with.
 
     Args:
-        plugins: as workers are told them; :data:`GAMES` and :data:`SHOPS` before a path name folders.
+        plugins: as workers are told them; :data:`GAMES` and :data:`SHOPS` before a path name folders,
+            :data:`CHECKS` asks for passive checks.
 
     Raises:
         BrokenPlugin: one cannot be loaded.
@@ -31,7 +35,7 @@ def environment_maker(plugins: Sequence[str] = ()) -> Callable[[SessionSpec], En
     plugged = [
         environment_of(definition)
         for plugin in plugins
-        if not plugin.startswith((GAMES, SHOPS))
+        if not plugin.startswith((GAMES, SHOPS, CHECKS))
         for definition, _ in load_plugin(plugin)
         if isinstance(definition, PluginDefinition) and definition.kind is PluginKind.ENVIRONMENT
     ]
