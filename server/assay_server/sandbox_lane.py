@@ -58,4 +58,6 @@ def sandbox_settings(settings: Settings) -> SandboxSettings:
         floor=settings.sandbox_floor,
         shown=settings.sandbox_shown,
         search_path=settings.sandbox_search_path,
+        image=settings.sandbox_image,
+        runtime=settings.sandbox_runtime,
     )

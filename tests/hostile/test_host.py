@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from assay_sandbox.namespaces.backend import NamespacesBackend, NamespacesSettings
-from assay_sandbox.protocol import Backend, Grade, Launch, Limits, PythonCall
+from assay_sandbox.protocol import Backend, Launch, Limits, PythonCall
 from tests.hostile.stage import Stage
 from tests.hostile.weak_harness import run_weakly
+from tests.sandboxes.real_backends import BACKENDS, make_backend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -91,11 +91,9 @@ def _has_all_capabilities() -> bool:
     return int(status.split("CapEff:")[1].split()[0], 16).bit_count() >= 38
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module", params=["namespaces", "namespaces without cgroups"])
+@pytest_asyncio.fixture(loop_scope="module", scope="module", params=BACKENDS)
 async def backend(request: pytest.FixtureRequest) -> AsyncGenerator[Backend]:
-    backend = NamespacesBackend(NamespacesSettings(cgroups=request.param == "namespaces"))
-    if backend.probe().grade < Grade.FLOOR:
-        pytest.skip(f"this machine gives no sandbox: {backend.probe()}")
+    backend = make_backend(request.param)
     await backend.start()
     yield backend
     await backend.stop()

@@ -22,12 +22,11 @@ from assay_sandbox.containers.frames import CONTROL, HEAD, LARGEST, frames
 from assay_sandbox.namespaces import kernel, seccomp
 from assay_sandbox.namespaces.candidate import RunSpace, limit_for_all, open_standard_streams
 from assay_sandbox.namespaces.places import ContainerPlace
-from assay_sandbox.namespaces.setup import Identity
+from assay_sandbox.namespaces.setup import ENVIRONMENT, Identity
 from assay_sandbox.namespaces.supervisor import Supervisor, only_wake
 
 _USER_ID = 65534
 _INPUT, _OUTPUT, _ERRORS = 0, 1, 2
-_ENVIRONMENT = {"HOME": "/box/home", "LANG": "C.UTF-8", "TMPDIR": "/box/tmp"}
 _PRELOAD = ("assay_sandbox.harness.script", "assay_sandbox.harness.candidate")
 
 
@@ -35,7 +34,9 @@ def main() -> None:
     """Serve one run, or none when the server goes away. The first frames: the number of channels, and the launch."""
     kernel.hide_from_debuggers()
     limit_for_all()
-    os.environ |= _ENVIRONMENT
+    path = os.environ.get("PATH", os.defpath)
+    os.environ.clear()
+    os.environ |= {"PATH": path, **ENVIRONMENT}
     for module in _PRELOAD:
         importlib.import_module(module)
     gc.freeze()

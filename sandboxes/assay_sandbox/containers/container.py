@@ -19,7 +19,7 @@ _OWN_BYTES = 96 << 20
 _OWN_PROCESSES = 8
 _READY_SECONDS = 60.0
 # The agent and the supervisor give a run another user id, its files, and its end; the run itself has none of these.
-_CAPABILITIES = ("SETUID", "SETGID", "KILL", "CHOWN")
+_CAPABILITIES = ("SETUID", "SETGID", "KILL", "CHOWN", "DAC_OVERRIDE")
 
 
 @dataclass(frozen=True, slots=True)

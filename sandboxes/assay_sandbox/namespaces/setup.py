@@ -6,6 +6,15 @@ import marshal
 from dataclasses import astuple, dataclass
 from enum import Enum
 
+ENVIRONMENT = {
+    "HOME": "/box/home",
+    "LANG": "C.UTF-8",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TMPDIR": "/box/tmp",
+}
+"""Of every run, besides PATH: one thread for libraries that would make one for each processor."""
+
 
 class Identity(Enum):
     """Whose ids a worker and its runs have."""

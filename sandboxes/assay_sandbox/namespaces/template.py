@@ -19,17 +19,10 @@ from typing import NoReturn
 from assay_sandbox.namespaces import kernel, seccomp
 from assay_sandbox.namespaces.candidate import RunSpace, limit_for_all, open_standard_streams
 from assay_sandbox.namespaces.places import NamespacePlace
-from assay_sandbox.namespaces.setup import ForkOrder, Identity, Setup
+from assay_sandbox.namespaces.setup import ENVIRONMENT, ForkOrder, Identity, Setup
 from assay_sandbox.namespaces.supervisor import Supervisor, only_wake
 
 _MAX_ORDER = 4096
-_ENVIRONMENT = {
-    "HOME": "/box/home",
-    "LANG": "C.UTF-8",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "TMPDIR": "/box/tmp",
-}
 _MAX_DESCRIPTORS = 16
 
 
@@ -47,7 +40,7 @@ class Template:
         limit_for_all()
         open_standard_streams()
         os.environ.clear()
-        os.environ |= {"PATH": setup.search_path, **_ENVIRONMENT}
+        os.environ |= {"PATH": setup.search_path, **ENVIRONMENT}
         for module in setup.preload:
             importlib.import_module(module)
         self._filter = None

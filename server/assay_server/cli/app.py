@@ -46,6 +46,7 @@ class Backend(str, Enum):
     """What can run untrusted code."""
 
     NAMESPACES = "namespaces"
+    DOCKER = "docker"
 
 
 @app.command()

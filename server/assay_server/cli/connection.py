@@ -14,7 +14,7 @@ from assay_server.cli.refusals import Usage
 
 _FILE = ".py:"
 
-SandboxName = Literal["namespaces"]
+SandboxName = Literal["namespaces", "docker"]
 """What can run untrusted code."""
 
 

@@ -184,12 +184,14 @@ def _token(path: Path | None) -> Finding:
 
 def _sandbox(settings: Settings) -> list[Finding]:
     """What isolation untrusted code would get: in all, then what is missing of it."""
+    from assay_sandbox.containers.backend import DockerBackend, DockerSettings
     from assay_sandbox.namespaces.backend import NamespacesBackend
     from assay_sandbox.protocol import Grade
 
     if settings.sandbox == "none":
         return [Finding("sandbox", Status.NOTE, "switched off", "no untrusted code is run; ASSAY_SANDBOX says so")]
-    level = NamespacesBackend().probe()
+    docker = DockerSettings(settings.sandbox_image, settings.sandbox_runtime)
+    level = (DockerBackend(docker) if settings.sandbox == "docker" else NamespacesBackend()).probe()
     floor = Grade[settings.sandbox_floor.upper()]
     enough = level.grade >= floor
     works = ", ".join(item.name for item in level.mechanisms if item.works) or "nothing"

@@ -11,6 +11,7 @@ from typing import Literal
 import structlog
 
 from assay_sandbox.admission import Admission
+from assay_sandbox.containers.backend import DockerBackend, DockerSettings
 from assay_sandbox.namespaces.backend import NamespacesBackend, NamespacesSettings
 from assay_sandbox.protocol import Backend, Grade, Level, SandboxUnavailable
 
@@ -24,20 +25,23 @@ class SandboxSettings:
     """What an operator decides about sandboxes.
 
     Attributes:
-        backend: ``namespaces``, or ``none``.
+        backend: ``namespaces``, ``docker``, or ``none``.
         slots: jobs at a time.
         queue: jobs that may wait for a slot; more are refused with a retry hint.
         floor: isolation below which no untrusted code runs.
         shown: files and folders that programs see read-only, besides the system's: toolchains that lie elsewhere.
         search_path: folders of programs, besides the system's.
+        image, runtime: of docker's containers.
     """
 
-    backend: Literal["namespaces", "none"] = "namespaces"
+    backend: Literal["namespaces", "docker", "none"] = "namespaces"
     slots: int = 4
     queue: int = 256
     floor: Floor = "floor"
     shown: tuple[str, ...] = ()
     search_path: tuple[str, ...] = ()
+    image: str = "assay-sandbox"
+    runtime: str = ""
 
 
 class Sandboxes:
@@ -100,8 +104,16 @@ def _namespaces(settings: SandboxSettings) -> Backend:
     )
 
 
+def _docker(settings: SandboxSettings) -> Backend:
+    return DockerBackend(DockerSettings(settings.image, settings.runtime, spares=settings.slots))
+
+
 def _none(settings: SandboxSettings) -> None:
     del settings
 
 
-_MAKERS: dict[str, Callable[[SandboxSettings], Backend | None]] = {"namespaces": _namespaces, "none": _none}
+_MAKERS: dict[str, Callable[[SandboxSettings], Backend | None]] = {
+    "namespaces": _namespaces,
+    "docker": _docker,
+    "none": _none,
+}
