@@ -213,6 +213,8 @@ def _approximations(answer: Answer, reference: Answer, structures: Structures) -
     mine, gold = _sides(answer.text), _sides(reference.text)
     if mine == [answer.text] and gold == [reference.text]:
         return Outcome.PASS
+    if structures.strictness == "strict" and len(mine) != len(gold):
+        return Outcome.DIFFERENT
     outcome = _decided(mine[0], gold[0], structures)
     if outcome is Outcome.EQUAL or len(mine) != 2 or len(gold) != 1 or reference.number is None:
         return outcome

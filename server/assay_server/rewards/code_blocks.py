@@ -13,6 +13,7 @@ Unfenced = Literal["whole", "none"]
 """What a response without any fence is: a program as a whole, or no program."""
 
 _FENCE = re.compile(r"^[ ]{0,3}(`{3,}|~{3,})[ \t]*([^\n`]*)$", re.MULTILINE)
+_THOUGHT_END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 _ALIASES = {
     "py": "python", "python3": "python", "py3": "python", "c++": "cpp", "cc": "cpp", "cxx": "cpp", "js": "javascript",
     "node": "javascript", "golang": "go", "rs": "rust", "sh": "bash", "shell": "bash",
@@ -51,6 +52,7 @@ def find_program(response: str, language: str = "", unfenced: Unfenced = "whole"
     region = answer_region(response)
     if region is None:
         return None
+    region = _with_line_after_thoughts(response, region)
     fences = 0
     blocks: list[Block] = []
     for block in _blocks(response, region):
@@ -63,6 +65,15 @@ def find_program(response: str, language: str = "", unfenced: Unfenced = "whole"
         return None
     start = len(region) - len(region.lstrip()) if region != response else 0
     return Block(response[start:], "", start, len(response), "whole_text")
+
+
+def _with_line_after_thoughts(response: str, region: str) -> str:
+    """The region with a line's end in the place of each thought's last character: a fence may follow at once."""
+    if region is response:
+        return region
+    ends = [tag.end() for tag in _THOUGHT_END.finditer(response) if region[tag.end() - 1] == " "]
+    starts = [0, *ends]
+    return "\n".join(region[start : end - 1] for start, end in zip(starts, [*ends, len(region) + 1], strict=True))
 
 
 def _last(blocks: Sequence[Block], language: str) -> Block | None:

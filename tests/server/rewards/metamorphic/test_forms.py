@@ -10,8 +10,9 @@ from typing import NamedTuple
 import pytest
 
 from assay.sdk import Sample, Strictness, Symbolic, SymbolicVerdict, Unscorable
-from assay_server.execution.symbolic import SympySymbolic
-from assay_server.rewards import answers, equivalence_classes
+from assay_server.execution.symbolic import SympySymbolic, comparison, numeric
+from assay_server.rewards import answers, equivalence_classes, verify_math
+from assay_server.rewards.extraction import Extraction
 from assay_server.rewards.mathematics import structures
 from assay_server.rewards.mathematics.normal_form import Form
 from assay_server.rewards.mathematics.tree import Node
@@ -148,6 +149,32 @@ def test_the_normal_form_cannot_be_left_out(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(structures, "equal_forms", never)
     assert problems(measure(1, Unable())) != []
+
+
+def test_algebra_cannot_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unable(_a: Node, _b: Node) -> bool:
+        return False
+
+    monkeypatch.setattr(comparison, "_is_zero", unable)
+    assert problems(measure(2)) != []
+
+
+def test_many_digits_cannot_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unable(_a: Node, _b: Node, _names: frozenset[str]) -> None:
+        return None
+
+    monkeypatch.setattr(numeric, "agree", unable)
+    assert problems(measure(2)) != []
+
+
+def test_the_extraction_cannot_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unable(response: str, *, prompt: str = "", truncated: bool = False) -> Extraction:
+        assert not prompt
+        assert not truncated
+        return Extraction(response, "whole_text", 0, len(response))
+
+    monkeypatch.setattr(verify_math, "extract_answer", unable)
+    assert problems(measure(1)) != []
 
 
 def test_every_answer_is_itself_and_judgement_is_symmetric() -> None:
