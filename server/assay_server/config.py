@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=10.0, gt=0.0)
     """With a store in Redis: how long the others wait for a server that says nothing before they do its work."""
 
+    control_seconds: float = Field(default=3600.0, gt=0.0)
+    """With a store in Redis: how long what is answered, emitted and acknowledged is still known by its id."""
+
     stream_seconds: float | None = Field(default=None, gt=0.0)
     """How old a rollout stream may grow before it is asked to connect again, so that load spreads over new servers."""
 

@@ -60,7 +60,12 @@ class ServerProcess:
         token = load_or_create_token(settings.token_file) if settings.token_file else None
         self._settings = settings
         self._metrics = Metrics()
-        self._store = open_store(settings.store, records=settings.records, lease_seconds=settings.lease_seconds)
+        self._store = open_store(
+            settings.store,
+            records=settings.records,
+            lease_seconds=settings.lease_seconds,
+            control_seconds=settings.control_seconds,
+        )
         found = discover(catalogue, settings.plugins)
         _log_broken(found)
         self._judge = _judge(settings.judges)

@@ -84,6 +84,7 @@ class RunLog:
         failed: why this process may use the log no more; None while it may.
         joined: whether it holds a lease.
         used: when it was last asked for something, by the monotonic clock.
+        aged: when its age was last noted, likewise.
     """
 
     def __init__(self, server: Server, keys: RunKeys, record: RunRecord, writer: str, lease_ms: int) -> None:
@@ -92,7 +93,7 @@ class RunLog:
         self.listeners: list[Listener] = []
         self.failed: StoreError | None = None
         self.joined = False
-        self.used = time.monotonic()
+        self.used = self.aged = time.monotonic()
         self._server = server
         self._keys = keys
         self._record = record
@@ -104,6 +105,7 @@ class RunLog:
         self._sent: deque[_Waiting] = deque()
         self._recent: deque[tuple[float, Entry]] = deque()
         self._snapshot_at = 0
+        self._ages: deque[tuple[float, int]] = deque()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -168,6 +170,15 @@ class RunLog:
             await self.submit(("join",))
         data = pack_operations([pack(("took", gone, self.writer))])
         return bool(await self._server.script(scripts.TAKE_OVER, (self._keys.head, self._keys.log), gone, data))
+
+    def note_age(self, age_seconds: float) -> int | None:
+        """The tick that the run had reached so long ago; None where that is not known, or not this process's task."""
+        now = time.monotonic()
+        self._ages.append((now, self.state.run.tick))
+        tick = None
+        while self._ages and self._ages[0][0] <= now - age_seconds:
+            tick = self._ages.popleft()[1]
+        return tick if next(iter(self.state.members), "") == self.writer else None
 
     async def close(self) -> None:
         """Give the lease back and stop; what was not sent is not done."""

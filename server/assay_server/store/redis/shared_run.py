@@ -62,12 +62,15 @@ class SharedRun:
     Attributes:
         run: the run itself.
         members: writers that hold a lease, in the order in which they came.
+        archives: where settled rollouts were put aside among the records, in order, and the tick after which what was
+            created is forgotten.
     """
 
     def __init__(self, record: RunRecord) -> None:
         self.run = MemoryRun(record)
         self.members: dict[str, None] = {}
         self.unfinished = Unfinished()
+        self.archives: list[tuple[bytes, int]] = []
         self._operations: dict[str, Callable[..., object]] = {
             name.removeprefix("op_"): getattr(self, name) for name in dir(type(self)) if name.startswith("op_")
         }
@@ -97,9 +100,12 @@ class SharedRun:
         self, writer: str, changes: Changes, name: str, expected: int
     ) -> tuple[RunRecord, CheckpointRecord, int]:
         before = self.run.record.generation
+        point = self.run.checkpoints.get(name)
         restored = self.run.restore(name, expected)
         if self.run.record.generation != before:
             changes.restored = True
+            tick = point.tick if point is not None else 0
+            self.archives = [(archive, min(tick, limit)) for archive, limit in self.archives if tick]
             self.derive(writer)
         return restored
 
@@ -253,6 +259,31 @@ class SharedRun:
         state = self.run.acknowledge(consumer, sequence)
         changes.acknowledged[consumer] = state.acked
         return state
+
+    # ------------------------------------------------------------ what is settled
+
+    def op_put_aside(
+        self,
+        _: str,
+        __: Changes,
+        generation: int,
+        rollouts: Sequence[str],
+        groups: Sequence[str],
+        barriers: Sequence[str],
+        archive: bytes,
+    ) -> None:
+        """Forget what is settled; ``archive`` is where it lies among the records."""
+        self._check(generation)
+        run = self.run
+        for rollout_id in rollouts:
+            rollout = run.rollouts.pop(rollout_id)
+            run.groups[rollout.item.group_id].members.pop(rollout_id)
+        for group_id in groups:
+            del run.groups[group_id]
+            self.unfinished.unbatched.pop(group_id, None)
+        for barrier_id in barriers:
+            del run.barriers[barrier_id]
+        self.archives.append((archive, run.tick))
 
     # ------------------------------------------------------------ who works on what
 

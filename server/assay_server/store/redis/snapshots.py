@@ -38,6 +38,7 @@ class _Image(NamedTuple):
     barriers: Sequence[tuple[str, bytes, int, Sequence[str], int | None]]
     outboxes: Sequence[tuple[str, int, int, Sequence[tuple[tuple[int, int, bytes], str]]]]
     checkpoints: Sequence[_Checkpoint]
+    archives: Sequence[tuple[bytes, int]]
     members: Sequence[str]
     scoring: dict[str, str]
     emitting: dict[str, str]
@@ -105,6 +106,7 @@ def dump(shared: SharedRun) -> bytes:
         [(b.barrier_id, b.payload, b.created, b.arrived, b.finish_tick) for b in run.barriers.values()],
         [(name, box.last, box.acked, list(box.entries)) for name, box in run.outboxes.items()],
         [_checkpoint_image(name, point) for name, point in run.checkpoints.items()],
+        shared.archives,
         list(shared.members),
         shared.unfinished.scoring,
         shared.unfinished.emitting,
@@ -127,6 +129,7 @@ def load(record: RunRecord, data: bytes) -> SharedRun:
     run.barriers = {b[0]: MemoryBarrier(b[0], b[1], b[2], list(b[3]), b[4]) for b in image.barriers}
     run.outboxes = {name: _outbox(last, acked, entries) for name, last, acked, entries in image.outboxes}
     run.checkpoints = {row[0]: _checkpoint(_Checkpoint(*row)) for row in image.checkpoints}
+    shared.archives = list(image.archives)
     shared.members = dict.fromkeys(image.members)
     shared.derive("")
     shared.unfinished.scoring.update(image.scoring)

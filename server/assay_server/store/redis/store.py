@@ -34,15 +34,18 @@ from assay_server.store.protocol import (
     RunRecord,
     StaleGeneration,
     StoredRollout,
+    StoreError,
     StoreUnavailable,
     UnknownRun,
 )
 from assay_server.store.records import Records, size_of
 
 from . import scripts
+from .codec import pack, unpack
 from .connection import Server
 from .keys import RUNS_PATTERN, objects_key, run_keys, runs_key, tenant_of
 from .log import RunLog
+from .settling import settled
 from .shared_run import Operation, SharedRun
 
 T = TypeVar("T")
@@ -63,10 +66,20 @@ class RedisStore:
         url: of Redis, as redis-py reads it.
         folder: of the records.
         lease_seconds: how long the others wait for a process that says nothing.
+        control_seconds: for how long what is settled (answered, emitted, acknowledged by everybody) stays at hand.
         timeout: seconds a command may take.
     """
 
-    def __init__(self, url: str, folder: Path, *, lease_seconds: float = 10.0, timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        *,
+        lease_seconds: float = 10.0,
+        control_seconds: float = 3600.0,
+        timeout: float = 10.0,
+    ) -> None:
+        self._control_seconds = control_seconds
         self._url = url
         self._folder = folder
         self._lease_seconds = lease_seconds
@@ -166,6 +179,13 @@ class RedisStore:
         return [None if stored is None else next(resolved) for stored in found]
 
     async def scan_rollouts(self, key: RunKey) -> AsyncIterator[StoredRollout]:
+        """See :meth:`Store.scan_rollouts`; what was put aside comes first."""
+        for archive, limit in tuple((await self._state(key)).archives):
+            rows = cast("Sequence[tuple[int, tuple[object, ...]]]", unpack((await self._read(key, [archive]))[0]))
+            there = [_from_archive(row) for created, row in rows if created <= limit]
+            for start in range(0, len(there), _PAGE):
+                for rollout in await self._resolved(key, there[start : start + _PAGE]):
+                    yield rollout
         after = 0
         while page := (await self._state(key)).run.page(after, _PAGE):
             for rollout in await self._resolved(key, page):
@@ -429,6 +449,25 @@ class RedisStore:
         found = iter(await self._read(key, [record.result for record in records if record.result is not None]))
         return [record if record.result is None else replace(record, result=next(found)) for record in records]
 
+    async def _put_aside(self, log: RunLog) -> None:
+        """Keep what is settled for long among the records only."""
+        tick = log.note_age(self._control_seconds)
+        if tick is None or log.failed is not None:
+            return
+        run = log.state.run
+        found = settled(run, tick)
+        if not found.rollouts and not found.barriers:
+            return
+        key = run.record.key
+        rows = [
+            (rollout.created, _archived(rollout.stored())) for rollout in map(run.rollouts.__getitem__, found.rollouts)
+        ]
+        try:
+            (archive,) = await self._write(key, [pack(rows)])
+            await log.submit(("put_aside", key.generation, *found, archive))
+        except StoreError as error:  # restored or lost meanwhile: then there is another time
+            _log.warning("what is settled was not put aside", run=key.run_id, error=str(error))
+
     async def _keep(self) -> None:
         """Keep the leases, and close the logs that nobody has used for a while."""
         swept = time.monotonic()
@@ -442,9 +481,32 @@ class RedisStore:
                     await log.renew()
                 except StoreUnavailable as error:
                     _log.warning("a lease could not be renewed", run=name[1], error=str(error))
+                if time.monotonic() - log.aged > self._control_seconds / 4:
+                    log.aged = time.monotonic()
+                    await self._put_aside(log)
                 if time.monotonic() - log.used > _IDLE_SECONDS and not log.busy and self._logs.get(name) is log:
                     del self._logs[name]
                     await log.close()
+
+
+def _archived(stored: StoredRollout) -> tuple[object, ...]:
+    return (
+        stored.rollout_id,
+        stored.group_id,
+        stored.position,
+        stored.payload,
+        stored.final,
+        stored.consumers,
+        stored.late,
+        stored.steps,
+        stored.result,
+    )
+
+
+def _from_archive(row: tuple[object, ...]) -> StoredRollout:
+    return StoredRollout(
+        *cast("tuple[str, str, int, bytes, bool, tuple[str, ...], bool, tuple[bytes, ...], bytes]", row)
+    )
 
 
 def _scored(row: object) -> list[tuple[str, int]]:
