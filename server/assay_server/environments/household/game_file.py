@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from weakref import WeakValueDictionary
 
 from assay.sdk import Json
 from assay_server.environments.household.domain import check_domain
@@ -17,6 +19,9 @@ from assay_server.environments.household.scene import Scene
 
 _GAMES_KEPT = 64
 _GRAMMARS_KEPT = 8
+_PLAYED: WeakValueDictionary[bytes, Scene] = WeakValueDictionary()
+"""Games that are being played, by what their files hold: all their episodes share one scene."""
+
 _TASK = re.compile(r'"task"\s*:\s*\[\s*\{\s*"rhs"\s*:\s*"([^"]*)"\s*\}\s*\]\s*,')
 _SPECIAL = frozenset("#{}[]\\")
 
@@ -61,6 +66,15 @@ def _part(contents: Mapping[str, Json], name: str) -> str:
 
 @lru_cache(maxsize=_GAMES_KEPT)
 def _scene(domain: str, grammar: str, problem: str, put_word: PutWord | None) -> Scene:
+    written = "\0".join((domain, grammar, problem, put_word or "")).encode("utf-8", "surrogatepass")
+    key = hashlib.sha256(written).digest()
+    scene = _PLAYED.get(key)
+    if scene is None:
+        scene = _PLAYED[key] = _made(domain, grammar, problem, put_word)
+    return scene
+
+
+def _made(domain: str, grammar: str, problem: str, put_word: PutWord | None) -> Scene:
     check_domain(domain)
     if put_word is not None:
         grammar = with_put_word(grammar, put_word)

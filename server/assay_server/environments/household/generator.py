@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 from typing import Literal, TypeAlias, get_args
+from weakref import WeakValueDictionary
 
 from assay_server.environments.household.own_language import PutWord, own_language
 from assay_server.environments.household.pddl import Fact, Node, read_nodes
@@ -84,10 +85,16 @@ _ABLE = {"c": "cleanable", "h": "heatable", "f": "coolable", "s": "sliceable", "
 _AGENT = "agent1"
 
 
+_PLAYED: WeakValueDictionary[SceneSpec, Scene] = WeakValueDictionary()
+
+
 @lru_cache(maxsize=_SCENES_KEPT)
 def generate(spec: SceneSpec) -> Scene:
-    """The scene of a spec. Scenes made lately are kept, so the members of a group share one."""
-    return _Making(spec).scene()
+    """The scene of a spec. One that is being played or was made lately is shared: the members of a group have one."""
+    scene = _PLAYED.get(spec)
+    if scene is None:
+        scene = _PLAYED[spec] = _Making(spec).scene()
+    return scene
 
 
 class _Making:
