@@ -195,3 +195,36 @@ except OSError as error:
         assert not (Path(tempfile.gettempdir()) / "own").exists()
     finally:
         await backend.stop()
+
+
+KILLED_SERVER = """
+import asyncio, os, signal
+from assay_sandbox.namespaces.backend import NamespacesBackend, NamespacesSettings
+from tests.sandboxes.programs import script
+
+async def main():
+    backend = NamespacesBackend(NamespacesSettings(workers=1))
+    await backend.start()
+    async with backend.open(script("import time; time.sleep(60)")):
+        assert (await backend.run(script("print(1)"))).ok
+        print(*backend.worker_pids(), flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_server_that_is_killed_leaves_no_process():
+    await (await started(workers=1)).stop()
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KILLED_SERVER, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert server.stdout is not None
+    workers = list(map(int, (await server.stdout.readline()).split()))
+    processes = {pid for worker in workers for pid in descendants(worker)}
+    assert len(processes) > 4
+    server.kill()
+    await server.wait()
+    async with asyncio.timeout(30):
+        while alive(processes):  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(0.01)

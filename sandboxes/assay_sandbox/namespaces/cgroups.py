@@ -12,8 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from assay_sandbox.protocol import SandboxUnavailable
+
 _NEEDED = ("memory", "cpu", "pids")
 _PREFIX = "assay-sandbox-"
+_KEPT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ _NO_SWAP = ("memory.swap.max", "0")
 _END_TOGETHER = ("memory.oom.group", "1")
 
 
-class CgroupsUnavailable(Exception):
+class CgroupsUnavailable(SandboxUnavailable):
     """Cgroups cannot be made here; the message says what is missing."""
 
 
@@ -164,7 +167,10 @@ class Cgroups:
 
     def give_back(self, slot: Slot, *, empty: bool) -> None:
         """For a next run; where processes of the last one may still be ending, not before they are gone."""
-        (self._free if empty else self._doubtful).append(slot)
+        if empty and len(self._free) >= _KEPT:
+            slot.close()
+        else:
+            (self._free if empty else self._doubtful).append(slot)
 
     def close(self) -> None:
         """Remove all that were given back."""

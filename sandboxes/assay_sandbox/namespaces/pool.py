@@ -71,7 +71,8 @@ class Pool:
                 self._ended(worker)
                 continue
             if not self._starting and not self._tasks:
-                raise SandboxUnavailable("no sandbox can be started any more; the log says why")
+                await self._add()  # the last could not be started: whoever asks hears why
+                continue
             self._someone.clear()
             await self._someone.wait()
 
