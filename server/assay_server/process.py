@@ -156,7 +156,7 @@ class ServerProcess:
         host, _, port = address.rpartition(":")
         listener = socket.create_server((host.strip("[]"), int(port)), family=_family(host))
         config = uvicorn.Config(
-            http_application(self._metrics, lambda: self._ready),
+            http_application(self._metrics, lambda: self._ready, self._sandboxes.level),
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Awaitable
 from pathlib import Path
@@ -118,6 +119,15 @@ async def test_probes_and_metrics() -> None:
         assert float(samples['assay_groups_finished_total{kept="true",outcome="GROUP_OUTCOME_COMPLETE"}']) == 1
         assert float(samples["assay_rollouts_in_flight"]) == 0
         assert float(samples["assay_streams"]) == 1
+
+
+async def test_the_isolation_of_untrusted_code_is_told() -> None:
+    async with serving(settings(http=True)) as server:
+        status, text = await http_get(server.http_address, "/sandboxz")
+    told = json.loads(text)
+    assert told["backend"] == "namespaces"
+    assert (status == 503) == (told["isolation"] == "none")
+    assert {"name", "works", "detail"} == set(told["mechanisms"][0])
 
 
 async def test_an_address_in_use_is_an_error_before_anything_is_served(server: Service) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import asdict
 
 from fastapi import FastAPI, Response
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 
+from assay_sandbox.protocol import Grade, Level
 from assay_server.metrics import Metrics
 from assay_server.version import VERSION
 
 
-def http_application(metrics: Metrics, is_ready: Callable[[], bool]) -> FastAPI:
-    """The application that serves ``/livez``, ``/readyz`` and ``/metrics``."""
+def http_application(metrics: Metrics, is_ready: Callable[[], bool], isolation: Callable[[], Level]) -> FastAPI:
+    """The application that serves ``/livez``, ``/readyz``, ``/sandboxz`` and ``/metrics``.
+
+    ``/sandboxz`` says what isolation untrusted code has here; 503 where that is none.
+    """
     application = FastAPI(title="Assay", version=VERSION, docs_url=None, redoc_url=None, openapi_url=None)
 
     async def livez() -> PlainTextResponse:
@@ -24,6 +30,16 @@ def http_application(metrics: Metrics, is_ready: Callable[[], bool]) -> FastAPI:
     async def exposition() -> Response:
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    async def sandboxz() -> JSONResponse:
+        level = await asyncio.to_thread(isolation)
+        body = {
+            "backend": level.backend,
+            "isolation": level.grade.name.lower(),
+            "mechanisms": [asdict(mechanism) for mechanism in level.mechanisms],
+        }
+        return JSONResponse(body, status_code=503 if level.grade is Grade.NONE else 200)
+
+    application.add_api_route("/sandboxz", sandboxz, methods=["GET"])
     application.add_api_route("/livez", livez, methods=["GET"])
     application.add_api_route("/readyz", readyz, methods=["GET"])
     application.add_api_route("/metrics", exposition, methods=["GET"])
