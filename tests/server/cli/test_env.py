@@ -95,7 +95,7 @@ def test_answers_come_as_soon_as_actions_do() -> None:
             process.stdin.flush()
             assert json.loads(process.stdout.readline())["index"] == number
         process.stdin.close()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 from typing import cast
 
@@ -64,3 +65,30 @@ def test_the_expert_wins_every_recorded_game_from_where_a_walk_has_led(id_: str)
         assert [result.won for result in results].index(True) == len(results) - 1
         won += 1
     assert won >= 2
+
+
+def test_a_recorded_game_with_the_older_word_for_putting() -> None:
+    need_recordings()
+    recorded, environment = recording("g003"), Household()
+    (walk,) = [one for one in recorded.walks if one["kind"] == "solve"]
+    environment.reset(0, {"game": recorded.game(), "putCommand": "put"})
+    for step in cast("list[dict[str, Json]]", walk["steps"]):
+        command, answer = str(step["a"]), str(step["o"])
+        if command.startswith("move "):
+            assert not environment.step(command).action_valid
+            command = "put " + command.removeprefix("move ").replace(" to ", " in/on ")
+            answer = answer.replace("You move", "You put").replace(" to the ", " in/on the ")
+        result = environment.step(command)
+        assert (result.observation, result.reward, result.won) == (answer, step["r"], step["w"])
+
+
+def test_a_grammar_that_names_places_is_said_as_it_says() -> None:
+    """As the grammars of early ALFWorld did: the text is the game's, whatever it is."""
+    need_recordings()
+    game = recording("g003").game()
+    grammar = str(game["grammar"]).replace("You arrive at {r.name}.", "You arrive at {lend.name}, from {lstart.name}.")
+    assert grammar != game["grammar"]
+    environment = Household()
+    environment.reset(0, {"game": {**game, "grammar": grammar}})
+    said = environment.step("go to toilet 1").observation
+    assert re.fullmatch(r"You arrive at loc \d+, from loc \d+\. On the toilet 1, you see .*", said)
