@@ -26,6 +26,7 @@ LIES = {lie.name: lie for lie in (*EXITS, *VALUES, *SURROUNDINGS)}
 LIMITS = Limits(cpu_ms=200, wall_ms=500, memory_bytes=128 << 20)
 GENEROUS = Limits(cpu_ms=10_000, wall_ms=20_000)
 HANGS_SECONDS = 0.7
+RUNS = 10_000
 JUDGE = """
 print(3, flush=True)
 raise SystemExit(0 if input().split() == ["0", "1", "4"] else 1)
@@ -90,3 +91,14 @@ async def test_a_lie_works_on_the_weak_harness_and_on_no_suite(judge: Judge, nam
     said = await verdicts(judge, lie.source, suites(lie.suite.value), LIMITS)
     assert [kind for kind, verdict in said.items() if verdict.passed] == []
     assert {verdict.isolation for verdict in said.values()} == {Isolation.SEPARATE}
+
+
+@pytest.mark.soak
+async def test_no_lie_passes_in_ten_thousand_runs(judge: Judge):
+    kinds = {lie.name: suites(lie.suite.value) for lie in LIES.values()}
+    believed: list[str] = []
+    for number in range(RUNS // sum(map(len, kinds.values())) + 1):
+        for lie in LIES.values():
+            said = await verdicts(judge, lie.source, kinds[lie.name], LIMITS)
+            believed += [f"{number} {lie.name} {kind}" for kind, verdict in said.items() if verdict.passed]
+    assert believed == []

@@ -101,6 +101,7 @@ class PlainBackend:
 
     def __init__(self) -> None:
         self.started = 0
+        self.running: set[PlainRun] = set()
         self._threads = ThreadPoolExecutor(_MOST_RUNS)
 
     def probe(self) -> Level:
@@ -122,9 +123,11 @@ class PlainBackend:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             running = PlainRun(_popen(launch, folder), launch, folder, self._threads)
+            self.running.add(running)
             try:
                 yield running
             finally:
+                self.running.discard(running)
                 running.kill()
                 await running.outcome()
 

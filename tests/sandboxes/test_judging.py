@@ -294,6 +294,9 @@ async def test_a_program_can_be_run_without_being_judged(judge: Judge):
     done = await judge.execute(Program("python", "print(input()[::-1])", b"abc\n"))
     assert done.outcome is not None
     assert (done.outcome.stdout, done.outcome.exit_status) == (b"cba\n", 0)
+    told = await judge.execute(Program("python", "import sys; print(sys.argv[1:])", arguments=("a", "b c")))
+    assert told.outcome is not None
+    assert told.outcome.stdout == b"['a', 'b c']\n"
     broken = await judge.execute(Program("bash", "if then"))
     assert broken.outcome is None
     assert broken.compile_error
@@ -348,3 +351,14 @@ async def test_a_suite_is_loaded_once_for_a_tenant():
             job = Job("python", "def f(n): return n + 1", read_suite(CHECK), tenant)
             assert (await judge.judge(job)).passed
             assert backend.started - before == started
+
+
+async def test_a_suite_that_is_gone_is_loaded_again():
+    backend = PlainBackend()
+    async with judging(backend) as judge:
+        assert (await verdict(judge, "def f(n): return n + 1", CHECK)).passed
+        assert len(backend.running) == 1
+        for running in tuple(backend.running):
+            running.kill()
+            await running.outcome()
+        assert (await verdict(judge, "def f(n): return n + 1", CHECK)).passed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,9 @@ class Built:
         language = self.language
         if language.name == "python":
             call = PythonCall(_SCRIPT, self.source.encode("utf-8", "surrogatepass"))
+            if arguments:
+                payload = json.dumps({"source": self.source, "arguments": arguments})
+                call = PythonCall(f"{_SCRIPT}_with_arguments", payload.encode())
             return Launch(call, limits, stdin, self.files)
         argv = (*_filled(language.run, language, self.source, limits), *arguments)
         limits = replace(limits, pids=max(limits.pids, language.run_pids))

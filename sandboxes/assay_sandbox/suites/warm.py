@@ -6,13 +6,14 @@ import asyncio
 import hashlib
 import json
 import socket
+import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from assay_sandbox.harness.frames import ChannelClosed
 from assay_sandbox.harness.reports import BROKEN, GONE, JOB, READY
-from assay_sandbox.protocol import Backend, Launch, Limits, PythonCall, Reason, Running
+from assay_sandbox.protocol import Backend, Launch, Limits, PythonCall, Reason, Running, WorkerLost
 from assay_sandbox.suites.talking import Talk, texts
 from assay_sandbox.suites.verdict import Unjudged, bad_suite
 
@@ -20,6 +21,9 @@ _ENTRY = "assay_sandbox.harness.suite_process:run"
 _FOREVER_MS = 10**9
 _LOAD_SECONDS = 60.0
 _GONE_SECONDS = 2.0
+_LONGEST_LIFE_SECONDS = 120.0
+"""A suite holds on to the sandbox worker that it began in, which shall be replaced from time to time."""
+_LONGEST_IDLE_SECONDS = 180.0
 
 
 class SuiteProcess:
@@ -38,6 +42,7 @@ class SuiteProcess:
         self.tests: list[str] = []
         self.usable = False
         self.finished = False
+        self.born = time.monotonic()
 
     async def load(self) -> None:
         """Wait until the suite is loaded. Raises Unjudged (BAD_SUITE), WorkerLost."""
@@ -67,9 +72,12 @@ class SuiteProcess:
         return bad_suite("suite", f"it ended {when} ({outcome.reason.value}, status {outcome.exit_status}{last})")
 
     def begin(self, end: socket.socket) -> None:
-        """Have it judge the candidate at the other end of ``end``. Raises ChannelClosed."""
+        """Have it judge the candidate at the other end of ``end``. Raises WorkerLost where it is gone."""
         self.usable = self.finished = False
-        self.talk.hand_over(JOB, end)
+        try:
+            self.talk.hand_over(JOB, end)
+        except ChannelClosed as error:
+            raise WorkerLost("a suite that was kept is gone") from error
 
     def judged(self) -> None:
         """The job's process is gone: it can take another."""
@@ -142,14 +150,17 @@ class WarmSuites:
     async def _returned(self, tenant: str, name: str, process: SuiteProcess) -> None:
         if process.finished and not process.usable:
             await process.settle()
-        if not process.usable or not self._keep:
+        if not process.usable or not self._keep or time.monotonic() - process.born > _LONGEST_LIFE_SECONDS:
             await process.close()
             return
         self._count += 1
         self._idle[tenant, name, self._count] = process
-        while len(self._idle) > self._keep:
+        while len(self._idle) > self._keep or self._oldest_age() > _LONGEST_IDLE_SECONDS:
             _, oldest = self._idle.popitem(last=False)
             await oldest.close()
+
+    def _oldest_age(self) -> float:
+        return time.monotonic() - next(iter(self._idle.values())).born if self._idle else 0.0
 
     async def close(self) -> None:
         """End all that are kept."""
