@@ -28,9 +28,13 @@ class PrivateRedis:
     Args:
         folder: of its files and its socket; a short path, since sockets' names are limited.
         appendfsync: when what was written is on the disk.
+        users: a file of users and their rights; None = everybody may do everything.
     """
 
-    def __init__(self, folder: Path, *, appendfsync: Literal["always", "everysec"] = "always") -> None:
+    def __init__(
+        self, folder: Path, *, appendfsync: Literal["always", "everysec"] = "always", users: Path | None = None
+    ) -> None:
+        self._users = users
         self._folder = folder
         self._appendfsync = appendfsync
         self._process: subprocess.Popen[bytes] | None = None
@@ -57,6 +61,8 @@ class PrivateRedis:
             "loglevel": "warning",
             "logfile": str(self._folder / "redis.log"),
         }
+        if self._users is not None:
+            arguments["aclfile"] = str(self._users)
         command = [found, *(part for name, value in arguments.items() for part in (f"--{name}", value))]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
         deadline = time.monotonic() + _START_SECONDS
@@ -108,7 +114,7 @@ class PrivateRedis:
 
     def _answers(self) -> bool:
         try:
-            return self._ask(b"PING\r\n").startswith(b"+PONG")
+            return self._ask(b"PING\r\n").startswith((b"+PONG", b"-NOAUTH"))
         except OSError:
             return False
 
