@@ -47,6 +47,7 @@ class Backend(str, Enum):
 
     NAMESPACES = "namespaces"
     DOCKER = "docker"
+    DOCKER = "docker"
 
 
 @app.command()
@@ -118,9 +119,7 @@ def advantages(
 
     with told_plainly():
         grouping = Grouping(AnchorRecipe[recipe.name], history_length, similarity_threshold)
-        tally = advantage_lines(
-            estimator, params, grouping, plugins=plugin or (), server=server, token=token
-        )
+        tally = advantage_lines(estimator, params, grouping, plugins=plugin or (), server=server, token=token)
         raise typer.Exit(tally.exit_code(strict=strict))
 
 
