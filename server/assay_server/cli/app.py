@@ -47,7 +47,6 @@ class Backend(str, Enum):
 
     NAMESPACES = "namespaces"
     DOCKER = "docker"
-    DOCKER = "docker"
 
 
 @app.command()
