@@ -19,6 +19,7 @@ from assay_sandbox.namespaces.probe import FIRST_ID, IDS_PER_WORKER, Reached, pr
 from assay_sandbox.namespaces.setup import Setup
 from assay_sandbox.namespaces.worker import Worker
 from assay_sandbox.protocol import (
+    Exec,
     Grade,
     Launch,
     Level,
@@ -33,12 +34,15 @@ from assay_sandbox.protocol import (
 _ATTEMPTS = 3
 _ID_RANGES = 512
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
-_PRELOAD = (
-    "assay_sandbox.harness.candidate", "assay_sandbox.harness.script", "assay_sandbox.harness.suite_process", "bisect",
-    "collections", "copy", "datetime", "decimal", "fractions", "functools", "heapq", "itertools", "json", "math",
-    "operator", "random", "re", "statistics", "string", "typing",
+_PLAIN = (
+    "assay_sandbox.harness.candidate", "assay_sandbox.harness.script", "bisect", "collections", "copy", "datetime",
+    "decimal", "fractions", "functools", "heapq", "itertools", "json", "math", "operator", "random", "re",
+    "statistics", "string", "typing",
 )  # fmt: skip
+_SUITE = "assay_sandbox.harness.suite_process"
 _NUMERIC = "numpy"
+_KINDS = {"plain": _PLAIN, "suite": (*_PLAIN, _SUITE), "numeric": (*_PLAIN, _SUITE, _NUMERIC)}
+"""What templates import before they fork: what is imported later costs each run anew, what is not needed each fork."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,8 @@ class NamespacesSettings:
 class NamespacesBackend:
     """Runs programs in namespaces of their own, forked from a warm interpreter.
 
-    Calls that speak of numpy are forked from one that has it: importing it costs more than all the rest, and having
-    it makes every fork dearer.
+    Workers of each kind are started when the first run needs one. Calls that speak of numpy are forked from one that
+    has it: importing it costs more than all the rest, and having it makes every fork dearer.
     """
 
     name = "namespaces"
@@ -80,8 +84,7 @@ class NamespacesBackend:
         self._reached: Reached | None = None
         self._cgroups: Cgroups | None = None
         self._numbers = itertools.count()
-        self._plain: Pool | None = None
-        self._numeric: Pool | None = None
+        self._pools: dict[str, Pool] = {}
 
     def probe(self) -> Level:
         return self._found().level
@@ -93,13 +96,12 @@ class NamespacesBackend:
         if found.level.memory_enforced:
             with contextlib.suppress(CgroupsUnavailable):
                 self._cgroups = Cgroups(find_tree())
-        self._plain, self._numeric = self._pool(), self._pool(_NUMERIC)
-        await self._plain.start()
+        self._pools = {kind: self._pool(preload) for kind, preload in _KINDS.items()}
+        await self._pools["plain"].start()
 
     async def stop(self) -> None:
-        pools = [pool for pool in (self._plain, self._numeric) if pool is not None]
-        self._plain = self._numeric = None
-        await asyncio.gather(*(pool.stop() for pool in pools))
+        pools, self._pools = self._pools, {}
+        await asyncio.gather(*(pool.stop() for pool in pools.values()))
         if self._cgroups is not None:
             self._cgroups.close()
 
@@ -130,18 +132,14 @@ class NamespacesBackend:
 
     def worker_pids(self) -> list[int]:
         """Of the outer sandboxes' processes."""
-        pools = [pool for pool in (self._plain, self._numeric) if pool is not None]
-        return [worker.pid for pool in pools for worker in pool.workers]
+        return [worker.pid for pool in self._pools.values() for worker in pool.workers]
 
     def _pool_for(self, launch: Launch) -> Pool:
-        program = launch.program
-        numeric = isinstance(program, PythonCall) and _NUMERIC.encode() in program.payload
-        pool = self._numeric if numeric else self._plain
-        if pool is None:
+        if not self._pools:
             raise SandboxUnavailable("the sandboxes are not started")
-        return pool
+        return self._pools[_kind(launch.program)]
 
-    def _pool(self, *preload: str) -> Pool:
+    def _pool(self, preload: tuple[str, ...]) -> Pool:
         def make(on_end: Callable[[Worker], None]) -> Worker:
             setup = self._setup(next(self._numbers), preload)
             return Worker(setup, self._cgroups, self._settings.spares, on_end)
@@ -150,7 +148,7 @@ class NamespacesBackend:
 
     def _found(self) -> Reached:
         if self._reached is None:
-            self._reached = probe(self._setup(0, ()), cgroups=self._settings.cgroups)
+            self._reached = probe(self._setup(0, _PLAIN), cgroups=self._settings.cgroups)
         return self._reached
 
     def _setup(self, number: int, preload: tuple[str, ...]) -> Setup:
@@ -164,8 +162,16 @@ class NamespacesBackend:
             group_id=os.getgid(),
             shown=(*_python_folders(), *settings.shown),
             search_path=":".join([*settings.search_path, _SYSTEM_PATH]),
-            preload=(*_PRELOAD, *settings.preload, *preload),
+            preload=(*preload, *settings.preload),
         )
+
+
+def _kind(program: PythonCall | Exec) -> str:
+    if isinstance(program, Exec):
+        return "plain"
+    if _NUMERIC.encode() in program.payload:
+        return "numeric"
+    return "suite" if program.entry.startswith(f"{_SUITE}:") else "plain"
 
 
 def _refusal(level: Level, floor: Grade) -> str:
