@@ -75,6 +75,19 @@ async def test_queue_and_run_times_are_told_apart() -> None:
         assert ran.queue_seconds > ran.run_seconds >= 0.0
 
 
+async def test_how_a_worker_ended_is_waited_for_where_the_template_is_slow_to_tell(pool: CpuPool) -> None:
+    assert pool.template.pid is not None
+    os.kill(pool.template.pid, signal.SIGSTOP)
+    call = asyncio.create_task(outcome(pool, "exit_now"))
+    try:
+        await asyncio.wait([call], timeout=0.5)
+        assert not call.done(), call.result()
+    finally:
+        os.kill(pool.template.pid, signal.SIGCONT)
+    assert await call == "REWARD_EXITED"
+    await until(lambda: at_full_strength(pool))
+
+
 def hold_up_the_loop_until_idle(pool: CpuPool) -> None:
     """Block until no worker computes any more."""
     spent: list[str] = []
