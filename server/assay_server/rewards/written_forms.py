@@ -118,12 +118,17 @@ def _based(text: str) -> Form | None:
 def _ratio(text: str) -> Form | None:
     if _RATIO.fullmatch(text) is None:
         return None
-    parts = [Fraction(part) if part.rpartition("/")[2].strip("0.") or "/" not in part else Fraction(0)
-             for part in re.split(r" ?(?::|to) ?", text)]  # fmt: skip
+    parts = [_quotient(part) for part in re.split(r" ?(?::|to) ?", text)]
     scale = math.lcm(*(part.denominator for part in parts))
     whole = [int(part * scale) for part in parts]
     common = math.gcd(*whole)
     return Form("ratio", tuple(part // common for part in whole)) if common else None
+
+
+def _quotient(text: str) -> Fraction:
+    above, _, below = text.partition("/")
+    divisor = Fraction(below or "1")
+    return Fraction(above) / divisor if divisor else Fraction(0)
 
 
 def _time(text: str) -> Form | None:

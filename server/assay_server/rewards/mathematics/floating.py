@@ -117,11 +117,11 @@ def _binomial(above: complex, below: complex) -> complex:
     return complex(math.comb(int(above.real), int(below.real)))
 
 
-def _real(function: Callable[..., float]) -> Callable[..., complex]:
+def _real(function: Callable[[list[float]], float]) -> Callable[..., complex]:
     def checked(*values: complex) -> complex:
         if any(value.imag for value in values):
             raise NoValue("a complex argument")
-        return complex(function(*(value.real for value in values)))
+        return complex(function([value.real for value in values]))
 
     return checked
 

@@ -21,6 +21,7 @@ _UNIT: Monomial = ()
 _MOST_TERMS = 40
 _MOST_PRODUCTS = 800
 _MOST_BITS = 16_000
+_MOST_DECIMAL_BITS = 4000
 _LARGEST_POWER = 64
 _LARGEST_TRIAL = 1000
 _HALF = Fraction(1, 2)
@@ -72,9 +73,16 @@ def _text(polynomial: Polynomial) -> str:
     for monomial, coefficient in sorted(polynomial.items(), key=_order):
         factors = [name if exponent == 1 else f"{name}^({exponent})" for name, exponent in monomial]
         if coefficient != 1 or not factors:
-            factors.insert(0, str(coefficient))
+            factors.insert(0, _digits(coefficient))
         terms.append("*".join(factors))
     return " + ".join(terms)
+
+
+def _digits(value: Fraction) -> str:
+    """A rational number; one with thousands of digits in base sixteen, which takes no time."""
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) <= _MOST_DECIMAL_BITS:
+        return str(value)
+    return f"{value.numerator:#x}/{value.denominator:#x}"
 
 
 def _order(item: tuple[Monomial, Fraction]) -> tuple[Fraction, Monomial]:

@@ -133,7 +133,8 @@ def _labelled(text: str, commas_group: bool) -> Reading | None:
     if body.op == "rel" and body.name == "mapsto":
         body, arguments = body.args[1], [body.args[0]]
     if not arguments or body.op == "rel":
-        return reading._replace(node=Node("rel", (sym(name), *(body.args if body.op == "rel" else (body,))), "="))
+        sides, signs = (body.args, f"= {body.name}") if body.op == "rel" else ((body,), "=")
+        return reading._replace(node=Node("rel", (sym(name), *sides), signs))
     return reading._replace(node=Node("function", (body, *arguments), name))
 
 

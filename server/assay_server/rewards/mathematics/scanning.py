@@ -255,6 +255,7 @@ _LETTERS = re.compile(
 )
 
 
+_PLAIN_COMMA = re.compile(r"[0-9]+,[0-9,.eE+-]*")
 _GROUPS = {"positive": "blackboard", "taken": "combination", "what": "combination", "of": "combination"}
 """The outer group where an inner one was closed last."""
 
@@ -284,13 +285,12 @@ def scan(text: str, *, commas_group: bool = True) -> list[Token]:
         if group == "blank":
             spaced = True
             continue
-        if group == "number" and "," in match[0] and (depth or not commas_group) and "{" not in match[0]:
+        if group == "number" and (depth or not commas_group) and _PLAIN_COMMA.fullmatch(match[0]):
             first = match[0].partition(",")[0]
-            if "\\!" not in match[0]:
-                position = match.start() + len(first)
-                tokens.append(Token("num", first, spaced))
-                spaced = False
-                continue
+            position = match.start() + len(first)
+            tokens.append(Token("num", first, spaced))
+            spaced = False
+            continue
         before = len(tokens)
         _emit(match, group, tokens, spaced)
         if len(tokens) > before:
