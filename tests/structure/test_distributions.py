@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CONSTRAINTS = ROOT / f"constraints/py{sys.version_info[0]}{sys.version_info[1]}.txt"
-NOT_SHIPPED = shutil.ignore_patterns("*.egg-info", "build", "__pycache__")
+NOT_SHIPPED = shutil.ignore_patterns("*.egg-info", "build", "__pycache__", "images")  # images are built from the sources
 
 
 def wheel_contents(source: Path, out: Path) -> set[str]:
