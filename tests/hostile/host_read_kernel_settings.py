@@ -2,6 +2,7 @@
 
 Stopped by: the run's /proc shows processes only.
 Proof: reached.
+Not in: docker, which shows them read-only.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 Stopped by: /sys is not there.
 Proof: reached.
+Not in: docker, which shows them read-only.
 """
 
 from __future__ import annotations

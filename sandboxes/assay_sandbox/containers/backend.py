@@ -54,6 +54,7 @@ class DockerBackend:
     """Runs each program in a container of its own, which is thrown away afterwards."""
 
     name = "docker"
+    hands_over_sockets = False
 
     def __init__(self, settings: DockerSettings | None = None) -> None:
         self._settings = settings or DockerSettings()

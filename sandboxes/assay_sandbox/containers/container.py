@@ -11,12 +11,14 @@ from pathlib import Path
 
 import assay_sandbox
 from assay_sandbox.containers.frames import CONTROL, HEAD, LARGEST, frames
+from assay_sandbox.namespaces.root import box_size
 from assay_sandbox.namespaces.wire import LENGTH
 from assay_sandbox.protocol import MAX_CHANNELS, Limits, SandboxUnavailable
 
 _AGENT = "import sys; sys.path.insert(0, '/opt/assay'); from assay_sandbox.containers.agent import main; main()"
-_OWN_BYTES = 96 << 20
+_OWN_BYTES = 40 << 20
 _OWN_PROCESSES = 8
+_TEMPORARY_BYTES = 16 << 20
 _READY_SECONDS = 60.0
 # The agent and the supervisor give a run another user id, its files, and its end; the run itself has none of these.
 _CAPABILITIES = ("SETUID", "SETGID", "KILL", "CHOWN", "DAC_OVERRIDE")
@@ -41,13 +43,14 @@ def run_command(docker: Sequence[str], name: str, image: str, runtime: str, boun
     memory = str(bounds.memory_bytes + _OWN_BYTES)
     package = Path(assay_sandbox.__file__).resolve().parent
     capabilities = [word for capability in _CAPABILITIES for word in ("--cap-add", capability)]
-    box = f"/box:rw,exec,nosuid,nodev,mode=0755,size={bounds.file_bytes}"
+    box = f"/box:rw,exec,nosuid,nodev,mode=0755,{box_size(bounds.file_bytes)}"
+    temporary = f"/tmp:rw,nosuid,nodev,{box_size(_TEMPORARY_BYTES)}"  # noqa: S108 - the container's own
     return [
         *docker, "run", "--rm", "--interactive", "--name", name, "--network", "none", "--read-only", "--ipc", "private",
         "--shm-size", "16m",
         "--cap-drop", "ALL", *capabilities, "--security-opt", "no-new-privileges", "--log-driver", "none",
         "--memory", memory, "--memory-swap", memory, "--pids-limit", str(bounds.pids + _OWN_PROCESSES),
-        "--ulimit", "nofile=1024:1024", "--tmpfs", box, "--tmpfs", "/tmp:rw,nosuid,nodev,size=16m",  # noqa: S108
+        "--ulimit", "nofile=1024:1024", "--tmpfs", box, "--tmpfs", temporary,
         "--volume", f"{package}:/opt/assay/assay_sandbox:ro", "--workdir", "/", "--user", "0:0",
         *(["--runtime", runtime] if runtime else []), "--entrypoint", "python3", image, "-I", "-c", _AGENT,
     ]  # fmt: skip

@@ -89,8 +89,12 @@ def cover_temporary_folders(holds: Iterable[tuple[str, str]]) -> None:
 
 def box_options(user_id: int, file_bytes: int) -> str:
     """Of the file system that holds all that a run writes."""
-    files = 64 + file_bytes // 16384
-    return f"mode=0755,uid={user_id},gid={user_id},size={file_bytes},nr_inodes={files}"
+    return f"mode=0755,uid={user_id},gid={user_id},{box_size(file_bytes)}"
+
+
+def box_size(file_bytes: int) -> str:
+    """As mount options: bytes, and how many files."""
+    return f"size={file_bytes},nr_inodes={64 + file_bytes // 16384}"
 
 
 def _plan(shown: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
