@@ -34,7 +34,7 @@ from assay.sdk.ports import (
     SymbolicVerdict,
 )
 from assay.sdk.rewards import Lane, RewardDefinition, reward
-from assay.sdk.samples import Evidence, Json, Sample, Score, SpanReward, Step, Unscorable, Verdict
+from assay.sdk.samples import Evidence, Json, Sample, Score, SpanReward, Step, ToolCall, Unscorable, Verdict
 
 __all__ = [
     "Blobs",
@@ -69,6 +69,7 @@ __all__ = [
     "SuiteTest",
     "Symbolic",
     "SymbolicVerdict",
+    "ToolCall",
     "Unscorable",
     "Verdict",
     "batch_reward",

@@ -47,6 +47,14 @@ class Verdict(Enum):
 
 
 @value
+class ToolCall:
+    """A call that the model made in structured form; ``arguments`` is JSON text as the model wrote it."""
+
+    name: str
+    arguments: str = ""
+
+
+@value
 class Step:
     """One action and what followed it. Texts are the concatenated text parts of the contents."""
 
@@ -59,6 +67,7 @@ class Step:
     action_valid: bool = True
     agent_id: str = ""
     policy_version: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @value

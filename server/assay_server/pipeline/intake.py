@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from assay.sdk import Json, Sample, Step
+from assay.sdk import Json, Sample, Step, ToolCall
 from assay.v1 import reward_service_pb2, rollout_pb2
 from assay_server.pipeline.failures import Code, Failure, Violation, invalid, invalid_field
 from assay_server.pipeline.json_fields import NotReadable, parse_json
@@ -275,4 +275,16 @@ def _step_of(index: int, step: rollout_pb2.Step) -> Step:
         not has("action_valid") or step.action_valid,
         step.agent_id,
         step.policy_version,
+        _tool_calls_of(step),
     )
+
+
+def _tool_calls_of(step: rollout_pb2.Step) -> tuple[ToolCall, ...]:
+    """The step's own list of calls, else those that its action holds as parts or in chat messages."""
+    calls = list(step.tool_calls)
+    if not calls:
+        for part in step.action.parts:
+            if not part.text:
+                calls += part.message.tool_calls if part.HasField("message") else ()
+                calls += (part.tool_call,) if part.HasField("tool_call") else ()
+    return tuple([ToolCall(call.name, call.arguments_json) for call in calls]) if calls else ()

@@ -20,11 +20,10 @@ def answer_region(text: str, prompt: str = "") -> str | None:
     None where nothing is left to say: the thought was never closed, or the whole text is part of the prompt.
     Linear in the text.
     """
-    if "<" in text and _may_hold_thoughts(text):
-        masked = _without_thoughts(text)
-        if masked is None:
-            return None
-        text = masked
+    masked = without_thoughts(text)
+    if masked is None:
+        return None
+    text = masked
     if prompt and len(text) >= _SHORTEST_RESTATEMENT and text.strip() in prompt:
         return None
     heading = _QUESTION.match(text)
@@ -32,6 +31,11 @@ def answer_region(text: str, prompt: str = "") -> str | None:
         end = _question_end(text, heading.end())
         return " " * end + text[end:]
     return text
+
+
+def without_thoughts(text: str) -> str | None:
+    """``text`` with its thoughts blanked out, same length; None where a thought is never closed. Linear."""
+    return _without_thoughts(text) if "<" in text and _may_hold_thoughts(text) else text
 
 
 def _may_hold_thoughts(text: str) -> bool:
