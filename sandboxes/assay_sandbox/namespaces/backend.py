@@ -78,6 +78,7 @@ class NamespacesBackend:
     """
 
     name = "namespaces"
+    hands_over_sockets = True
 
     def __init__(self, settings: NamespacesSettings | None = None) -> None:
         self._settings = settings or NamespacesSettings()

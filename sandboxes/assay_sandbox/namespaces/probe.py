@@ -9,9 +9,11 @@ import sys
 from dataclasses import dataclass, replace
 
 from assay_sandbox.namespaces import seccomp
-from assay_sandbox.namespaces.cgroups import CgroupsUnavailable, find_tree
-from assay_sandbox.namespaces.setup import Identity, Setup
-from assay_sandbox.protocol import Grade, Level, Mechanism
+from assay_sandbox.namespaces.candidate import receive_exactly
+from assay_sandbox.namespaces.cgroups import Cgroups, CgroupsUnavailable, find_tree
+from assay_sandbox.namespaces.setup import ForkOrder, Identity, Setup
+from assay_sandbox.namespaces.wire import LENGTH, BadOutcome, decode_outcome, encode_launch
+from assay_sandbox.protocol import Exec, Grade, Launch, Level, Mechanism
 
 FIRST_ID = 0x40000000
 IDS_PER_WORKER = 1 << 20
@@ -74,12 +76,31 @@ def _try(setup: Setup) -> str:
         try:
             ours.send(setup.encode())
             answer = ours.recv(4096).decode(errors="replace")
+            refused = _try_a_run(ours) if answer == "ready" else answer.removeprefix("failed ")
         except OSError as error:
-            answer = f"failed {error}"
+            refused = str(error)
+        else:
+            refused = refused if refused or answer == "ready" else "the sandbox's process ended"
         finally:
             ours.close()
             process.wait()
-    return "" if answer == "ready" else answer.removeprefix("failed ") or "the sandbox's process ended"
+    return refused
+
+
+def _try_a_run(template: socket.socket) -> str:
+    """Why a program does not run in it; empty where it does."""
+    launch = encode_launch(Launch(Exec(("true",))))
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.settimeout(_SECONDS)
+        with theirs:
+            socket.send_fds(template, [ForkOrder(1, ()).encode()], [theirs.fileno()])
+        ours.sendall(LENGTH.pack(len(launch)) + launch)
+        try:
+            outcome = decode_outcome(receive_exactly(ours, LENGTH.unpack(receive_exactly(ours, LENGTH.size))[0]))
+        except (OSError, BadOutcome) as error:
+            return f"a program cannot be started: {error}"
+    return "" if outcome.ok else f"a program cannot be started: {outcome.stderr.decode(errors='replace')[-300:]}"
 
 
 def _spaces(found: Identity | None, refused: str) -> Mechanism:
@@ -103,9 +124,9 @@ def _user_ids(found: Identity | None) -> Mechanism:
 def _cgroups() -> Mechanism:
     try:
         tree = find_tree()
-        for folder in tree.folders.values():
-            if not os.access(folder, os.W_OK):
-                raise CgroupsUnavailable(f"{folder} cannot be written by this user")
+        groups = Cgroups(tree)
+        groups.give_back(groups.take(), empty=True)
+        groups.close()
     except (CgroupsUnavailable, OSError) as error:
         return Mechanism("cgroups", False, f"{error}; memory is bounded per process, and watched")
     return Mechanism("cgroups", True, f"version {tree.version}: memory, CPU time and processes of a run together")
