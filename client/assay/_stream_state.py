@@ -1,8 +1,8 @@
 """The client's side of StreamRollouts without I/O, threads or clock: one machine for the sync and the asyncio stream.
 
 What it guarantees, over any number of broken connections: every rollout and every append is sent until it is
-accepted or refused; every held result is handed out exactly once and in order; nothing is acknowledged before it
-was handed out.
+accepted or refused, and a rollout again after that as long as it has no answer; every held result is handed out
+exactly once and in order; nothing is acknowledged before it was handed out.
 
 It relies on the contract: requests of one stream are taken in order, every AppendSteps is answered once, and results
 are numbered without holes.
@@ -34,6 +34,7 @@ ACK_SECONDS = 0.005
 QUEUED_BYTES = 128 * 1024 * 1024
 MAX_EVENTS = 4096
 DEFAULT_IN_FLIGHT = 1024
+REMEMBERED = 16_384
 
 CREDIT_EXCEEDED = "CREDIT_EXCEEDED"
 
@@ -105,6 +106,12 @@ class StreamState:
         self._rollouts: dict[str, deque[Item] | Item] = {}
         self._appends: dict[str, deque[Item]] = {}
         self._controls: deque[Item] = deque()
+        self._unanswered: dict[str, Item] = {}  # accepted: sent again, should the service have forgotten them
+        self._ungrouped: dict[str, list[Item]] = {}  # answered, and their groups are not
+        self._ungrouped_count = 0
+        self._answered_ids: dict[str, None] = {}
+        self._forgetful = False
+        self._old_numbers = 0  # events that wait, numbered as before the loss
         self._serial = 0
         self._number = 0
         self._flushed = 0
@@ -171,7 +178,7 @@ class StreamState:
         return 4 * max(BATCH_ROLLOUTS, in_flight or DEFAULT_IN_FLIGHT)
 
     def abandon(self) -> None:
-        """Forget everything that was not accepted; it will not be sent again."""
+        """Forget everything that has no answer; it will not be sent again."""
         self.disconnected()
         self._queue.clear()
         self._queued_rollouts = self._queued_bytes = 0
@@ -211,7 +218,9 @@ class StreamState:
         event = self._events.popleft()
         if self._auto_ack and self._handed > self._ack_wanted:
             self.acknowledge(self._handed, now)
-        if event.sequence:
+        if self._old_numbers:
+            self._old_numbers -= 1
+        elif event.sequence:
             self._handed = event.sequence
         return event
 
@@ -328,18 +337,21 @@ class StreamState:
 
     def disconnected(self) -> None:
         """The connection is gone: what was not accepted is to be sent again, in the order it was given."""
-        again = [*self._sent.values(), *self._controls]
-        for item in again:
-            item.added = 0.0
-            self._queued_bytes += len(item.data)
-            self._queued_rollouts += item.kind is Kind.ROLLOUT
-        self._queue = deque(sorted([*again, *self._queue], key=_serial_of))
+        self._send_again([*self._unanswered.values(), *self._sent.values(), *self._controls])
+        self._unanswered.clear()
         self._sent.clear()
         self._rollouts.clear()
         self._appends.clear()
         self._controls.clear()
         self._credits = 0
         self.connected = False
+
+    def _send_again(self, again: Sequence[Item]) -> None:
+        for item in again:
+            item.added = 0.0
+            self._queued_bytes += len(item.data)
+            self._queued_rollouts += item.kind is Kind.ROLLOUT
+        self._queue = deque(sorted([*again, *self._queue], key=_serial_of))
 
     # ------------------------------------------------------------ what the connection receives
 
@@ -359,7 +371,16 @@ class StreamState:
         elif kind == "group_results":
             groups = response.group_results.groups
             first, skip = self._place(response.sequence, len(groups))
-            self._emit([GroupResult(group, first + i) for i, group in enumerate(groups[skip:], skip)])
+            self._emit(
+                [
+                    GroupResult(group, first + i)
+                    for i, group in enumerate(groups[skip:], skip)
+                    if not (self._forgetful and group.group_id in self._answered_ids)
+                ]
+            )
+            for group in groups:
+                self._ungrouped_count -= len(self._ungrouped.pop(group.group_id, ()))
+                self._remember(group.group_id)
         elif kind == "batch_progress":
             self._emit([BatchProgress(response.batch_progress)])
         elif kind == "batch_result":
@@ -374,6 +395,13 @@ class StreamState:
         self.generation = opened.generation
         self.connected = True
         self._credits = opened.max_in_flight
+        if opened.last_sequence < self._received:  # it lost its last moments, and numbers what comes next anew
+            self._forgetful = True
+            self._old_numbers = len(self._events)
+            self._send_again([item for items in self._ungrouped.values() for item in items])
+            self._ungrouped.clear()
+            self._ungrouped_count = 0
+            self._received = self._ack_wanted = self._ack_sent = self._handed = opened.last_sequence
         self._received = max(self._received, opened.last_acked)
         self._ack_wanted = max(self._ack_wanted, opened.last_acked)
         self._ack_sent = max(self._ack_sent, self._ack_wanted)
@@ -403,19 +431,33 @@ class StreamState:
         events: list[Event] = []
         number = first
         for result in results:
-            if self._sent:
-                self._answered(result.rollout_id)
-            if number >= first + skip:
+            name = result.rollout_id
+            if self._sent or self._unanswered:
+                self._answered(name, result.group_id)
+            if number >= first + skip and not (self._forgetful and name in self._answered_ids):
                 events.append(SampleResult(result, number))
+            self._remember(name)
             number += 1
         self._emit(events)
 
-    def _answered(self, rollout_id: str) -> None:
+    def _answered(self, rollout_id: str, group_id: str) -> None:
         """A held result: the rollout and all its appends were accepted."""
+        item = self._unanswered.pop(rollout_id, None)
         if rollout_id in self._rollouts:
-            self._settle(_pop(self._rollouts, rollout_id))
+            item = _pop(self._rollouts, rollout_id)
+            self._settle(item)
+        if item is not None and group_id and self._ungrouped_count < self._bound:
+            self._ungrouped.setdefault(group_id, []).append(item)
+            self._ungrouped_count += 1
         for item in self._appends.pop(rollout_id, ()):
             self._settle(item)
+
+    def _remember(self, name: str) -> None:
+        """What was answered lately, to be known if a service that lost its last moments answers it again."""
+        answered = self._answered_ids
+        answered[name] = None
+        if len(answered) > REMEMBERED:
+            del answered[next(iter(answered))]
 
     def _refusals(self, results: Sequence[v1.SampleResult]) -> None:
         for result in results:
@@ -452,11 +494,20 @@ class StreamState:
         rollouts = self._rollouts
         for rollout_id in accepted.rollout_ids:
             if rollout_id in rollouts:
-                self._settle(_pop(rollouts, rollout_id))
+                item = _pop(rollouts, rollout_id)
+                self._settle(item)
+                self._keep(item)
         for append in accepted.appends:
             item = self._oldest_append(append.rollout_id)
             if item is not None:
                 self._settle(item)
+
+    def _keep(self, item: Item) -> None:
+        """Until its answer has come; the newest only, where the answers go to somebody else."""
+        kept = self._unanswered
+        kept[item.key] = item
+        if len(kept) > self._bound:
+            del kept[next(iter(kept))]
 
     def _settle(self, item: Item) -> None:
         """The service owns it now; it has seen every control request that was sent before."""

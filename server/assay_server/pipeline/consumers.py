@@ -43,6 +43,10 @@ class Consumers:
         """
         store, key = self._context.store, self._context.key
         state = await store.outbox_state(key, consumer)
+        if resume_after > state.last_sequence and store.shared:
+            resume_after = (
+                state.last_sequence
+            )  # what was given out later was lost with a Redis that was not made to keep it
         if resume_after > state.last_sequence:
             raise invalid_field("open.resume_after", f"only {state.last_sequence} results were given out")
         if resume_after > state.acked:
