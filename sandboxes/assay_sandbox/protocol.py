@@ -222,6 +222,11 @@ class Backend(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def hands_over_sockets(self) -> bool:
+        """Whether a run can be given further sockets, beside what is said over its channels."""
+        ...
+
     def probe(self) -> Level:
         """What is reached here. Takes milliseconds and starts nothing that stays."""
         ...

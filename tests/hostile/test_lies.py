@@ -10,8 +10,7 @@ import pytest
 import pytest_asyncio
 
 from assay_sandbox.judging import Job, Judge, judging
-from assay_sandbox.namespaces.backend import NamespacesBackend
-from assay_sandbox.protocol import Grade, Limits
+from assay_sandbox.protocol import Limits
 from assay_sandbox.suites.reading import Json, read_suite
 from assay_sandbox.suites.verdict import Isolation, Verdict
 from tests.hostile.lies.exits import EXITS
@@ -19,6 +18,7 @@ from tests.hostile.lies.lie import HONEST, Harm, Lie, Suite
 from tests.hostile.lies.surroundings import SURROUNDINGS
 from tests.hostile.lies.values import VALUES
 from tests.hostile.weak_harness import run_weakly
+from tests.sandboxes.real_backends import make_backend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -47,12 +47,11 @@ def suites(asserts: str) -> dict[str, dict[str, Json]]:
     }
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def judge() -> AsyncGenerator[Judge]:
-    backend = NamespacesBackend()
-    if backend.probe().grade < Grade.FLOOR:
-        pytest.skip(f"this machine gives no sandbox: {backend.probe()}")
-    async with judging(backend) as judge:
+@pytest_asyncio.fixture(
+    loop_scope="module", scope="module", params=["namespaces", pytest.param("docker", marks=pytest.mark.full)]
+)
+async def judge(request: pytest.FixtureRequest) -> AsyncGenerator[Judge]:
+    async with judging(make_backend(request.param)) as judge:
         yield judge
 
 

@@ -99,7 +99,8 @@ class PlainBackend:
 
     name = "plain"
 
-    def __init__(self) -> None:
+    def __init__(self, *, hands_over_sockets: bool = True) -> None:
+        self.hands_over_sockets = hands_over_sockets
         self.started = 0
         self.running: set[PlainRun] = set()
         self._threads = ThreadPoolExecutor(_MOST_RUNS)

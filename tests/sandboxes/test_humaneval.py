@@ -13,10 +13,10 @@ import pytest
 import pytest_asyncio
 
 from assay_sandbox.judging import Job, Judge, JudgeSettings, judging
-from assay_sandbox.namespaces.backend import NamespacesBackend
-from assay_sandbox.protocol import Grade, Limits
+from assay_sandbox.protocol import Limits
 from assay_sandbox.suites.reading import read_suite
 from assay_sandbox.suites.verdict import Isolation, Verdict
+from tests.sandboxes.real_backends import make_backend
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "humaneval.jsonl"
 LIMITS = Limits(cpu_ms=20_000, wall_ms=60_000)
@@ -57,11 +57,11 @@ pytestmark = [
 ]
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def judge() -> AsyncGenerator[Judge]:
-    backend = NamespacesBackend()
-    if backend.probe().grade < Grade.FLOOR:
-        pytest.skip(f"this machine gives no sandbox: {backend.probe()}")
+@pytest_asyncio.fixture(
+    loop_scope="module", scope="module", params=["namespaces", pytest.param("docker", marks=pytest.mark.full)]
+)
+async def judge(request: pytest.FixtureRequest) -> AsyncGenerator[Judge]:
+    backend = make_backend(request.param)
     async with judging(backend, slots=2, queue=10_000, settings=JudgeSettings(warm_suites=4)) as judge:
         yield judge
 

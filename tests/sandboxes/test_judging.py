@@ -362,3 +362,14 @@ async def test_a_suite_that_is_gone_is_loaded_again():
             running.kill()
             await running.outcome()
         assert (await verdict(judge, "def f(n): return n + 1", CHECK)).passed
+
+
+async def test_where_sockets_cannot_be_handed_over_a_suite_has_some_from_its_start():
+    backend = PlainBackend(hands_over_sockets=False)
+    async with judging(backend) as judge:
+        for _ in range(6):
+            assert (await verdict(judge, "def f(n): return n + 1", CHECK)).passed
+        assert backend.started == 6 + 2
+        many = asserts("def check(candidate):\n" + "    assert candidate(1) == 2\n" * 6)
+        said = await verdict(judge, "import os\ndef f(n): os._exit(0)", many)
+        assert outcomes(said) == [F, F, F, F, N, N]

@@ -1,13 +1,12 @@
 """What a suite's process tells the supervisor, over a socket of its own.
 
-From the suite: frames (see :mod:`assay_sandbox.harness.frames`) whose payload is JSON. To the suite: one byte, with the
-socket to a candidate beside it.
+From the suite: frames (see :mod:`assay_sandbox.harness.frames`) whose payload is JSON. To the suite: a letter and a
+number, with the socket to a candidate beside them, or else the number is that of a socket which the suite has already.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import socket
 import time
 import unittest
@@ -69,8 +68,9 @@ class Conversation(Protocol):
 class Reports:
     """One job's reports. Ends are sent with the begin that follows, so that a short test costs one message."""
 
-    def __init__(self, control: socket.socket, link: Conversation) -> None:
+    def __init__(self, control: socket.socket, link: Conversation, spares: Sequence[socket.socket] = ()) -> None:
         self._control = control
+        self._spares = spares
         self._link = link
         self._waiting = bytearray()
 
@@ -118,10 +118,10 @@ class Reports:
     def _renew(self) -> None:
         self._put(NEED, {})
         self._flush()
-        said, descriptors = receive_candidate(self._control)
+        said, descriptor = receive_candidate(self._control, self._spares)
         if said != ANOTHER:
             raise OutOfCandidates
-        self._link.attach(descriptors[0])
+        self._link.attach(descriptor)
 
     def _put(self, letter: bytes, value: dict[str, str | bool | float]) -> None:
         self._waiting += framed(letter, json.dumps(value).encode())
@@ -179,9 +179,15 @@ def send_frame(control: socket.socket, letter: bytes, value: dict[str, str | int
     control.sendall(framed(letter, json.dumps(value).encode()))
 
 
-def receive_candidate(control: socket.socket) -> tuple[bytes, Sequence[int]]:
-    """What the supervisor wants, and the socket that came with it; empty bytes where it is gone."""
-    said, descriptors, *_ = socket.recv_fds(control, 1, 1)
-    for descriptor in descriptors:
-        os.set_inheritable(descriptor, False)
-    return said, descriptors
+def receive_candidate(control: socket.socket, spares: Sequence[socket.socket]) -> tuple[bytes, int]:
+    """What the supervisor wants, and the descriptor of the socket to a candidate; empty bytes where it is gone.
+
+    The socket comes beside the letter, or is the one of ``spares`` whose number follows the letter.
+    """
+    letter, descriptors, *_ = socket.recv_fds(control, 1, 1)
+    number = control.recv(1) if letter else b""
+    if not number:
+        return b"", -1
+    if descriptors:
+        return letter, descriptors[0]
+    return letter, spares[number[0]].fileno() if letter != ENOUGH else -1

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -24,8 +24,11 @@ SCRATCH = "scratch"
 
 
 def run(payload: bytes, channels: list[socket.socket]) -> None:
-    """The entry: load the suite in ``payload`` (JSON) and judge what the first channel brings, until it closes."""
-    control = channels[0]
+    """The entry: load the suite in ``payload`` (JSON) and judge what the first channel brings, until it closes.
+
+    The other channels are for candidates, where sockets cannot be handed over.
+    """
+    control, *spares = channels
     try:
         tests, judge = _loaded(cast("dict[str, str]", json.loads(payload)))
     except BrokenSuite as error:
@@ -35,13 +38,14 @@ def run(payload: bytes, channels: list[socket.socket]) -> None:
     gc.collect()
     gc.freeze()
     while True:
-        said, descriptors = receive_candidate(control)
+        said, descriptor = receive_candidate(control, spares)
         if said != JOB:
             return
         child = os.fork()
         if child == 0:
-            _judge_and_end(control, descriptors[0], judge)
-        os.close(descriptors[0])
+            _judge_and_end(control, spares, descriptor, judge)
+        if descriptor not in [spare.fileno() for spare in spares]:
+            os.close(descriptor)
         _, status = os.waitpid(child, 0)
         shutil.rmtree(SCRATCH, ignore_errors=True)
         send_frame(control, GONE, {"status": os.waitstatus_to_exitcode(status)})
@@ -58,7 +62,7 @@ def _loaded(suite: dict[str, str]) -> tuple[tuple[str, ...], _Judge]:
     return loaded.tests, lambda link, reports: asserting.judge(loaded, link, reports)
 
 
-def _judge_and_end(control: socket.socket, descriptor: int, judge: _Judge) -> None:
+def _judge_and_end(control: socket.socket, spares: Sequence[socket.socket], descriptor: int, judge: _Judge) -> None:
     """One job, in a process of its own; never returns."""
     status = 1
     try:
@@ -67,7 +71,7 @@ def _judge_and_end(control: socket.socket, descriptor: int, judge: _Judge) -> No
             os.dup2(nowhere, 1)
             os.dup2(nowhere, 2)
         link = Link(Caps())
-        reports = Reports(control, link)
+        reports = Reports(control, link, spares)
         try:
             link.attach(descriptor)
         except (Exception, SystemExit, CandidateLost) as error:  # noqa: BLE001 - whatever the program raises

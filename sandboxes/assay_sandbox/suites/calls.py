@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
 from typing import cast
@@ -103,8 +104,10 @@ class CallsJob:
     async def _load(self) -> Talk:
         """Start the program and find its entry point; None for the entry where there is none."""
         self._entry = None
-        talk = Talk(await self._program.start())
+        theirs, ours = socket.socketpair()
+        talk = Talk(ours)
         try:
+            await self._program.start(theirs)
             await self._reply(talk)
             self._entry = await self._reached(talk)
         except _Failed as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
 
 from assay_sandbox.harness.frames import ChannelClosed
@@ -37,8 +38,10 @@ class InProcessJob:
         """Run all tests. Raises Unjudged (BAD_SUITE), WorkerLost, SandboxUnavailable."""
         with self._watch:
             try:
-                talk = Talk(await self._program.start())
+                theirs, ours = socket.socketpair()
+                talk = Talk(ours)
                 try:
+                    await self._program.start(theirs)
                     while not self._over:
                         self._told(*await talk.receive_object())
                     await self._program.finish()

@@ -40,17 +40,11 @@ class Program:
         self._running: Running | None = None
         self.use = Use()
 
-    async def start(self, suite: Running | None = None) -> socket.socket:
-        """Start a run; the other end of the socket to it. Raises WorkerLost, SandboxUnavailable."""
-        theirs, ours = socket.socketpair()
-        try:
-            opening = self._backend.open(self._launch.with_channels(theirs))
-            self._running = await self._stack.enter_async_context(opening)
-        except BaseException:
-            ours.close()
-            raise
+    async def start(self, end: socket.socket, suite: Running | None = None) -> None:
+        """Start a run that talks over ``end``, which is closed here. Raises WorkerLost, SandboxUnavailable."""
+        opening = self._backend.open(self._launch.with_channels(end))
+        self._running = await self._stack.enter_async_context(opening)
         self._watch.program(self._running, suite)
-        return ours
 
     async def finish(self) -> Outcome | None:
         """End the run; how it ended, None where there was none. Raises WorkerLost."""

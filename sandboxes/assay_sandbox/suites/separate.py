@@ -16,6 +16,7 @@ from assay_sandbox.harness.reports import (
     END,
     ENOUGH,
     GONE,
+    JOB,
     NEED,
     STOPPED,
     UNLOADED,
@@ -55,7 +56,7 @@ class SeparateJob:
         """Run all tests. Raises Unjudged (BAD_SUITE), WorkerLost, SandboxUnavailable."""
         with self._watch:
             try:
-                self._suite.begin(await self._program.start(self._suite.running))
+                await self._candidate(JOB)
                 while not self._over:
                     await self._step()
                 await self._program.finish()
@@ -112,13 +113,23 @@ class SeparateJob:
             wall = 0.0 if before is None else before.wall_ms
             self._results[result.name] = replace(result, wall_ms=result.wall_ms + wall)
 
+    async def _candidate(self, letter: bytes) -> None:
+        """Start the program, and give the suite its end of the socket to it."""
+        theirs, suites = self._suite.ends()
+        try:
+            await self._program.start(theirs, self._suite.running)
+            self._suite.give(letter, suites)
+        finally:
+            if not isinstance(suites, int):
+                suites.close()
+
     async def _another(self) -> None:
-        if self._budget.spent:
+        if self._budget.spent or not self._suite.has_ends:
             self._suite.talk.hand_over(ENOUGH)
             self._over = True
             return
         await self._program.finish()
-        self._suite.talk.hand_over(ANOTHER, await self._program.start(self._suite.running))
+        await self._candidate(ANOTHER)
 
     async def _job_ended(self, letter: bytes, said: Mapping[str, object]) -> None:
         """The job ended otherwise than by DONE."""

@@ -42,14 +42,14 @@ class Talk:
         except OSError as error:
             raise ChannelClosed(str(error)) from error
 
-    def hand_over(self, letter: bytes, given: socket.socket | None = None) -> None:
-        """Write one byte, with a socket beside it that is then closed here. Raises ChannelClosed."""
+    def hand_over(self, letter: bytes, given: socket.socket | int = 0) -> None:
+        """Write a letter with a socket beside it, which is then closed here, or with a number. Raises ChannelClosed."""
         try:
-            if given is None:
-                self._end.send(letter)
-            else:
-                with given:
-                    socket.send_fds(self._end, [letter], [given.fileno()])
+            if isinstance(given, int):
+                self._end.send(letter + bytes((given,)))
+                return
+            with given:
+                socket.send_fds(self._end, [letter + b"\0"], [given.fileno()])
         except OSError as error:
             raise ChannelClosed(str(error)) from error
 

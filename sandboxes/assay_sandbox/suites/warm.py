@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from assay_sandbox.harness.frames import ChannelClosed
-from assay_sandbox.harness.reports import BROKEN, GONE, JOB, READY
+from assay_sandbox.harness.reports import BROKEN, GONE, READY
 from assay_sandbox.protocol import Backend, Launch, Limits, PythonCall, Reason, Running, WorkerLost
 from assay_sandbox.suites.talking import Talk, texts
 from assay_sandbox.suites.verdict import Unjudged, bad_suite
@@ -21,6 +21,8 @@ _ENTRY = "assay_sandbox.harness.suite_process:run"
 _FOREVER_MS = 10**9
 _LOAD_SECONDS = 60.0
 _GONE_SECONDS = 2.0
+_SPARES = 4
+"""Candidates for which a suite has sockets from its start, where they cannot be handed over."""
 _LONGEST_LIFE_SECONDS = 120.0
 """A suite holds on to the sandbox worker that it began in, which shall be replaced from time to time."""
 _LONGEST_IDLE_SECONDS = 180.0
@@ -35,7 +37,8 @@ class SuiteProcess:
         finished: whether it has said all that it had to say about the last one.
     """
 
-    def __init__(self, running: Running, talk: Talk, stack: AsyncExitStack) -> None:
+    def __init__(self, running: Running, talk: Talk, stack: AsyncExitStack, spares: list[socket.socket] | None) -> None:
+        self._spares = spares
         self.running = running
         self.talk = talk
         self._stack = stack
@@ -71,17 +74,29 @@ class SuiteProcess:
             return bad_suite("suite", f"it ran out of memory {when}")
         return bad_suite("suite", f"it ended {when} ({outcome.reason.value}, status {outcome.exit_status}{last})")
 
-    def begin(self, end: socket.socket) -> None:
-        """Have it judge the candidate at the other end of ``end``. Raises WorkerLost where it is gone."""
+    @property
+    def has_ends(self) -> bool:
+        """Whether it can be given another candidate."""
+        return self._spares is None or bool(self._spares)
+
+    def ends(self) -> tuple[socket.socket, socket.socket | int]:
+        """Both ends of a socket for a candidate: the candidate's, and the suite's or the number by which it has it."""
+        if self._spares is None:
+            return socket.socketpair()
+        number = _SPARES - len(self._spares)
+        return self._spares.pop(0), number
+
+    def give(self, letter: bytes, end: socket.socket | int) -> None:
+        """Have it judge the candidate at the other end. Raises WorkerLost where a suite that was kept is gone."""
         self.usable = self.finished = False
         try:
-            self.talk.hand_over(JOB, end)
+            self.talk.hand_over(letter, end)
         except ChannelClosed as error:
             raise WorkerLost("a suite that was kept is gone") from error
 
     def judged(self) -> None:
         """The job's process is gone: it can take another."""
-        self.usable = True
+        self.usable = self.has_ends
 
     async def settle(self) -> None:
         """Wait until the job's process is gone; then the suite can take another."""
@@ -92,11 +107,13 @@ class SuiteProcess:
                     letter, _ = await self.talk.receive()
         except (TimeoutError, ChannelClosed):
             return
-        self.usable = True
+        self.judged()
 
     async def close(self) -> None:
         """End it."""
         self.talk.close()
+        for end in self._spares or ():
+            end.close()
         await self._stack.aclose()
 
 
@@ -134,15 +151,19 @@ class WarmSuites:
 
     async def _opened(self, payload: bytes, files: Mapping[str, bytes]) -> SuiteProcess:
         ours, theirs = socket.socketpair()
-        launch = Launch(PythonCall(_ENTRY, payload), self._limits, files=files, channels=(theirs,))
+        pairs = [] if self._backend.hands_over_sockets else [socket.socketpair() for _ in range(_SPARES)]
+        channels = (theirs, *(suites for suites, _ in pairs))
+        launch = Launch(PythonCall(_ENTRY, payload), self._limits, files=files, channels=channels)
         talk = Talk(ours)
         stack = AsyncExitStack()
+        spares = [candidates for _, candidates in pairs] or None
         try:
             running = await stack.enter_async_context(self._backend.open(launch))
-            process = SuiteProcess(running, talk, stack)
+            process = SuiteProcess(running, talk, stack, spares)
             await process.load()
         except BaseException:
-            talk.close()
+            for end in (ours, *(spares or ())):
+                end.close()
             await stack.aclose()
             raise
         return process
