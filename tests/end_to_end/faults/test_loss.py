@@ -36,6 +36,7 @@ def lose_the_end(redis: PrivateRedis, share: float) -> None:
     file.write_bytes(data[: int(len(data) * (1.0 - share))])
 
 
+@pytest.mark.full
 async def test_clients_make_up_for_what_redis_lost(forgetful: PrivateRedis, tmp_path: Path) -> None:
     everything = rollouts(800)
     async with serving() as alone:

@@ -67,6 +67,7 @@ async def test_who_was_cut_off_writes_nothing_after_the_lease_has_passed(
     await other.close()
 
 
+@pytest.mark.full
 async def test_a_paused_server_is_replaced_and_emits_nothing_when_it_wakes(redis: PrivateRedis, tmp_path: Path) -> None:
     async with Fleet(redis, tmp_path, 2, lease_seconds=LEASE) as fleet:
         asleep, awake = fleet.replicas
@@ -97,12 +98,12 @@ async def test_a_paused_server_is_replaced_and_emits_nothing_when_it_wakes(redis
         await there.close()
 
 
-@pytest.mark.parametrize("delay", [0.05])
-async def test_a_slow_redis_slows_and_breaks_nothing(way: Proxy, tmp_path: Path, delay: float) -> None:
+@pytest.mark.full
+async def test_a_slow_redis_slows_and_breaks_nothing(way: Proxy, tmp_path: Path) -> None:
     everything = rollouts(160)
     async with serving() as alone:
         expected = await run_ranks(alone.address, "none", everything, 2)
-    way.delay = delay
+    way.delay = 0.05
     chosen = settings(way.url).model_copy(update={"records": tmp_path, "lease_seconds": 5.0})
     async with serving(chosen) as one, serving(chosen) as other:
         found = await run_ranks(f"{one.address},{other.address}", "none", everything, 2)
@@ -126,6 +127,7 @@ async def away(redis: PrivateRedis, folder: Path, seconds: float, count: int) ->
         assert_equal(await ranks, expected)
 
 
+@pytest.mark.full
 async def test_redis_gone_for_a_moment_is_waited_for(redis: PrivateRedis, tmp_path: Path) -> None:
     await away(redis, tmp_path, 2.5, 1000)
 

@@ -46,6 +46,7 @@ async def worker(redis: PrivateRedis, records: Path) -> AsyncGenerator[asyncio.s
         await reader
 
 
+@pytest.mark.full
 async def test_a_killed_workers_programs_are_judged_by_another(redis: PrivateRedis, tmp_path: Path) -> None:
     if Sandboxes(SandboxSettings(), lambda _: None).level().grade < Grade.FLOOR:
         pytest.skip("this machine gives no sandbox")
