@@ -39,6 +39,9 @@ def test_version_2_needs_its_controllers(tmp_path: Path):
     own = tmp_path / "unified/service"
     own.mkdir()
     (own / "cgroup.controllers").write_text("cpu io memory pids\n")
+    with pytest.raises(FileNotFoundError):
+        find_tree(proc, listed)  # the root of all is what can be divided
+    (own.parent / "cgroup.type").write_text("domain\n")  # a container's: it is not the root of all
     assert find_tree(proc, listed) == Tree(2, {"": own})
     (own / "cgroup.controllers").write_text("cpu\n")
     with pytest.raises(CgroupsUnavailable, match="memory, pids"):
@@ -53,7 +56,7 @@ def test_no_hierarchy_is_said(tmp_path: Path):
 
 def test_a_group_that_cannot_be_divided_is_said(tmp_path: Path):
     (tmp_path / "cgroup.subtree_control").mkdir()  # cannot be written
-    with pytest.raises(CgroupsUnavailable, match="delegated"):
+    with pytest.raises(CgroupsUnavailable, match="cannot be divided"):
         Cgroups(Tree(2, {"": tmp_path}))
 
 

@@ -1,4 +1,4 @@
-"""Control groups for runs, version 1 or 2, made below the server's own; reused when they are empty again.
+"""Control groups for runs: below the server's own (version 1) or the root (version 2); reused when they are empty.
 
 The server opens their files and hands the descriptors to the run's supervisor: inside a sandbox there is no cgroup
 file system, and the ids there could not write to it.
@@ -73,10 +73,13 @@ def find_tree(proc: Path = Path("/proc/self"), mounts: Path = Path("/proc/self/m
         return Tree(1, {name: _below(roots[name], own.get(name, "/")) for name in ("memory", "cpuacct", "pids")})
     if "" not in roots:
         raise CgroupsUnavailable("no cgroup file system with memory, cpu and pids is mounted")
-    folder = _below(roots[""], own.get("", "/"))
+    # A group that has processes cannot be divided, save the root of all: the server's own has one, the server.
+    root = roots[""]
+    is_root_of_all = not (root / "cgroup.type").exists()
+    folder = root if is_root_of_all else _below(root, own.get("", "/"))
     controllers = (folder / "cgroup.controllers").read_text(encoding="ascii").split()
     if missing := [name for name in _NEEDED if name not in controllers]:
-        raise CgroupsUnavailable(f"the server's cgroup has no {', '.join(missing)} controller")
+        raise CgroupsUnavailable(f"{folder} has no {', '.join(missing)} controller")
     return Tree(2, {"": folder})
 
 
@@ -188,7 +191,7 @@ class Cgroups:
             for folder in folders.values():
                 folder.mkdir()
             for file in _V1 if self._tree.version == 1 else _V2:
-                with contextlib.suppress(FileNotFoundError) if file.name in _OPTIONAL else contextlib.nullcontext():
+                with contextlib.suppress(OSError) if file.name in _OPTIONAL else contextlib.nullcontext():
                     files[file.name] = os.open(folders[file.controller] / file.path, file.flags | os.O_CLOEXEC)
         except OSError as error:
             Slot(tuple(folders.values()), files).close()
@@ -204,7 +207,7 @@ class Cgroups:
         try:
             (folder / "cgroup.subtree_control").write_text("+memory +cpu +pids", encoding="ascii")
         except OSError as error:
-            message = f"the server's cgroup cannot be divided ({error.strerror}); start the server in a delegated one"
+            message = f"{folder} cannot be divided ({error.strerror}): it takes the machine's administrator"
             raise CgroupsUnavailable(message) from error
 
 
