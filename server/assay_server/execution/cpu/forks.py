@@ -22,6 +22,8 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 _MARK = "ASSAY_CPU_LANE"
 _STOP_SECONDS = 5.0
 _LOW_PRIORITY = 19
+_FLAGS_FIELD = 6  # of /proc/PID/stat, after the name
+_EXITING = 0x4
 
 
 class ForkedWorker:
@@ -54,13 +56,23 @@ class ForkedWorker:
             return False
 
     @property
-    def dead(self) -> bool:
-        """Whether its process has ended, buried or not."""
+    def ending(self) -> bool:
+        """Whether its process has ended, buried or not, or is about to.
+
+        A process closes its connections before it is dead; where it has to wait for the processor, long before.
+        """
         if self._pidfd < 0:
             return True
         poll = select.poll()
         poll.register(self._pidfd, select.POLLIN)
-        return bool(poll.poll(0))
+        return bool(poll.poll(0)) or self._exiting()
+
+    def _exiting(self) -> bool:
+        try:
+            with open(f"/proc/{self.pid}/stat", encoding="utf-8", errors="replace") as file:
+                return bool(int(file.read().rpartition(") ")[2].split()[_FLAGS_FIELD]) & _EXITING)
+        except OSError:
+            return True
 
     def yield_to_others(self) -> None:
         """Let the processor go to others first, for as long as it lives.

@@ -444,8 +444,8 @@ class CpuPool:
         """A worker has ended, or closed its connection: settle it when all that it said has been read.
 
         The end of the one is waited for after the other; something that it left may hold the connection open, and what
-        closed the connection may be alive, so neither is waited for long. A process that is dead is waited for until
-        the template, which may be busy, has told how it ended.
+        closed the connection may be alive, so neither is waited for long. A process that is dead or dying is waited for
+        until the template, which may be busy, has told how it ended.
         """
         if worker.at_end and worker.exit_code is not None:
             self._settle(worker)
@@ -454,7 +454,7 @@ class CpuPool:
 
     def _settle_late(self, worker: Worker, left: float) -> None:
         at_place = self._workers.get(worker.forked.pid) is worker
-        if at_place and worker.exit_code is None and left > 0 and worker.forked.dead:
+        if at_place and worker.exit_code is None and left > 0 and worker.forked.ending:
             loop = asyncio.get_running_loop()
             loop.call_later(_OBITUARY_SECONDS, self._settle_late, worker, left - _OBITUARY_SECONDS)
             return
