@@ -14,6 +14,7 @@ from assay.sdk.values import value
 from assay_server.rewards.labelled import choice_of, may_be_labelled, named_values, parts_of, separated
 from assay_server.rewards.latex import plain_text
 from assay_server.rewards.mathematics.effort import OverEffort, work_of
+from assay_server.rewards.mathematics.floating import real_value
 from assay_server.rewards.mathematics.normal_form import OverBudget, form_of
 from assay_server.rewards.mathematics.numerals import MAX_DIGITS
 from assay_server.rewards.mathematics.proportions import is_rounding
@@ -35,6 +36,7 @@ _ARTICLE = re.compile(
 _ONE_IN_BRACES = re.compile(r"\{(\w)\}")
 _LOOSE_SPACES = re.compile(r"(?<!\w)\s+|\s+(?!\w)")
 _SEPARATOR = re.compile(r"\s*(?:,|;|\band\b)\s*(?:and\b\s*)?", re.IGNORECASE)
+_COARSEST = 0.02
 _NAME = re.compile(r"[\s$]*[A-Za-z](?:_\{?\w\}?)?")
 _APPROXIMATELY = re.compile(r"≈|\\approx(?![a-zA-Z])")
 _MAYBE_CONSTANT = re.compile(r"(?<![0-9.])([0-9]{1,3})e(?=[+-][0-9]{1,2}(?![0-9.]))")
@@ -215,6 +217,8 @@ def _approximations(answer: Answer, reference: Answer, structures: Structures) -
         return Outcome.PASS
     if structures.strictness == "strict" and len(mine) != len(gold):
         return Outcome.DIFFERENT
+    if any(len(sides) == 2 and _far_apart(*sides) for sides in (mine, gold)):
+        return Outcome.DIFFERENT
     outcome = _decided(mine[0], gold[0], structures)
     if outcome is Outcome.EQUAL or len(mine) != 2 or len(gold) != 1 or reference.number is None:
         return outcome
@@ -222,6 +226,14 @@ def _approximations(answer: Answer, reference: Answer, structures: Structures) -
     if exact is None or rounded is None or not is_rounding(exact, rounded):
         return outcome
     return _decided(mine[1], gold[0], structures)
+
+
+def _far_apart(exact: str, rounded: str) -> bool:
+    """``7 \\approx 8`` is no approximation."""
+    values = [None if node is None else real_value(node) for node in (read(exact).node, read(rounded).node)]
+    if values[0] is None or values[1] is None:
+        return False
+    return abs(values[0] - values[1]) > _COARSEST * max(1.0, abs(values[0]))
 
 
 def _sides(text: str) -> list[str]:

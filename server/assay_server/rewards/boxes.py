@@ -10,7 +10,9 @@ from assay_server.rewards.marks import MAX_CANDIDATES, Found, is_placeholder
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _OPENING = re.compile(r"\\(?:boxed|fbox)\s{0,4}(\{)?")
 _BARE = re.compile(r"[^\s$.,;\\{}][^\s$\\{}]{0,99}")
-_BETWEEN = re.compile(r"(?:\\[\])]|[\s$])*(,|;|(?:, ?)?(?:\\text\s?\{ ?)?(?:and|or)\b ?\}?)(?:\\[\[(]|[\s$])*")
+_BETWEEN = re.compile(
+    r"(?:\\[\])]|[\s$])*(,|;|(?:, ?)?(?:\\text\s?\{ ?)?(?:and|or)\b ?\}?)(?:\\[\[(]|[\s$]|[A-Za-z]\s?=)*"
+)
 _LONGEST_JOINT = 40
 _LONGEST_BOX = 10_000
 _CONTEXT = 160

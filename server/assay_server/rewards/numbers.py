@@ -49,8 +49,8 @@ NUMERAL = re.compile(
 )
 """A number within text. A list written without spaces (``3,5``) is one match, and no number."""
 
-_SCALE = re.compile(r" ?(thousand|million|billion|trillion)s?\b", re.IGNORECASE)
-_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_SCALE = re.compile(r" ?(dozen|hundred|thousand|million|billion|trillion)s?\b", re.IGNORECASE)
+_SCALES = {"dozen": 12, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _PERCENT = re.compile(r" ?(?:%|percent(?:age)?\b(?! points?)|per cent\b)", re.IGNORECASE)
 _CURRENCIES = {None: "", "$": "dollar", "€": "euro", "£": "pound", "¥": "yen"}
 _APPROXIMATELY = re.compile(
@@ -65,6 +65,7 @@ _ANGLES: dict[str, tuple[_Dimensions, Fraction]] = {
     "arcsecond": ((("angle", 1),), Fraction(1, 3600)),
 }
 _LONGEST_QUANTITY = 120
+_MOST_WORDS_BEHIND = 4
 _NEGATIVE = re.compile(r"^(?:negative|minus) (?=[0-9.$€£\\])", re.IGNORECASE)
 _PLAIN_WORDS = re.compile(r"[A-Za-z\s.,:;'\"?°]*")
 _ASSIGNED = re.compile(r"[A-Za-z](?:_\{?[A-Za-z0-9]{1,4}\}?)?(?:\([a-z0-9]{1,2}\))? ?= ?(?=[^=])")
@@ -131,7 +132,7 @@ def parse_number(text: str) -> Number | None:
 def _in_words(plain: str) -> Number | None:
     """``twelve inches``, ``three-fourths``."""
     worded = worded_number(plain)
-    if worded is None:
+    if worded is None or plain.count(" ", worded.end) > _MOST_WORDS_BEHIND:
         return None
     return _with_unit(worded.value, plain[worded.end :], "")
 

@@ -29,10 +29,8 @@ _NO_ANSWER = re.compile(
 )
 _BEFORE_A = re.compile(r"(?:^|\n)[ \t>*#-]{0,8}$|(?:[.,;:]|\b(?:so|thus|hence|therefore))[ \t*]{1,3}$", re.IGNORECASE)
 _NEXT_CHOICE = re.compile(r"[^\n]*\n[ \t*]{0,4}B ?[:.)]")
-_BLANK = re.compile(r"(?:[\s*:}]|\\[\[(]){0,40}(?:(?<=\n)[-•]\s+)?")
-_SENTENCE_END = re.compile(
-    r"(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bSt)(?<!\bMrs)[.!?](?=\s|$)|\n|\s[—–]\s(?=[A-Za-z])"
-)
+_BLANK = re.compile(r"(?:[\s*:}]|\\[\[(]|\$\$(?=\s{0,4}\n)){0,40}(?:(?<=\n)[-•]\s+)?")
+_SENTENCE_END = re.compile(r"(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bSt)(?<!\bMrs)[.!?](?=\s|$)|\n|\s[—–]\s(?=[A-Za-z])")
 _EDGE = " \t\r\n*`\"'“”"
 
 _NOT_ANSWERS = re.compile(r"<<[^<>\n]{0,200}>>|\\(?:boxed|fbox)\s{0,4}\{[^{}\n]{0,200}\}")
@@ -43,6 +41,8 @@ _ALTERNATIVE = re.compile(
     r"(?:either )?(\S{0,3}[0-9][0-9.,/%]{0,20})(?: [A-Za-z]{1,20}){0,2}(?:,? or) (?:[A-Za-z]{1,20} ){0,2}$"
 )
 _DENIED = re.compile(r"(?:\bnot|n't)(?: be| equal(?: to)?)?\s[$*(]{0,3}$", re.IGNORECASE)
+_COMPARED_BEFORE = re.compile(r"(?:(?<=\s)[<>]|[≤≥≠]|\\(?:le|ge|ne|lt|gt)[a-z]{0,6})\s?$")
+_COMPARED_BEHIND = re.compile(r"\s?(?:[≤≥≠]|\\(?:le|ge|ne|lt|gt)(?![a-df-pr-z]))|\s[<>](?=\s)")
 _FIRST_WINDOW = 64
 _LONGEST_WORD = 4096
 FARTHEST_NUMBER = 16_384
@@ -177,4 +177,9 @@ def _with_alternative(region: str, start: int, end: int) -> Found:
     denied = _DENIED.search(before) if "not" in before or "n't" in before else None
     if denied is not None:
         start = lead + denied.start()
+    compared = _COMPARED_BEFORE.search(before)
+    if compared is not None:
+        start = min(start, lead + compared.start())
+    behind = _COMPARED_BEHIND.match(region, end)
+    end = end if behind is None else behind.end()
     return region[start:end], "last_number", start, end

@@ -60,6 +60,7 @@ _LEAD = re.compile(
     r"|\\text(?:bf|it|rm)?\s?\{\s?(?:the )?(?:(?:final|correct) )?answer(?: is)?\s?:?\s?\}[\s:]*(?=\S)",
     re.IGNORECASE,
 )
+_CONTRAST = re.compile(r"(?<=\w),?\s(?:and |but )?not\s[^,]{1,40}$")
 _DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"))
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _ENDS = " \t\r\n.,;"
@@ -80,7 +81,7 @@ def unwrapped(text: str) -> str:
             text = text if lead is None else text[lead.end() :]
         if text == before:
             break
-    return text
+    return _CONTRAST.sub("", text) if ", not " in text or "but not " in text else text
 
 
 def _without_edges(text: str) -> str:

@@ -18,6 +18,7 @@ from assay_server.rewards.extraction import Extraction, extract_answer
 from assay_server.rewards.mathematics.reading import read
 from assay_server.rewards.references import reference_answer
 from assay_server.rewards.regions import answer_region
+from assay_server.rewards.units import unit_of
 from assay_server.rewards.written_forms import written_forms
 
 _LONGEST_WHOLE = 100
@@ -25,6 +26,7 @@ _LONGEST_SHOWN = 1000
 _MOST_BOXES = 64
 _LONGEST_LINE = 2000
 _MOST_JOINED = 12
+_LONGEST_UNIT = 30
 _JOINT = re.compile(r"\s{0,3}(,|;|,?\s(?:and|or)|and|or)\s{0,3}(?:(?:and|or)\s)?")
 _AFTER_FORMULA = re.compile(r"[\s.$,;:!]+")
 
@@ -232,7 +234,8 @@ def _final_formula(response: str, sample: Sample) -> Extraction | None:
     closing = region.rfind("$", start, end)
     opening = region.rfind("$", start, closing) if closing != -1 else -1
     text = region[opening + 1 : closing].strip() if opening != -1 else ""
-    if not text or len(_AFTER_FORMULA.sub("", region[closing + 1 : end])) > 0:
+    behind = _AFTER_FORMULA.sub(" ", region[closing + 1 : end]).strip()
+    if not text or (behind and (len(behind) > _LONGEST_UNIT or unit_of(behind) is None)):
         return None
     begin = region.find(text, opening)
     found = _with_formulas_before(region, start, opening, text)

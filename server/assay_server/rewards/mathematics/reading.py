@@ -61,7 +61,7 @@ _PLAIN = re.compile(
     r"(?:(?<=[0-9})])|(?<=[\s~]))(?P<words>[A-Za-z°]{2,14}\.?(?:(?:\s|\s?/\s?| per )[A-Za-z]{1,14}){0,3})"
     r"(?:\s?\^?\s?\{?(?P<power>[23²³])\}?)?[\s.$]*$"
 )
-_WORDS_BEFORE = re.compile(r"(?:\\[,;: ]|\\text|[A-Za-z\s{}'$*,-]){2,60}(?:=|:|\bis\b)")
+_WORDS_BEFORE = re.compile(r"(?:\\[,;: ]|\\text|[A-Za-z\s{}'$*,-]){2,60}(?:=|:|\bis\b|\bequals\b)")
 _VALUE = re.compile(r"[0-9\\]")
 _APPROXIMATELY = re.compile(r"\s*(?:\\approx|≈|approximately|about|exactly)\s*")
 
