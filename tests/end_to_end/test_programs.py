@@ -18,6 +18,7 @@ from assay_server.embedded import Engine
 CALLS: dict[str, Json] = {
     "kind": "calls", "entryPoint": "f", "cases": [{"args": [1], "expected": 2}, {"args": [5], "expected": 6}],
 }  # fmt: skip
+LONG = CodeLimits(cpu_ms=20_000, wall_ms=60_000)
 RIGHT = "def f(n):\n    return n + 1\n"
 
 
@@ -35,7 +36,10 @@ def target(engine: Engine) -> str:
 
 
 def test_many_programs_get_their_verdicts_in_order(engine: Engine):
-    jobs = [CodeJob(RIGHT if number % 2 else "def f(n): return 2", CALLS, job_id=str(number)) for number in range(40)]
+    jobs = [
+        CodeJob(RIGHT if number % 2 else "def f(n): return 2", CALLS, job_id=str(number), limits=LONG)
+        for number in range(40)
+    ]
     results = engine.run_tests(jobs)
     assert [result.job_id for result in results] == [str(number) for number in range(40)]
     assert [result.passed for result in results] == [bool(number % 2) for number in range(40)]
@@ -64,7 +68,7 @@ def test_a_program_that_cannot_be_judged_did_not_fail(engine: Engine):
 def test_a_suite_is_sent_once_and_named_by_its_digest(engine: Engine):
     import hashlib
 
-    sent = CodeJob(RIGHT, CALLS).to_message()
+    sent = CodeJob(RIGHT, CALLS, limits=LONG).to_message()
     assert engine.run_tests([sent])[0].passed
     digest = hashlib.sha256(sent.suite_json.encode()).hexdigest()
     named = v1.TestJob(language="python", source=RIGHT, suite_digest=digest)
@@ -77,9 +81,9 @@ def test_a_suite_is_sent_once_and_named_by_its_digest(engine: Engine):
 
 async def test_the_asyncio_client_is_the_twin(engine: Engine):
     async with aio.Client(target(engine)) as client:
-        results = await client.run_tests([CodeJob(RIGHT, CALLS)])
+        results = await client.run_tests([CodeJob(RIGHT, CALLS, limits=LONG)])
         assert [result.passed for result in results] == [True]
-        assert [result.passed async for result in client.stream_tests([CodeJob(RIGHT, CALLS)])] == [True]
+        assert [result.passed async for result in client.stream_tests([CodeJob(RIGHT, CALLS, limits=LONG)])] == [True]
 
 
 def test_rewards_of_programs_are_scored_in_the_sandbox(engine: Engine):
@@ -99,7 +103,7 @@ def test_rewards_of_programs_are_scored_in_the_sandbox(engine: Engine):
 
 def test_without_sandboxes_nothing_is_judged():
     with Engine(Settings(store="memory:", sandbox="none")) as engine:
-        (result,) = engine.run_tests([CodeJob(RIGHT, CALLS)])
+        (result,) = engine.run_tests([CodeJob(RIGHT, CALLS, limits=LONG)])
         assert result.error is not None
         assert result.error.reason == "SANDBOX_UNAVAILABLE"
         rollout = Rollout("r", task_type="code", reference={"suite": CALLS}, response=RIGHT)

@@ -19,7 +19,8 @@ from tests.sandboxes.plain_backend import PlainBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SHORT = Limits(cpu_ms=400, wall_ms=5000)
+SHORT = Limits(cpu_ms=400, wall_ms=60_000)
+LONG = Limits(cpu_ms=20_000, wall_ms=60_000)
 P, F, T, N, E = (
     TestOutcome.PASSED, TestOutcome.FAILED, TestOutcome.TIMEOUT, TestOutcome.NOT_RUN, TestOutcome.ERROR,
 )  # fmt: skip
@@ -34,7 +35,7 @@ async def judge() -> AsyncGenerator[Judge]:
 async def verdict(
     judge: Judge, source: str, suite: dict[str, Json], language: str = "python", limits: Limits | None = None
 ) -> Verdict:
-    return await judge.judge(Job(language, textwrap.dedent(source), read_suite(suite), limits=limits))
+    return await judge.judge(Job(language, textwrap.dedent(source), read_suite(suite), limits=limits or LONG))
 
 
 def outcomes(verdict: Verdict) -> list[TestOutcome]:
@@ -348,7 +349,7 @@ async def test_a_suite_is_loaded_once_for_a_tenant():
     async with judging(backend) as judge:
         for tenant, started in (("a", 2), ("a", 1), ("b", 2), ("a", 1)):
             before = backend.started
-            job = Job("python", "def f(n): return n + 1", read_suite(CHECK), tenant)
+            job = Job("python", "def f(n): return n + 1", read_suite(CHECK), tenant, LONG)
             assert (await judge.judge(job)).passed
             assert backend.started - before == started
 

@@ -30,7 +30,8 @@ def _isolated() -> None:
 
 
 def job(id: str, source: str = RIGHT, suite: Json = SUITE, **more: Json) -> dict[str, Json]:
-    return {"id": id, "language": "python", "source": source, "suite": suite, **more}
+    limits: Json = {"cpuMs": 20_000, "wallMs": 60_000}
+    return {"id": id, "language": "python", "source": source, "suite": suite, "limits": limits, **more}
 
 
 def lines(*jobs: dict[str, Json]) -> bytes:
@@ -44,7 +45,7 @@ def test_jobs_are_answered_in_input_order_whatever_is_wrong_with_some():
     given = [
         job("a"), job("b", WRONG), job("c", RIGHT, calls), job("d", WRONG, calls),
         job("e", "print(sum(map(int, input().split())))", stdio), job("f", RIGHT, {"kind": "pytest", "files": files}),
-        job("g", "while True: pass", limits={"cpuMs": 100, "wallMs": 2000}), job("a", "import sys\nsys.exit(0)"),
+        job("g", "while True: pass", limits={"cpuMs": 100, "wallMs": 60_000}), job("a", "import sys\nsys.exit(0)"),
         job("h", language="cobol"), job("i", suite={"kind": "calls"}), job("j", more=1),
     ]  # fmt: skip
     done = assay("run-tests", "--backend", "namespaces", stdin=lines(*given[:8]) + b"{\n" + lines(*given[8:]))
