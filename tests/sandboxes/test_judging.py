@@ -148,6 +148,7 @@ async def test_methods_can_be_entry_points(judge: Judge):
     [
         asserts("def check(:"),
         asserts("x = 1"),
+        asserts("def check(candidate):\n    assert candidate(1) == 2", entry_point=""),
         asserts("assert f(1) == 2", prelude="1 / 0"),
         {"kind": "pytest", "files": {"test_a.py": "def test(:"}},
         {"kind": "pytest", "files": {"test_a.py": "import no_such_module\ndef test_a(): pass"}},

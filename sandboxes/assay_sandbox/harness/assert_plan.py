@@ -28,6 +28,7 @@ class Plan:
         tests: names of those that are known before it runs.
         sources: the texts of those that are statements.
         calls_check: whether its ``check`` is to be called; it may do that itself.
+        needs_entry_point: it is to be called with the entry point.
         functions: its ``test...`` functions that take nothing, where it has no asserts outside functions.
     """
 
@@ -39,6 +40,7 @@ class Plan:
     sources: tuple[str, ...]
     calls_check: bool
     functions: tuple[str, ...]
+    needs_entry_point: bool
 
 
 def planned(prelude: str, code: str, entry_point: str) -> Plan:
@@ -66,6 +68,7 @@ def planned(prelude: str, code: str, entry_point: str) -> Plan:
         sources,
         calls_check,
         functions,
+        calls_check and any(_is_check(node) and _takes(node) for node in tree.body),
     )
 
 
@@ -129,6 +132,10 @@ def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
 
 def _is_check(node: ast.stmt) -> bool:
     return isinstance(node, ast.FunctionDef) and node.name == CHECK
+
+
+def _takes(node: ast.stmt) -> bool:
+    return isinstance(node, ast.FunctionDef) and bool(node.args.posonlyargs or node.args.args or node.args.vararg)
 
 
 def _calls_check(statement: ast.stmt) -> bool:

@@ -46,6 +46,8 @@ def load(prelude: str, code: str, entry_point: str) -> AssertSuite:
         BrokenSuite: it does not compile, its prelude fails, or it has no test.
     """
     plan = planned(prelude, code, _root(entry_point))
+    if plan.needs_entry_point and not entry_point:
+        raise BrokenSuite("its check takes the candidate, but there is no entryPoint")
     namespace: dict[str, object] = {"__name__": "suite", "__builtins__": builtins}
     if plan.early:
         try:
