@@ -21,7 +21,7 @@ from assay_server.store.records import Records
 from assay_server.store.redis.connection import Server
 from assay_server.store.redis.private_server import PrivateRedis
 
-IDLE = 0.3
+IDLE = 0.5
 
 
 @dataclass
