@@ -23,6 +23,7 @@ class Suite(Enum):
     LENGTH = "assert len(solve(3)) == 3\n"
     SUM = "assert sum(solve(3)) == 5\n"
     ALL = "assert all(one == other for one, other in zip(solve(3), [0, 1, 4], strict=True))\n"
+    MAPPED = "assert all(map(lambda n: solve(n) == [i * i for i in range(n)], [3, 4]))\n"
     CLOSE = "assert abs(sum(solve(3)) - 5.0) < 1e-9\n"
     NEAR = "assert abs(solve(3)[2] - 4.0) < 1e-9\n"
     IS_CLOSE = "import math\nassert math.isclose(sum(solve(3)), 5.0)\n"

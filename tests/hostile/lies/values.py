@@ -123,6 +123,10 @@ VALUES = (
         Suite.PICKLE,
     ),
     Lie(
+        "ends_the_loop", "the exception that ends whoever iterates over its answers, before one was compared",
+        "exceptions that end loops arrive as others", "def solve(n):\n    raise StopIteration\n", Suite.MAPPED,
+    ),
+    Lie(
         "endless_comparison", "a comparison that does not end", _HANDLE,
         _answer("    def __eq__(self, other):\n        while True: pass"), Suite.ONE, Harm.HANGS,
     ),
