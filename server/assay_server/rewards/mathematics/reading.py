@@ -14,7 +14,7 @@ from assay_server.rewards.mathematics.tree import SCALARS, Node, Unreadable, neg
 from assay_server.rewards.mathematics.wording import named_value, without_words
 from assay_server.rewards.units import is_measure, unit_of
 
-LONGEST_INLINE = 1000
+LONGEST_INLINE = 400
 """Characters of a formula that are read on the event loop; longer ones are for the lane."""
 
 _LONGEST_REMEMBERED = 256
