@@ -131,7 +131,7 @@ class RunConfig:
     """The consumer's name, for ``DeliveryMode.CONSUMER``."""
 
     retention: float | None = None
-    """Seconds that rollouts and scores are kept; None = as long as the server has its store, the only choice yet."""
+    """Seconds that rollouts and scores are kept; None = as long as the server has its store: no other choice yet."""
 
     retention_bytes: int = 0
     """Bytes of rollouts that the run may hold; beyond it they are refused with ``RECORD_QUOTA``; 0 = no limit."""

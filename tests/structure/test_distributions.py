@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CONSTRAINTS = ROOT / f"constraints/py{sys.version_info[0]}{sys.version_info[1]}.txt"
-NOT_SHIPPED = shutil.ignore_patterns("*.egg-info", "build", "__pycache__", "images")  # images are built from the sources
+# Images are built from the sources.
+NOT_SHIPPED = shutil.ignore_patterns("*.egg-info", "build", "__pycache__", "images")
 
 
 def wheel_contents(source: Path, out: Path) -> set[str]:
