@@ -78,4 +78,5 @@ def _stop(daemon: subprocess.Popen[bytes], folder: Path) -> None:
     except subprocess.TimeoutExpired:
         daemon.kill()
         daemon.wait()
+    subprocess.run(["umount", "--recursive", folder / "data"], capture_output=True, check=False)  # the daemon leaves it
     shutil.rmtree(folder, ignore_errors=True)
