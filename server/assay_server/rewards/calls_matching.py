@@ -16,6 +16,14 @@ _MOST_LINES = 20
 _LONGEST_SHOWN = 120
 
 
+def _several(item: object) -> str:
+    """What JSON cannot hold in an expected value are alternatives."""
+    return f"one of {len(item.values)}" if isinstance(item, Alternatives) else "?"
+
+
+_JSON = json.JSONEncoder(default=_several)
+
+
 @value
 class Match:
     """How two lists of calls relate.
@@ -43,13 +51,14 @@ def match_calls(expected: Expectation, made: Sequence[Call], *, ordered: bool) -
     wanted = expected.calls
     if len(wanted) == len(calls) and all(same_call(one, call) for one, call in zip(wanted, calls, strict=True)):
         return Match(True, 1.0, 1.0, ())
-    if not ordered and len(wanted) == len(calls) and len(_equal_pairs(wanted, calls)) == len(wanted):
+    if not ordered and len(wanted) == len(calls) > 1 and len(_equal_pairs(wanted, calls)) == len(wanted):
         return Match(True, 1.0, 1.0, ())
     pairs = _in_order(wanted, calls) if ordered else _best_pairs(wanted, calls)
-    parts = [_part(wanted[at], calls[taken]) for at, taken in pairs.items()]
+    lines = {at: _argument_lines(wanted[at], calls[taken]) for at, taken in pairs.items()}
+    parts = [_part(wanted[at], calls[taken], len(lines[at])) for at, taken in pairs.items()]
     most = max(len(wanted), len(calls), 1)
     named = sum(wanted[at].name == calls[taken].name for at, taken in pairs.items())
-    return Match(False, sum(parts) / most, named / most, _diff(expected, calls, pairs))
+    return Match(False, sum(parts) / most, named / most, _diff(expected, calls, pairs, lines))
 
 
 def _with_names(call: Call, expected: Expectation) -> Call:
@@ -155,10 +164,12 @@ def _in_order(wanted: Sequence[ExpectedCall], calls: Sequence[Call]) -> dict[int
 
 
 def _best_pairs(wanted: Sequence[ExpectedCall], calls: Sequence[Call]) -> dict[int, int]:
+    if len(wanted) == len(calls) == 1:
+        return {0: 0} if wanted[0].name == calls[0].name else {}
     pairs = _equal_pairs(wanted, calls)
     taken = set(pairs.values())
     rest = [
-        (-_part(one, call), at, place)
+        (-_part(one, call, len(_argument_lines(one, call))), at, place)
         for at, one in enumerate(wanted)
         if at not in pairs
         for place, call in enumerate(calls)
@@ -171,10 +182,9 @@ def _best_pairs(wanted: Sequence[ExpectedCall], calls: Sequence[Call]) -> dict[i
     return pairs
 
 
-def _part(expected: ExpectedCall, made: Call) -> float:
+def _part(expected: ExpectedCall, made: Call, wrong: int) -> float:
     if expected.name != made.name:
         return 0.0
-    wrong = len(_argument_lines(expected, made))
     total = len(expected.arguments.keys() | made.arguments.keys())
     return (1 + total - wrong) / (1 + total)
 
@@ -182,7 +192,9 @@ def _part(expected: ExpectedCall, made: Call) -> float:
 # ---------------------------------------------------------------- words
 
 
-def _diff(expected: Expectation, calls: Sequence[Call], pairs: Mapping[int, int]) -> list[str]:
+def _diff(
+    expected: Expectation, calls: Sequence[Call], pairs: Mapping[int, int], differences: Mapping[int, list[str]]
+) -> list[str]:
     lines: list[str] = []
     for at, one in enumerate(expected.calls):
         made = calls[pairs[at]] if at in pairs else None
@@ -191,7 +203,7 @@ def _diff(expected: Expectation, calls: Sequence[Call], pairs: Mapping[int, int]
         elif made.name != one.name:
             lines.append(f"expected a call of {one.name}, got {_plain(made.name)}")
         else:
-            lines += _argument_lines(one, made)
+            lines += differences[at]
     taken = set(pairs.values())
     for place, call in enumerate(calls):
         if place not in taken:
@@ -223,7 +235,7 @@ def _argument_lines(expected: ExpectedCall, made: Call) -> list[str]:
 def _shown(item: ExpectedValue) -> str:
     if isinstance(item, Alternatives):
         return " or ".join([_shown(each) for each in item.values[:5]])
-    text = json.dumps(item, default=lambda _: "one of several")
+    text = _JSON.encode(item)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 

@@ -29,7 +29,7 @@ _JSON_START = re.compile(r"\[\s*+\{|\{")
 _BETWEEN = re.compile(r"[\s;,]*+")
 _SPEECH = frozenset(("", "json", "jsonc", "python", "py", "tool_code", "tool_call", "tool_calls", "xml", "text"))
 _MOST_PLACES = 16
-_MOST_CALLS = 256
+_MOST_CALLS = 64
 
 
 @value
@@ -88,10 +88,12 @@ def _calls_in_text(text: str, names: Names) -> Found:
 def _whole(text: str, names: Names) -> Found | None:
     """A text that is nothing but JSON or bracketed Python calls; None where it is something else."""
     try:
+        if _STARTS_CALL.match(text) is not None:
+            raise UnreadableCall("a call in Python's form")
         values = _json_values(text)
     except UnreadableCall:
-        calls = _python_calls(text, names)
-        return None if calls is None else Found(calls, "python")
+        written = _python_calls(text, names)
+        return None if written is None else Found(written, "python")
     calls: list[Call] = []
     for each in values:
         made = calls_in(each, names)

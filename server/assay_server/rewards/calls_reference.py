@@ -20,7 +20,7 @@ from assay_server.rewards.calls_schemas import (
 )
 from assay_server.rewards.calls_values import arguments_of, depth_of
 
-_MOST = 256
+_MOST = 64
 _DEEPEST = 32
 _KEYS = frozenset(("name", "arguments", "parameters", "function", "type", "id", "allowed"))
 

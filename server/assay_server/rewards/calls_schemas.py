@@ -6,7 +6,7 @@ sets write them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias, cast
 
 from assay.sdk import Json
@@ -23,6 +23,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 _NUMBERS = frozenset(("number", "float", "double", "any"))
 _BRANCHES = ("anyOf", "oneOf", "allOf")
+_BRANCHING = frozenset((*_BRANCHES, "$ref"))
 
 
 class UnreadableSchema(ValueError):
@@ -46,21 +47,25 @@ def types_of(schema: Schema) -> list[str]:
     return [cast("str", name).lower() for name in names] + nullable
 
 
-def branches_of(schema: Schema) -> Iterator[tuple[str, list[Schema]]]:
+def branches_of(schema: Schema) -> Sequence[tuple[str, list[Schema]]]:
     """The alternatives of a schema by keyword.
 
     Raises:
         UnreadableSchema: a keyword that holds no list of schemas, or a reference to a schema elsewhere.
     """
+    if _BRANCHING.isdisjoint(schema):
+        return []
     if "$ref" in schema:
         raise UnreadableSchema("$ref is not followed; write the schema in its place")
+    found: list[tuple[str, list[Schema]]] = []
     for keyword in _BRANCHES:
         listed = schema.get(keyword)
         if listed is None:
             continue
         if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
             raise UnreadableSchema(f"{keyword} is no list of schemas")
-        yield keyword, cast("list[Schema]", listed)
+        found.append((keyword, cast("list[Schema]", listed)))
+    return found
 
 
 def allows_float(schema: Schema) -> bool:
@@ -77,12 +82,14 @@ def properties_of(schema: Schema) -> Mapping[str, Schema]:
         UnreadableSchema: they are no schemas.
     """
     declared = schema.get("properties")
-    if declared is not None and not (
-        isinstance(declared, dict) and all(isinstance(item, dict) for item in declared.values())
-    ):
-        raise UnreadableSchema("properties is no object of schemas")
+    if declared is not None:
+        if not isinstance(declared, dict):
+            raise UnreadableSchema("properties is no object of schemas")
+        for item in declared.values():
+            if not isinstance(item, dict):
+                raise UnreadableSchema("properties is no object of schemas")
     found = cast("dict[str, Schema]", declared or {})
-    for _, listed in branches_of(schema) if len(schema) > 1 or not declared else ():
+    for _, listed in branches_of(schema):
         for branch in listed:
             found = {**properties_of(branch), **found}
     return found

@@ -38,13 +38,13 @@ PARIS: dict[str, Json] = {"name": "get_weather", "arguments": {"city": "Paris", 
 NOW: dict[str, Json] = {"name": "clock.now", "arguments": {}}
 
 
-def score(response: str, *calls: Json, tools: Json = TOOLS, credit: str = "all", **reference: Json) -> Score:
-    sample = Sample("r", response, {"calls": [*calls], "tools": tools, **reference})
+def score(response: str, *calls: Json, tools: Json = TOOLS, credit: str = "all", ordered: bool = False) -> Score:
+    sample = Sample("r", response, {"calls": [*calls], "tools": tools, "ordered": ordered})
     return function_call.function(sample, credit=credit)
 
 
-def right(response: str, *calls: Json, tools: Json = TOOLS, **reference: Json) -> bool:
-    judged = score(response, *calls, tools=tools, **reference)
+def right(response: str, *calls: Json, tools: Json = TOOLS, ordered: bool = False) -> bool:
+    judged = score(response, *calls, tools=tools, ordered=ordered)
     assert judged.value == float(judged.verdict is Verdict.CORRECT)
     return judged.verdict is Verdict.CORRECT
 
