@@ -100,8 +100,8 @@ class Settings(BaseSettings):
     """How long in-flight work may take to finish after SIGTERM."""
 
     sandbox: Literal["namespaces", "docker", "none", "workers"] = "namespaces"
-    """What runs untrusted code; ``none`` = nothing does, ``workers`` = for rewards the ``assay worker`` processes of the
-    fleet do. It starts when it is first needed."""
+    """What runs untrusted code; ``none`` = nothing does, ``workers`` = for rewards the ``assay worker`` processes of
+    the fleet do. It starts when it is first needed."""
 
     job_idle_seconds: float = Field(default=15.0, gt=0.0)
     """A worker's job of which nothing was heard for so long is done by another worker."""
