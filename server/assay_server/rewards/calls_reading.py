@@ -20,6 +20,7 @@ _FENCE = re.compile(r"```(?:([\w+-]*+)[ \t]*+\n)?(.*?)(?:```|\Z)", re.DOTALL)
 _MARKUP = re.compile(
     r"</?(?:tool_call|function|tool_use|invoke)\w*\b|<\|tool|<\uff5ctool|\[TOOL_CALLS\]|<\|python_tag\|>"
     r"|[\"'](?:arguments|parameters|tool_calls|function_call|tool_name)[\"']\s{0,9}:"
+    r"|(?<![\w.])[A-Za-z_][\w.]{2,99}+\(\s{0,99}+[A-Za-z_]\w{0,99}+\s{0,99}+=(?!=)"
     r"|\{\s{0,99}[\"'](?:name|function|tool)[\"']\s{0,9}:|^\s{0,9}Action Input:",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -69,20 +70,36 @@ def calls_of(sample: Sample, names: Names) -> Found:
 
 
 def _calls_in_text(text: str, names: Names) -> Found:
-    stripped = text.strip()
-    if stripped[:1] in ("{", "["):
-        found = _whole(stripped, names)
+    """What stands alone goes before what stands among words; a failed attempt counts where no call is found."""
+    problem: UnreadableCall | None = None
+    try:
+        found = _alone(text.strip(), names)
         if found is not None:
             return found
+    except UnreadableCall as error:
+        problem = error
+    try:
+        found = _among_words(text, names)
+    except UnreadableCall as error:
+        raise (problem or error) from None
+    if problem is not None and not found.calls:
+        raise problem
+    return found
+
+
+def _alone(text: str, names: Names) -> Found | None:
+    if text[:1] in ("{", "[") and not text.startswith("[TOOL_CALLS]"):
+        return _whole(text, names)
+    calls = _python_calls(text, names) if _STARTS_CALL.match(text) else None
+    return None if calls is None else Found(calls, "python")
+
+
+def _among_words(text: str, names: Names) -> Found:
     tag = _TAG_OPEN.search(text) if "<" in text or "[T" in text else None
     if tag is not None:
         return Found(_tagged(text, tag, names), "tag")
-    if "```" in text:
-        found = _fenced(text, names)
-        if found is not None:
-            return found
-    calls = _python_calls(stripped, names) if _STARTS_CALL.match(stripped) else None
-    return Found(calls, "python") if calls is not None else _in_prose(text, names)
+    fenced = _fenced(text, names) if "```" in text else None
+    return fenced or _in_prose(text, names)
 
 
 def _whole(text: str, names: Names) -> Found | None:
