@@ -40,8 +40,19 @@ json_values = st.recursive(
 json_objects = st.dictionaries(texts, json_values, max_size=3)
 json_texts = json_objects.map(lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 signal_names = st.from_regex(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", fullmatch=True)
+
+
+def is_no_json(text: str) -> bool:
+    """Only such a text is kept as it is; another spelling of a value becomes its usual one."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return True
+    return False
+
+
 parts = st.builds(v1.Part, text=texts) | st.builds(
-    v1.Part, tool_call=st.builds(v1.ToolCall, name=texts, arguments_json=json_texts | texts)
+    v1.Part, tool_call=st.builds(v1.ToolCall, name=texts, arguments_json=json_texts | texts.filter(is_no_json))
 )
 contents = st.builds(v1.Content, parts=st.lists(parts, max_size=2))
 tensors = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=4).map(
