@@ -32,7 +32,8 @@ def final_text(sample: Sample) -> JudgedText | None:
     fence = next(reversed(list(_FENCE.finditer(region))), None)
     if fence is not None:
         return JudgedText(fence[1].strip(), "fence", fence.start(1), fence.end(1))
-    return JudgedText(region.strip(), "whole_text", 0, len(region))
+    start = len(region) - len(region.lstrip())
+    return JudgedText(region.strip(), "whole_text", start, len(region.rstrip()))
 
 
 def numbers_in(text: str) -> list[float]:

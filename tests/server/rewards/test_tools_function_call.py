@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.sdk import Json, Sample, Score, Step, ToolCall, Unscorable, Verdict
+from assay.v1 import rollout_pb2
+from assay_server.pipeline.intake import sample_of
 from assay_server.rewards.calls_literals import LiteralReader
 from assay_server.rewards.tools_function_call import function_call
 
@@ -194,6 +196,19 @@ def test_structured_calls_go_before_the_text() -> None:
     assert judged(ToolCall("get_weather", '{"city": "Paris", "days": 3}')) is Verdict.CORRECT
     assert judged(ToolCall("get_weather", '{"city": "Paris", "days": 3')) is Verdict.INCORRECT
     assert judged() is Verdict.INCORRECT
+
+
+def test_calls_on_the_wire_are_seen_by_rewards() -> None:
+    call = rollout_pb2.ToolCall(name="get_weather", arguments_json='{"city": "Paris", "days": 3}')
+    message = rollout_pb2.ChatMessage(role="assistant", tool_calls=[call])
+    steps = [
+        rollout_pb2.Step(tool_calls=[call]),
+        rollout_pb2.Step(action=rollout_pb2.Content(parts=[rollout_pb2.Part(tool_call=call)])),
+        rollout_pb2.Step(action=rollout_pb2.Content(parts=[rollout_pb2.Part(message=message)])),
+    ]
+    for step in steps:
+        sample = sample_of(rollout_pb2.Rollout(rollout_id="r", steps=[step]), {"calls": [PARIS], "tools": TOOLS}, {})
+        assert function_call.function(sample).verdict is Verdict.CORRECT
 
 
 def test_the_evidence_says_what_differs() -> None:
