@@ -57,8 +57,8 @@ class Lane:
             await self._stream.write(wire.InteractRequest(actions=actions))
 
     async def _read(self) -> None:
-        while True:
-            for result in (await self._stream.read()).results:
+        while isinstance(response := await self._stream.read(), wire.InteractResponse):
+            for result in response.results:
                 self._waiting.pop(result.session_id).set_result(result)
 
     async def close(self) -> None:

@@ -60,6 +60,10 @@ class Episode:
         """Continue there."""
         self._taken = json.loads(dumped)
 
+    def count(self) -> int:
+        """Actions so far, and the seed."""
+        return len(self._taken)
+
     def close(self) -> None:
         """Nothing to let go of."""
 
@@ -95,4 +99,4 @@ class Turns(Episode):
 
     def agent_to_act(self) -> str:
         """Whose turn it is."""
-        return ("alice", "bob")[len(self._taken) % 2]
+        return ("alice", "bob")[self.count() % 2]
