@@ -12,6 +12,7 @@ from assay_server.rewards.calls_literals import Call, UnreadableCall
 _ARGUMENT_KEYS = ("arguments", "parameters", "input")
 _CALL_KEYS = frozenset(("function", "tool", "tool_name", "tool_calls", "function_call", *_ARGUMENT_KEYS))
 _DEEPEST = 32
+_NESTED = (dict, list)
 
 Names: TypeAlias = Collection[str]
 """Functions that are declared or expected: what makes a doubtful text an attempt to call one."""
@@ -51,7 +52,7 @@ def decode(text: str, start: int = 0) -> tuple[Json, int]:
 def depth_of(whole: Json) -> int:
     """Levels of lists and objects; counted level by level, no recursion."""
     depth, level = 0, [whole]
-    while level := [item for item in level if isinstance(item, dict | list)]:
+    while level := [item for item in level if isinstance(item, _NESTED)]:
         depth += 1
         level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
     return depth
