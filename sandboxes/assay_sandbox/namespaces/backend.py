@@ -31,7 +31,8 @@ from assay_sandbox.protocol import (
     check_launch,
 )
 
-_ATTEMPTS = 3
+_ATTEMPTS = 5
+_PAUSE_SECONDS = 0.05
 _ID_RANGES = 512
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _PLAIN = (
@@ -108,9 +109,10 @@ class NamespacesBackend:
 
     async def run(self, launch: Launch) -> Outcome:
         attempts = 1 if launch.channels else _ATTEMPTS
-        for _ in range(attempts - 1):
+        for attempt in range(attempts - 1):
             with contextlib.suppress(WorkerLost):
                 return await self._run_once(launch)
+            await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)  # what is dying is not noticed at once
         return await self._run_once(launch)
 
     async def _run_once(self, launch: Launch) -> Outcome:

@@ -26,6 +26,7 @@ class Pool:
         self._retired: set[Worker] = set()
         self._turn = itertools.count()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._endings: set[asyncio.Task[None]] = set()
         self._someone = asyncio.Event()
         self._starting = 0
         self._started = False
@@ -47,7 +48,7 @@ class Pool:
         self._someone.set()
         for task in tuple(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._endings, return_exceptions=True)
         await asyncio.gather(*(worker.stop() for worker in (*self._workers, *self._retired)))
         self._workers.clear()
         self._retired.clear()
@@ -108,7 +109,9 @@ class Pool:
             return
         self._followed.discard(worker)
         self._retired.discard(worker)
-        self._spawn(worker.stop())
+        ending = asyncio.create_task(worker.stop())
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
         if worker in self._workers:
             self._workers.remove(worker)
             self._spawn(self._add())
