@@ -438,9 +438,13 @@ class RolloutStream:
 
 
 async def _within(event: asyncio.Event, seconds: float | None) -> bool:
-    """Whether the event came within that time; None = wait as long as it takes."""
+    """Whether the event came within that time; None = wait as long as it takes.
+
+    Not ``asyncio.wait_for``, which before Python 3.12 forgets a cancellation that comes together with the event.
+    """
+    waiter = asyncio.ensure_future(event.wait())
     try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except asyncio.TimeoutError:
-        return False
-    return True
+        done, _ = await asyncio.wait((waiter,), timeout=seconds)
+    finally:
+        waiter.cancel()
+    return bool(done)

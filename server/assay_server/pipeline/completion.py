@@ -128,7 +128,8 @@ class Completion:
         deadline = self._desk.next_deadline()
         timeout = None if deadline is None else max(0.0, deadline - time.time())
         try:
-            await asyncio.wait_for(self._wake.wait(), timeout)
+            async with asyncio.timeout(timeout):  # wait_for forgets a cancellation that comes together with the event
+                await self._wake.wait()
         except TimeoutError:
             self._advance = True
 
