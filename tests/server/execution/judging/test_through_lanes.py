@@ -130,9 +130,9 @@ async def test_waiting_for_a_turn_costs_no_execution_time(server: ChatServer, ju
     lanes = lanes_with(judge)
     slow = [asyncio.create_task(assess(lanes, judged(), sample(f"slow {number}"))) for number in range(2)]
     await server.until(lambda: server.under_way == 2)
-    queued = asyncio.create_task(assess(lanes, judged(execution_timeout=0.5), sample("quick")))
+    queued = asyncio.create_task(assess(lanes, judged(execution_timeout=2.0), sample("quick")))
     # Another endpoint's item with more time runs out of it: so the queued one would have, too.
-    assert await reason(lanes, judged("hurried", execution_timeout=0.6), sample("slow")) == ("DEADLINE_EXCEEDED", True)
+    assert await reason(lanes, judged("hurried", execution_timeout=2.1), sample("slow")) == ("DEADLINE_EXCEEDED", True)
     assert not queued.done()
     release.set()
     got = await asyncio.gather(queued, *slow)
