@@ -23,6 +23,12 @@ Q = TypeVar("Q", bound=Message)
 A = TypeVar("A", bound=Message)
 
 
+_OPTIONS = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.http2.max_ping_strikes", 0),  # as the service: a machine that stands still for a while is no offence
+]
+
+
 class Service:
     """Answers unary calls with what was put there, and runs one script per stream.
 
@@ -41,7 +47,7 @@ class Service:
         self._server = self._start()
 
     def _start(self) -> grpc.Server:
-        server = grpc.server(ThreadPoolExecutor(16), options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
+        server = grpc.server(ThreadPoolExecutor(16), options=_OPTIONS)
         server.add_generic_rpc_handlers((_Handlers(self),))
         port = server.add_insecure_port(self.target or "127.0.0.1:0")
         self.target = self.target or f"127.0.0.1:{port}"

@@ -45,6 +45,7 @@ _WATCH_MARGIN_SECONDS = 0.001
 _SECOND_LOOK_SECONDS = 0.005
 _OBITUARY_SECONDS = 0.1
 _BURIAL_SECONDS = 5.0
+_PROBATION_SECONDS = 0.25
 _SPARES = 2
 _FAILED_STARTS = 3
 _RESTART_SECONDS = 0.1
@@ -328,6 +329,10 @@ class CpuPool:
             self._kill(worker, "timeout")
             return
         if not worker.slow:
+            held = _PROBATION_SECONDS - (loop.time() - job.started)
+            if worker.on_probation and held > 0:  # what it did may take a moment to be noticed
+                worker.watch = loop.call_later(min(held, left), self._look, worker, job)
+                return
             wait = self._slice_left(worker, job)
             if wait > _WATCH_MARGIN_SECONDS:
                 worker.watch = loop.call_later(min(wait, left), self._look, worker, job)

@@ -132,7 +132,9 @@ async def test_waiting_for_a_turn_costs_no_execution_time(server: ChatServer, ju
     await server.until(lambda: server.under_way == 2)
     queued = asyncio.create_task(assess(lanes, judged(execution_timeout=2.0), sample("quick")))
     # Another endpoint's item with more time runs out of it: so the queued one would have, too.
-    assert await reason(lanes, judged("hurried", execution_timeout=2.1), sample("slow")) == ("DEADLINE_EXCEEDED", True)
+    said, retryable = await reason(lanes, judged("hurried", execution_timeout=2.1), sample("slow"))
+    assert said in ("DEADLINE_EXCEEDED", "JUDGE_UNAVAILABLE")  # in an attempt, or too late for another
+    assert retryable
     assert not queued.done()
     release.set()
     got = await asyncio.gather(queued, *slow)
