@@ -32,8 +32,8 @@ from assay_server.pipeline.runs import Runs
 from assay_server.rewards.catalogue import Catalogue
 from assay_server.sandbox_lane import sandbox_queue, sandbox_settings
 from assay_server.sessions.engine import SessionEngine
-from assay_server.sessions.environments import CHECKS, GAMES, SHOPS
 from assay_server.sessions.requests import SessionSettings
+from assay_server.sessions.values import EnvironmentSources
 from assay_server.store.journal import open_journal
 from assay_server.store.opening import open_store
 
@@ -192,14 +192,14 @@ def _lane_settings(settings: Settings, plugins: tuple[str, ...]) -> LaneSettings
 
 
 def _session_settings(settings: Settings, plugins: tuple[str, ...]) -> SessionSettings:
-    named = ((GAMES, settings.game_folder), (SHOPS, settings.shop_folder))
-    folders = [f"{kind}{path.absolute()}" for kind, path in named if path]
-    checks = [CHECKS] if settings.check_environments else []
+    games, shops = (
+        "" if folder is None else str(folder.absolute()) for folder in (settings.game_folder, settings.shop_folder)
+    )
     return SessionSettings(
         workers=settings.environment_workers,
         max_sessions=settings.max_sessions,
         idle_timeout=settings.session_idle_timeout,
-        plugins=(*plugins, *folders, *checks),
+        sources=EnvironmentSources(plugins, games, shops, settings.check_environments),
     )
 
 

@@ -22,6 +22,7 @@ from assay_server.api.handlers import Context, parse
 from assay_server.api.principals import Principal
 from assay_server.environments.definition import EnvironmentDefinition, Replay
 from assay_server.pipeline.failures import Code, Failure, Violation, invalid_field
+from assay_server.pipeline.frames import delimited, field_tag
 from assay_server.pipeline.intake import check_id
 from assay_server.pipeline.json_fields import parse_object
 from assay_server.sessions.engine import SessionEngine
@@ -304,30 +305,36 @@ def _text_of(content: rollout_pb2.Content) -> str:
 
 # ---------------------------------------------------------------- responses
 
+_SESSION = field_tag(wire.CreateSessionsResponse, "sessions")
+"""ForkSessionResponse.sessions and RestoreSessionResponse.session have the same number."""
+
+_RESULT = field_tag(wire.StepResponse, "results")
+"""InteractResponse.results has the same number."""
+
+_RESULT_SESSION_ID = field_tag(wire.StepResult, "session_id")
+_RESULT_STATE = field_tag(wire.StepResult, "state")
+_RESULT_ERROR = field_tag(wire.StepResult, "error")
+_STATE_SESSION_ID = field_tag(wire.SessionState, "session_id")
+_STATE_GROUP_ID = field_tag(wire.SessionState, "group_id")
+
+assert field_tag(wire.ForkSessionResponse, "sessions") == field_tag(wire.RestoreSessionResponse, "session") == _SESSION
+assert field_tag(wire.InteractResponse, "results") == _RESULT
+
 
 def _states(views: Sequence[SessionView]) -> Encoded:
-    """A response whose field 1 is the sessions' states: CreateSessions, ForkSession and RestoreSession alike."""
-    return Encoded(b"".join(_field(1, _state(view)) for view in views))
+    """A response that holds the sessions' states."""
+    return Encoded(b"".join(delimited(_SESSION, _state(view)) for view in views))
 
 
 def _result(session_id: str, outcome: Outcome) -> bytes:
     """An element of StepResponse.results and InteractResponse.results."""
-    name = _field(1, session_id.encode())
     if isinstance(outcome, SessionFault):
-        return _field(1, name + _field(3, failure_of_fault(outcome).to_status().SerializeToString()))
-    return _field(1, name + _field(2, _state(outcome)))
+        answer = delimited(_RESULT_ERROR, failure_of_fault(outcome).to_status().SerializeToString())
+    else:
+        answer = delimited(_RESULT_STATE, _state(outcome))
+    return delimited(_RESULT, delimited(_RESULT_SESSION_ID, session_id.encode()) + answer)
 
 
 def _state(view: SessionView) -> bytes:
-    return view.state + _field(1, view.session_id.encode()) + _field(2, view.group_id.encode())
-
-
-def _field(number: int, data: bytes) -> bytes:
-    """A length-delimited field of the protobuf encoding."""
-    head = bytearray((number << 3 | 2,))
-    length = len(data)
-    while length > 0x7F:
-        head.append(length & 0x7F | 0x80)
-        length >>= 7
-    head.append(length)
-    return bytes(head) + data
+    session_id, group_id = view.session_id.encode(), view.group_id.encode()
+    return view.state + delimited(_STATE_SESSION_ID, session_id) + delimited(_STATE_GROUP_ID, group_id)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import queue
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from concurrent.futures import Future
+from typing import BinaryIO
 
 from assay.client import Client
 from assay.code import CodeResult, CodeTest
@@ -19,10 +17,8 @@ from assay_server.cli.answers import Answer, Tally, bad_item, bad_line, item_err
 from assay_server.cli.connection import SandboxName, connected
 from assay_server.cli.json_text import BadLine, read_object, write_line
 from assay_server.cli.line_source import Line, LineSource
+from assay_server.cli.ordered import ReadAhead
 from assay_server.cli.progress import progress
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 _BATCH_LINES = 64
 _BATCH_BYTES = 8 * 1024 * 1024
@@ -32,8 +28,6 @@ _INVALID_ARGUMENT = 3
 _MILLION = 1_000_000
 _FIELDS = frozenset({"id", "language", "source", "suite", "limits"})
 _LIMITS = frozenset({"cpuMs", "wallMs", "memoryBytes"})
-
-_Pending: TypeAlias = "tuple[Line, Future[Answer]]"
 
 
 def run_test_lines(backend: SandboxName | None, *, server: str | None, token: str | None) -> Tally:
@@ -48,63 +42,31 @@ def run_test_lines(backend: SandboxName | None, *, server: str | None, token: st
             return judging.write(sys.stdout.buffer, wrote)
 
 
-class _Judging:
-    """Owns the thread that reads and those that ask; leaving the context ends and joins them."""
+class _Judging(ReadAhead[tuple[Line, "Future[Answer]"]]):
+    """Lines, each answered by itself; the jobs of a batch are asked for together."""
 
     def __init__(self, source: LineSource, client: Client) -> None:
-        self._source = source
+        super().__init__(source, ahead=_LINES_AHEAD, workers=_CALLS, max_lines=_BATCH_LINES, max_bytes=_BATCH_BYTES)
         self._client = client
-        self._pending: queue.SimpleQueue[_Pending | OSError | None] = queue.SimpleQueue()
-        self._room = threading.Semaphore(_LINES_AHEAD)
-        self._left = False
-        self._pool = ThreadPoolExecutor(_CALLS, thread_name_prefix="assay-judge")
-        self._thread = threading.Thread(target=self._read, name="assay-read")
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._left = True
-        self._room.release()
-        self._source.stop()
-        self._thread.join()
-        self._pool.shutdown(cancel_futures=True)
-        self._source.close()
 
     def write(self, out: BinaryIO, wrote: Callable[[list[Line]], None]) -> Tally:
         """Write the answers in input order until the input has ended."""
         tally = Tally()
-        while (item := self._pending.get()) is not None:
-            if isinstance(item, OSError):
-                raise item
-            line, future = item
+        for line, future in self.handed_on():
             answer = future.result()
             out.write(write_line(answer.value))
             out.flush()
-            self._room.release()
             tally.counts[answer.kind] += 1
             wrote([line])
         return tally
 
-    def _read(self) -> None:
-        try:
-            for batch in self._source.batches(max_lines=_BATCH_LINES, max_bytes=_BATCH_BYTES):
-                if not self._take(batch):
-                    return
-            self._pending.put(None)
-        except OSError as error:
-            self._pending.put(error)
-
-    def _take(self, batch: list[Line]) -> bool:
-        """Have the lines judged; False where nobody waits for that any more."""
+    def take(self, batch: list[Line]) -> bool:
         jobs: dict[str, tuple[v1.TestJob, str, Future[Answer]]] = {}
         for line in batch:
-            self._room.acquire()
-            if self._left:
+            if not self.has_room():
                 return False
             future: Future[Answer] = Future()
-            self._pending.put((line, future))
+            self.hand_on((line, future))
             read = _read_job(line)
             if isinstance(read, Answer):
                 future.set_result(read)
@@ -113,7 +75,7 @@ class _Judging:
                 given, read.job_id = read.job_id, str(line.number)
                 jobs[read.job_id] = (read, given, future)
         if jobs:
-            self._pool.submit(self._ask, jobs)
+            self.pool.submit(self._ask, jobs)
         return True
 
     def _ask(self, jobs: Mapping[str, tuple[v1.TestJob, str, Future[Answer]]]) -> None:

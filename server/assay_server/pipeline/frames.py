@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from google.protobuf.message import Message
+
 from assay.v1 import reward_service_pb2 as wire
 from assay_server.store.protocol import OutboxEntry, OutboxKind
 
@@ -36,17 +38,23 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _field_tag(message: type[wire.StreamRolloutsResponse | wire.SampleResults], name: str) -> bytes:
+def field_tag(message: type[Message], name: str) -> bytes:
+    """What stands before a length-delimited field of this name."""
     return _tag(message.DESCRIPTOR.fields_by_name[name].number, _LENGTH_DELIMITED)
+
+
+def delimited(tag: bytes, data: bytes) -> bytes:
+    """A length-delimited field: its tag, its length, its bytes."""
+    return b"".join((tag, _varint(len(data)), data))
 
 
 _SEQUENCE = _tag(wire.StreamRolloutsResponse.DESCRIPTOR.fields_by_name["sequence"].number, 0)
 _ANSWER = {
-    OutboxKind.SAMPLE: _field_tag(wire.StreamRolloutsResponse, "sample_results"),
-    OutboxKind.GROUP: _field_tag(wire.StreamRolloutsResponse, "group_results"),
-    OutboxKind.BATCH: _field_tag(wire.StreamRolloutsResponse, "batch_result"),
+    OutboxKind.SAMPLE: field_tag(wire.StreamRolloutsResponse, "sample_results"),
+    OutboxKind.GROUP: field_tag(wire.StreamRolloutsResponse, "group_results"),
+    OutboxKind.BATCH: field_tag(wire.StreamRolloutsResponse, "batch_result"),
 }
-_ELEMENT = _field_tag(wire.SampleResults, "results")  # GroupResults.groups has the same number
+_ELEMENT = field_tag(wire.SampleResults, "results")  # GroupResults.groups has the same number
 assert wire.GroupResults.DESCRIPTOR.fields_by_name["groups"].number == _ELEMENT[0] >> 3
 
 
@@ -64,7 +72,7 @@ def frame_results(entries: Sequence[OutboxEntry]) -> Frame:
         body = entries[0].payload
     else:
         body = b"".join([part for entry in entries for part in (_ELEMENT, _varint(len(entry.payload)), entry.payload)])
-    return Frame(b"".join((_SEQUENCE, _varint(last), _ANSWER[kind], _varint(len(body)), body)), last)
+    return Frame(b"".join((_SEQUENCE, _varint(last), delimited(_ANSWER[kind], body))), last)
 
 
 def run_length(entries: Sequence[OutboxEntry]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from assay.sdk import PluginDefinition, PluginKind
@@ -13,38 +13,26 @@ from assay_server.execution.discovery import load_plugin
 from assay_server.execution.game_folders import with_game_folder
 from assay_server.execution.plugged_environments import environment_of
 from assay_server.execution.shop_folders import with_shop_folder
-from assay_server.sessions.values import Reason, SessionFault, SessionSpec
-
-GAMES, SHOPS = "games:", "shops:"
-"""Before the path of a folder of games, or of catalogues of the shop, where it is told to workers among the plugins."""
-
-CHECKS = "checks:"
-"""Told to workers among the plugins: environments are held to their promises at every step."""
+from assay_server.sessions.values import EnvironmentSources, Reason, SessionFault, SessionSpec
 
 
-def environment_maker(plugins: Sequence[str] = ()) -> Callable[[SessionSpec], Environment]:
+def environment_maker(sources: EnvironmentSources) -> Callable[[SessionSpec], Environment]:
     """Makes the environment that a spec names, of exactly the code that the spec was made with.
-
-    Args:
-        plugins: as workers are told them; :data:`GAMES` and :data:`SHOPS` before a path name folders,
-            :data:`CHECKS` asks for passive checks.
 
     Raises:
         BrokenPlugin: one cannot be loaded.
     """
     plugged = [
         environment_of(definition)
-        for plugin in plugins
-        if not plugin.startswith((GAMES, SHOPS, CHECKS))
+        for plugin in sources.plugins
         for definition, _ in load_plugin(plugin)
         if isinstance(definition, PluginDefinition) and definition.kind is PluginKind.ENVIRONMENT
     ]
     catalogue = builtin_environments().with_definitions(*plugged)
-    for plugin in plugins:
-        if plugin.startswith(GAMES):
-            catalogue = with_game_folder(catalogue, Path(plugin.removeprefix(GAMES)))
-        elif plugin.startswith(SHOPS):
-            catalogue = with_shop_folder(catalogue, Path(plugin.removeprefix(SHOPS)))
+    if sources.games:
+        catalogue = with_game_folder(catalogue, Path(sources.games))
+    if sources.shops:
+        catalogue = with_shop_folder(catalogue, Path(sources.shops))
 
     def make(spec: SessionSpec) -> Environment:
         try:
@@ -57,6 +45,6 @@ def environment_maker(plugins: Sequence[str] = ()) -> Callable[[SessionSpec], En
                 f"{spec.environment} is other code now than when the session was made",
                 {"recorded": spec.digest, "present": definition.digest},
             )
-        return watched(definition.make()) if CHECKS in plugins else definition.make()
+        return watched(definition.make()) if sources.checked else definition.make()
 
     return make

@@ -105,7 +105,7 @@ class Placement:
     """Sessions in workers: makes them there, passes actions on, and notes when a worker is gone."""
 
     def __init__(self, registry: Registry, settings: SessionSettings) -> None:
-        self.workers = WorkerPool(settings.workers, self._on_loss, settings.plugins)
+        self.workers = WorkerPool(settings.workers, self._on_loss, settings.sources)
         self._registry = registry
         self._step_timeout = settings.step_timeout
         self._open_timeout = settings.open_timeout

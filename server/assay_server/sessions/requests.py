@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from assay.sdk import Json
-from assay_server.sessions.values import Rules, SessionFault
+from assay_server.sessions.values import EnvironmentSources, Rules, SessionFault
+
+NO_SOURCES = EnvironmentSources()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class SessionSettings:
         open_timeout: seconds for making a session, its recorded actions included.
         idle_timeout: seconds without an action after which a session is closed.
         kept_seconds: how long the journal keeps a session that was closed.
-        plugins: whose environments workers know, as they are told them.
+        sources: where workers find environments.
     """
 
     workers: int = 2
@@ -31,7 +33,7 @@ class SessionSettings:
     open_timeout: float = 120.0
     idle_timeout: float = 1800.0
     kept_seconds: float = 86_400.0
-    plugins: tuple[str, ...] = ()
+    sources: EnvironmentSources = NO_SOURCES
 
 
 @dataclass(frozen=True, slots=True)

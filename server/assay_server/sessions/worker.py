@@ -1,7 +1,7 @@
 """A worker: one process, many episodes, one action at a time.
 
-Run as ``python -m assay_server.sessions.worker SOCKET MARK PLUGIN...``: descriptors of its connection to the engine
-and of the memory in which it marks the order that runs.
+Run as ``python -m assay_server.sessions.worker SOCKET MARK SOURCES``: descriptors of its connection to the engine
+and of the memory in which it marks the order that runs; where environments are found.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from assay_server.sessions.channel import (
 )
 from assay_server.sessions.environments import environment_maker
 from assay_server.sessions.episode import Episode
-from assay_server.sessions.values import Reason, SessionFault, SessionSpec
+from assay_server.sessions.values import EnvironmentSources, Reason, SessionFault, SessionSpec
 
 _PR_SET_PDEATHSIG = 1
 _RECEIVE_BYTES = 1 << 20
@@ -137,7 +137,7 @@ def serve(connection: socket.socket, mark: mmap.mmap, make: MakeEnvironment) -> 
 def main() -> None:
     """Be a worker until the engine goes away."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    make = environment_maker(sys.argv[3:])
+    make = environment_maker(EnvironmentSources.decode(sys.argv[3]))
     connection = socket.socket(fileno=int(sys.argv[1]))
     mark = mmap.mmap(int(sys.argv[2]), MARK.size)
     gc.collect()

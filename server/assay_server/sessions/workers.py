@@ -34,7 +34,7 @@ from assay_server.sessions.channel import (
     decode_answers,
     encode_orders,
 )
-from assay_server.sessions.values import Reason, SessionFault
+from assay_server.sessions.values import EnvironmentSources, Reason, SessionFault
 
 _log = structlog.get_logger(__name__)
 
@@ -118,12 +118,12 @@ class WorkerPool:
         lost: workers that ended, by why.
     """
 
-    def __init__(self, size: int, on_change: Callable[[int], None], plugins: Sequence[str] = ()) -> None:
-        """``on_change(place)`` is called when the sessions at a place are gone; workers load ``plugins``."""
+    def __init__(self, size: int, on_change: Callable[[int], None], sources: EnvironmentSources) -> None:
+        """``on_change(place)`` is called when the sessions at a place are gone; workers are told ``sources``."""
         self.size = size
         self.lost: Counter[str] = Counter()
         self._on_change = on_change
-        self._plugins = tuple(plugins)
+        self._sources = sources
         self._places: list[Worker | None] = [None] * size
         self._leaving: set[Worker] = set()
         self._starting: dict[int, asyncio.Task[None]] = {}
@@ -204,17 +204,17 @@ class WorkerPool:
         """The spare, where there is one that lives: it has imported what it needs already."""
         spare, self._spare = self._spare, None
         if spare is None:
-            return await _launch(self._plugins)
+            return await _launch(self._sources)
         worker, reader = await spare
         self._prepare_spare()
         if worker.process.poll() is None:
             return worker, reader
         self._end(worker)
-        return await _launch(self._plugins)
+        return await _launch(self._sources)
 
     def _prepare_spare(self) -> None:
         if not self._stopping:
-            self._spare = asyncio.create_task(_launch(self._plugins), name="spare session worker")
+            self._spare = asyncio.create_task(_launch(self._sources), name="spare session worker")
 
     async def _listen(self, place: int, worker: Worker, reader: asyncio.StreamReader) -> None:
         why = "died"
@@ -332,14 +332,14 @@ def _bury(processes: Sequence[subprocess.Popen[bytes]]) -> None:
         process.wait(_STOP_SECONDS)
 
 
-async def _launch(plugins: Sequence[str]) -> tuple[Worker, asyncio.StreamReader]:
+async def _launch(sources: EnvironmentSources) -> tuple[Worker, asyncio.StreamReader]:
     ours, theirs = socket.socketpair()
     shared = os.memfd_create("assay-session-mark", os.MFD_CLOEXEC)
     try:
         os.ftruncate(shared, mmap.PAGESIZE)
         mark = mmap.mmap(shared, MARK.size)
         process = subprocess.Popen(  # noqa: S603, ASYNC220 - this interpreter, this package; it returns at once
-            [sys.executable, "-m", "assay_server.sessions.worker", str(theirs.fileno()), str(shared), *plugins],
+            [sys.executable, "-m", "assay_server.sessions.worker", str(theirs.fileno()), str(shared), sources.encode()],
             env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             pass_fds=[theirs.fileno(), shared],
             stdin=subprocess.DEVNULL,

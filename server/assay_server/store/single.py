@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 
 from .changes import Listener
 from .protocol import GroupRecord, Pending, RunKey, RunRecord, StoredRollout
 
 
-class SingleProcess:
+class SingleProcess(ABC):
     """A store that one process uses: nobody else does anything to its runs."""
 
     @property
@@ -23,14 +24,14 @@ class SingleProcess:
         del key
         return None
 
-    async def get_group(self, key: RunKey, group_id: str) -> GroupRecord | None:
-        raise NotImplementedError
+    @abstractmethod
+    async def get_group(self, key: RunKey, group_id: str) -> GroupRecord | None: ...
 
     async def get_groups(self, key: RunKey, group_ids: Sequence[str]) -> Sequence[GroupRecord | None]:
         return [await self.get_group(key, group_id) for group_id in group_ids]
 
-    async def read_group(self, key: RunKey, group_id: str) -> Sequence[StoredRollout]:
-        raise NotImplementedError
+    @abstractmethod
+    async def read_group(self, key: RunKey, group_id: str) -> Sequence[StoredRollout]: ...
 
     async def read_groups(
         self, key: RunKey, wanted: Sequence[tuple[str, Collection[str]]]

@@ -13,8 +13,8 @@ from assay_server.environments import Carrying, Dumping, Environment, KeyDoor, R
 from assay_server.environments.catalogue import builtin_environments
 from assay_server.environments.household import Household
 from assay_server.environments.watched import BrokenPromise, watched
-from assay_server.sessions.environments import CHECKS, environment_maker
-from assay_server.sessions.values import SessionSpec
+from assay_server.sessions.environments import environment_maker
+from assay_server.sessions.values import EnvironmentSources, SessionSpec
 
 
 @pytest.mark.parametrize("kind", [KeyDoor, Household])
@@ -98,7 +98,7 @@ def test_nothing_is_stopped_where_nothing_is_broken() -> None:
 def test_sessions_are_checked_where_the_operator_says_so() -> None:
     definition = builtin_environments().resolve("household")
     spec = SessionSpec(definition.id, definition.digest, 0, {})
-    assert type(environment_maker()(spec)) is Household
-    checked = environment_maker([CHECKS])(spec)
+    assert type(environment_maker(EnvironmentSources())(spec)) is Household
+    checked = environment_maker(EnvironmentSources(checked=True))(spec)
     assert type(checked) is not Household
     assert walk(checked)

@@ -11,8 +11,8 @@ import pytest
 from assay.sdk import Json
 from assay_server.environments.catalogue import builtin_environments
 from assay_server.execution.game_folders import GAME_FILE, GameFolder, with_game_folder
-from assay_server.sessions.environments import GAMES, environment_maker
-from assay_server.sessions.values import SessionSpec
+from assay_server.sessions.environments import environment_maker
+from assay_server.sessions.values import EnvironmentSources, SessionSpec
 
 RECORDED = Path(__file__).resolve().parents[4] / "shared" / "data" / "alfworld" / "games"
 
@@ -46,7 +46,7 @@ def test_a_worker_starts_a_game_of_the_operators_folder(tmp_path: Path) -> None:
         shutil.copytree(path.parent, tmp_path / "valid" / path.parts[-3])
     definition = builtin_environments().resolve("household")
     assert with_game_folder(builtin_environments(), tmp_path).resolve("household").digest == definition.digest
-    make = environment_maker([f"{GAMES}{tmp_path}"])
+    make = environment_maker(EnvironmentSources(games=str(tmp_path)))
     started: set[str] = set()
     for seed in range(4):
         spec = SessionSpec(definition.id, definition.digest, seed, {"split": "valid"})

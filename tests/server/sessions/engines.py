@@ -11,7 +11,7 @@ from assay.v1 import environment_service_pb2 as wire
 from assay_server.execution.discovery import discover
 from assay_server.sessions.engine import SessionEngine
 from assay_server.sessions.requests import Action, CreateSessions, SessionSettings, SessionView
-from assay_server.sessions.values import SessionFault
+from assay_server.sessions.values import EnvironmentSources, SessionFault
 from assay_server.store.journal import Journal, MemoryJournal
 
 PLUGIN = str(Path(__file__).parent / "plugins" / "hostile.py")
@@ -24,7 +24,9 @@ async def running(
     journal: Journal | None = None, step_timeout: float = 30.0, max_sessions: int = 1000, idle_timeout: float = 900.0
 ) -> AsyncGenerator[SessionEngine]:
     """An engine with two workers that know the hostile environment."""
-    settings = SessionSettings(2, max_sessions, step_timeout, idle_timeout=idle_timeout, plugins=(PLUGIN,))
+    settings = SessionSettings(
+        2, max_sessions, step_timeout, idle_timeout=idle_timeout, sources=EnvironmentSources((PLUGIN,))
+    )
     environments = discover(None, (PLUGIN,), installed=False).catalogues.environments
     engine = SessionEngine(environments, journal or MemoryJournal(), settings)
     try:

@@ -25,8 +25,8 @@ from assay_server.environments.shop.generating import (
 )
 from assay_server.environments.shop.index import ImpactIndex, postings_of_texts
 from assay_server.execution.shop_folders import ShopFolders, array_items
-from assay_server.sessions.environments import SHOPS, environment_maker
-from assay_server.sessions.values import SessionSpec
+from assay_server.sessions.environments import environment_maker
+from assay_server.sessions.values import EnvironmentSources, SessionSpec
 
 WORDS = st.sampled_from(["lamp", "red", "blue", "oak", "desk", "chair", "soft", "tea"])
 
@@ -170,7 +170,7 @@ def test_session_workers_are_told_where_the_catalogues_are(tmp_path: Path):
         json.dumps({"B1": {"attributes": ["bright"], "instruction": "a lamp", "instruction_attributes": ["bright"]}})
     )
     shop = builtin_environments().resolve("shop")
-    made = environment_maker([f"{SHOPS}{tmp_path}"])(SessionSpec(shop.id, shop.digest, 0, {}))
+    made = environment_maker(EnvironmentSources(shops=str(tmp_path)))(SessionSpec(shop.id, shop.digest, 0, {}))
     started = made.reset(0, {"catalogue": "lamps"})
     assert "a lamp with color: red | blue" in started.observation
     with pytest.raises(InvalidOptions, match="there are: lamps"):
