@@ -10,7 +10,7 @@ are numbered without holes.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -88,6 +88,29 @@ class Opening:
     client_version: str = ""
 
 
+class _Lately:
+    """The names that were answered lately, to be known if a service that lost its last moments answers them again.
+
+    At least the last ``count`` and at most twice as many: two sets that take turns, so that to forget costs nothing
+    (a dict whose oldest entries are taken out one by one is searched through its holes each time).
+    """
+
+    __slots__ = ("_before", "_count", "_now")
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._now: set[str] = set()
+        self._before: set[str] = set()
+
+    def add(self, name: str) -> None:
+        self._now.add(name)
+        if len(self._now) > self._count:
+            self._before, self._now = self._now, set()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._now or name in self._before
+
+
 class StreamState:
     """See the module. Every method is called under the driver's lock; ``now`` is a monotonic time in seconds."""
 
@@ -106,10 +129,12 @@ class StreamState:
         self._rollouts: dict[str, deque[Item] | Item] = {}
         self._appends: dict[str, deque[Item]] = {}
         self._controls: deque[Item] = deque()
-        self._unanswered: dict[str, Item] = {}  # accepted: sent again, should the service have forgotten them
+        self._unanswered: OrderedDict[str, Item] = (
+            OrderedDict()
+        )  # accepted: sent again, should the service have forgotten them
         self._ungrouped: dict[str, list[Item]] = {}  # answered, and their groups are not
         self._ungrouped_count = 0
-        self._answered_ids: dict[str, None] = {}
+        self._answered_ids = _Lately(REMEMBERED)
         self._forgetful = False
         self._old_numbers = 0  # events that wait, numbered as before the loss
         self._serial = 0
@@ -380,7 +405,7 @@ class StreamState:
             )
             for group in groups:
                 self._ungrouped_count -= len(self._ungrouped.pop(group.group_id, ()))
-                self._remember(group.group_id)
+                self._answered_ids.add(group.group_id)
         elif kind == "batch_progress":
             self._emit([BatchProgress(response.batch_progress)])
         elif kind == "batch_result":
@@ -436,7 +461,7 @@ class StreamState:
                 self._answered(name, result.group_id)
             if number >= first + skip and not (self._forgetful and name in self._answered_ids):
                 events.append(SampleResult(result, number))
-            self._remember(name)
+            self._answered_ids.add(name)
             number += 1
         self._emit(events)
 
@@ -451,13 +476,6 @@ class StreamState:
             self._ungrouped_count += 1
         for item in self._appends.pop(rollout_id, ()):
             self._settle(item)
-
-    def _remember(self, name: str) -> None:
-        """What was answered lately, to be known if a service that lost its last moments answers it again."""
-        answered = self._answered_ids
-        answered[name] = None
-        if len(answered) > REMEMBERED:
-            del answered[next(iter(answered))]
 
     def _refusals(self, results: Sequence[v1.SampleResult]) -> None:
         for result in results:
@@ -507,7 +525,7 @@ class StreamState:
         kept = self._unanswered
         kept[item.key] = item
         if len(kept) > self._bound:
-            del kept[next(iter(kept))]
+            kept.popitem(last=False)
 
     def _settle(self, item: Item) -> None:
         """The service owns it now; it has seen every control request that was sent before."""

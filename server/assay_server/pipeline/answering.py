@@ -41,6 +41,7 @@ class Answering:
     def __init__(self, context: RunContext, desk: GroupDesk) -> None:
         self._context = context
         self._desk = desk
+        self._truncated_policy = context.spec.message.groups.truncated
 
     async def load_tasks(self, rollouts: Sequence[rollout_pb2.Rollout]) -> None:
         """Have the tasks of these rollouts at hand."""
@@ -58,8 +59,9 @@ class Answering:
             task = context.tasks.get(context.key.tenant, digest) if digest else None
         except Failure as failure:
             return self.fail(rollout, failure, receivers, sender)
-        policy = context.spec.message.groups.truncated
-        scoring = score_rollout(rollout, task, context.spec.reward, policy, received, context.lanes, context.ports)
+        scoring = score_rollout(
+            rollout, task, context.spec.reward, self._truncated_policy, received, context.lanes, context.ports
+        )
         if isinstance(scoring, rollout_pb2.SampleResult):
             return self._answer(rollout, scoring, receivers, sender)
         return self._answer_later(rollout, scoring, receivers, sender)

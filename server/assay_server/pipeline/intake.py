@@ -265,9 +265,11 @@ def sample_of(rollout: rollout_pb2.Rollout, reference: Mapping[str, Json], extra
 
 def _step_of(index: int, step: rollout_pb2.Step) -> Step:
     has = step.HasField
+    parts = step.action.parts
+    plain = parts[0].text if len(parts) == 1 else ""  # as nearly all are; reading a field costs
     return Step(
         index,
-        text_of(step.action),
+        plain or text_of(step.action),
         text_of(step.observation) if has("observation") else "",
         text_of(step.prompt) if has("prompt") else "",
         step.reward if has("reward") else None,
@@ -275,15 +277,15 @@ def _step_of(index: int, step: rollout_pb2.Step) -> Step:
         not has("action_valid") or step.action_valid,
         step.agent_id,
         step.policy_version,
-        _tool_calls_of(step),
+        _tool_calls_of(step, () if plain else parts),
     )
 
 
-def _tool_calls_of(step: rollout_pb2.Step) -> tuple[ToolCall, ...]:
+def _tool_calls_of(step: rollout_pb2.Step, parts: Iterable[rollout_pb2.Part]) -> tuple[ToolCall, ...]:
     """The step's own list of calls, else those that its action holds as parts or in chat messages."""
     calls = list(step.tool_calls)
     if not calls:
-        for part in step.action.parts:
+        for part in parts:
             if not part.text:
                 calls += part.message.tool_calls if part.HasField("message") else ()
                 calls += (part.tool_call,) if part.HasField("tool_call") else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Coroutine, Mapping, Sequence
 
 import structlog
@@ -27,7 +28,7 @@ class Tasks:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: dict[tuple[str, str], rollout_pb2.Task] = {}
+        self._known: OrderedDict[tuple[str, str], rollout_pb2.Task] = OrderedDict()
 
     async def load(self, tenant: str, digests: Sequence[str]) -> None:
         """Have these tasks at hand, where the store has them."""
@@ -37,7 +38,7 @@ class Tasks:
         for digest, stored in zip(wanted, await self._store.get_objects(tenant, "task", wanted), strict=True):
             if stored is not None:
                 while len(self._known) >= _CACHED_TASKS:
-                    self._known.pop(next(iter(self._known)))
+                    self._known.popitem(last=False)
                 self._known[tenant, digest] = rollout_pb2.Task.FromString(stored)
 
     def get(self, tenant: str, digest: str) -> rollout_pb2.Task:
