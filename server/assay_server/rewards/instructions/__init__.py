@@ -1,0 +1,1 @@
+"""Verifiable instructions: what a response must contain, how long it may be, how it must be written."""
