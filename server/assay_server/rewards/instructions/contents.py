@@ -9,7 +9,7 @@ import re
 import unicodedata
 
 from assay_server.rewards.instructions.arguments import Arguments, fault
-from assay_server.rewards.instructions.language import known_language, language_fault
+from assay_server.rewards.instructions.language import foreign_line, known_language, language_fault
 from assay_server.rewards.instructions.words import occurrences, plain, sentences, words
 
 _DIVIDER = re.compile(r"(?<![*\w])\*\*\*(?![*\w])")
@@ -50,11 +50,11 @@ def letter_frequency(text: str, arguments: Arguments) -> str:
 
 
 def response_language(text: str, arguments: Arguments) -> str:
-    """The response is in a language."""
+    """The response is in a language, every line of it."""
     language = known_language(arguments.text("language"))
     if language is None:
         raise arguments.refused("language", "the ISO 639-1 code of a language that can be told")
-    return language_fault(text, language)
+    return language_fault(text, language) or foreign_line(text, language)
 
 
 def number_sentences(text: str, arguments: Arguments) -> str:

@@ -47,23 +47,30 @@ def known_language(code: str) -> str | None:
 
 
 def language_fault(text: str, language: str) -> str:
-    """Why a text is not in a language of :data:`_LANGUAGES`; empty where it is.
+    """Why a text as a whole is not in a language of :func:`known_language`; empty where it is, as far as can be told.
 
-    The whole has to be in it, as far as the model can tell: a text too short to be told passes where it might be. No
-    line of 20 letters or more may be in another one for sure. Code and addresses are not looked at.
+    A text too short to be told passes where it might be. Code and addresses are not looked at.
     """
-    prose = _NOT_PROSE.sub(" ", text)[:_LONGEST].lower()
+    prose = _prose(text)
     if not any(map(str.isalpha, prose)):
         return "there is no word in any language"
     best, sureness, wanted = _told(prose, language)
-    if best != language and (sureness >= _UNSURE or wanted < _POSSIBLE):
-        return f"expected {language}, found {best}"
-    for line in [line for line in prose.splitlines() if line.strip()][:_MOST_LINES]:
+    possible = best == language or (sureness < _UNSURE and wanted >= _POSSIBLE)
+    return "" if possible else f"expected {language}, found {best}"
+
+
+def foreign_line(text: str, language: str) -> str:
+    """Which line of 20 letters or more is surely in another language; empty where there is none."""
+    for line in [line for line in _prose(text).splitlines() if line.strip()][:_MOST_LINES]:
         if sum(map(str.isalpha, line)) >= _SHORTEST_LINE:
             best, sureness, _ = _told(line, language)
             if best != language and sureness >= _SURE:
                 return f"expected {language}, found {best} in the line {line.strip()[:60]!r}"
     return ""
+
+
+def _prose(text: str) -> str:
+    return _NOT_PROSE.sub(" ", text)[:_LONGEST].lower()
 
 
 def _told(text: str, language: str) -> tuple[str, float, float]:
