@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Coroutine, Generator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from contextvars import ContextVar
 
 
@@ -43,32 +42,27 @@ class ItemClock:
         finally:
             self._stand()
             self._over = None
+            if self._alarm is not None:
+                self._alarm.cancel()
+                self._alarm = None
 
     def remaining(self) -> float:
         """Seconds left."""
         return self._left if self._since is None else self._left - (asyncio.get_running_loop().time() - self._since)
 
-    @contextmanager
-    def asking(self) -> Generator[None]:
+    def asking(self) -> _Counted:
         """Around a question to a port."""
-        self._asked += 1
-        self._settle()
-        try:
-            yield
-        finally:
-            self._asked -= 1
-            self._settle()
+        return _Counted(self, 1, 0)
 
-    @contextmanager
-    def queueing(self) -> Generator[None]:
+    def queueing(self) -> _Counted:
         """Within :meth:`asking`: around the time for which the question only waits for its turn."""
-        self._queued += 1
+        return _Counted(self, 0, 1)
+
+    def count(self, asked: int, queued: int) -> None:
+        """So many more questions are asked, and stand in a queue."""
+        self._asked += asked
+        self._queued += queued
         self._settle()
-        try:
-            yield
-        finally:
-            self._queued -= 1
-            self._settle()
 
     def _settle(self) -> None:
         if self._queued and self._queued == self._asked:
@@ -80,17 +74,39 @@ class ItemClock:
         if self._since is None and self._over is not None:
             loop = asyncio.get_running_loop()
             self._since = loop.time()
-            self._alarm = loop.call_later(self._left, self._ring, self._over)
+            if self._alarm is None:
+                self._alarm = loop.call_later(self._left, self._ring)
 
-    @staticmethod
-    def _ring(over: asyncio.Future[None]) -> None:
-        if not over.done():
-            over.set_result(None)
+    def _ring(self) -> None:
+        """The time may be over; where the clock stood meanwhile, it is not: nothing is cancelled and set again then."""
+        self._alarm = None
+        if self._since is None or self._over is None or self._over.done():
+            return
+        left = self.remaining()
+        if left > 0.0:
+            self._alarm = asyncio.get_running_loop().call_later(left, self._ring)
+        else:
+            self._over.set_result(None)
 
     def _stand(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._left, self._since, self._alarm = self.remaining(), None, None
+        self._left, self._since = self.remaining(), None
+
+
+class _Counted:
+    """A context that counts as so many questions, asked and queueing."""
+
+    __slots__ = ("_asked", "_clock", "_queued")
+
+    def __init__(self, clock: ItemClock, asked: int, queued: int) -> None:
+        self._clock = clock
+        self._asked = asked
+        self._queued = queued
+
+    def __enter__(self) -> None:
+        self._clock.count(self._asked, self._queued)
+
+    def __exit__(self, *_: object) -> None:
+        self._clock.count(-self._asked, -self._queued)
 
 
 _CURRENT: ContextVar[ItemClock | None] = ContextVar("item clock", default=None)

@@ -23,11 +23,20 @@ class Question:
     """What is asked of an endpoint.
 
     Attributes:
+        data: the request as :func:`request_data` writes it; empty where it is sent no further.
         unusable: what the judge said when it was asked first, and why that is no verdict; None = it is asked first now.
     """
 
     request: JudgeRequest
+    data: bytes = b""
     unusable: tuple[str, str] | None = None
+
+
+def request_data(request: JudgeRequest) -> bytes:
+    """A request as a JSON list: written once, to be digested and to be sent."""
+    texts = list(request.graded.items())
+    fields = [request.endpoint, request.instructions, texts, request.schema, request.temperature, request.seed]
+    return json.dumps(fields).encode()
 
 
 @dataclass(frozen=True, slots=True)

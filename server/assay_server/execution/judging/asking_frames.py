@@ -21,7 +21,10 @@ Message = Mapping[str, Json]
 
 def framed(message: Mapping[str, object]) -> bytes:
     """A message with its length before it."""
-    data = json.dumps(message).encode()
+    return _with_length(json.dumps(message).encode())
+
+
+def _with_length(data: bytes) -> bytes:
     return HEADER.pack(len(data)) + data
 
 
@@ -60,22 +63,14 @@ def seconds_of(message: Message) -> float:
     return math.inf if left is None else float(cast("float", left))
 
 
-def question_message(number: int, question: Question, seconds: float) -> dict[str, object]:
-    """A question, with the seconds it may take."""
-    asked = question.request
-    fields = [
-        asked.endpoint,
-        asked.instructions,
-        list(asked.graded.items()),
-        asked.schema,
-        asked.temperature,
-        asked.seed,
-    ]
-    return {**seconds_message(number, seconds), "ask": fields, "unusable": question.unusable}
+def question_frame(number: int, question: Question, seconds: float) -> bytes:
+    """A question, with the seconds it may take, as :func:`framed` would write it."""
+    rest = json.dumps({**seconds_message(number, seconds), "unusable": question.unusable}).encode()
+    return _with_length(b'%s, "ask": %s}' % (rest[:-1], question.data))
 
 
 def question_of(message: Message) -> Question:
-    """What :func:`question_message` wrote."""
+    """What :func:`question_frame` wrote."""
     endpoint, instructions, graded, schema, temperature, seed = cast("list[Json]", message["ask"])
     texts = dict(cast("list[tuple[str, str]]", graded))
     request = JudgeRequest(
@@ -83,7 +78,7 @@ def question_of(message: Message) -> Question:
         cast("float", temperature), cast("int", seed),
     )  # fmt: skip
     unusable = cast("list[str] | None", message["unusable"])
-    return Question(request, None if unusable is None else (unusable[0], unusable[1]))
+    return Question(request, unusable=None if unusable is None else (unusable[0], unusable[1]))
 
 
 def said_message(number: int, said: Said) -> dict[str, object]:

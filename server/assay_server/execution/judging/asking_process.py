@@ -24,7 +24,7 @@ from assay_server.execution.judging.asking_frames import (
     answer_of,
     framed,
     parsed,
-    question_message,
+    question_frame,
     seconds_message,
     setup_message,
 )
@@ -86,7 +86,7 @@ class AskingProcess:
         number = self._numbers
         answer: asyncio.Future[Said] = asyncio.get_running_loop().create_future()
         self._answers[number] = answer
-        writer.write(framed(question_message(number, question, deadline.remaining())))
+        writer.write(question_frame(number, question, deadline.remaining()))
         deadline.moved = lambda: writer.write(framed(seconds_message(number, deadline.remaining())))
         try:
             return await answer

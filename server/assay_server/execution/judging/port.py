@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
-import json
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +14,7 @@ import structlog
 from assay.sdk import Judge, JudgeRequest, JudgeVerdict, Unscorable
 from assay_server.execution.item_clock import current_clock
 from assay_server.execution.judge_account import JudgeAccount
-from assay_server.execution.judging.asking import Asking, DirectAsking, Question, Said
+from assay_server.execution.judging.asking import Asking, DirectAsking, Question, Said, request_data
 from assay_server.execution.judging.budget import Budget
 from assay_server.execution.judging.catalogue import Endpoint
 from assay_server.execution.judging.flights import Flight, Flights
@@ -88,6 +87,13 @@ class _EndpointJudge:
         self._endpoint = endpoint
         self._settings = endpoint.settings
         self._asking = asking
+        asked = (
+            self._settings.base_url,
+            self._settings.model,
+            self._settings.max_tokens,
+            self._settings.response_format,
+        )
+        self._asked_as = repr(asked).encode()
         self._slots = asyncio.Semaphore(endpoint.settings.max_concurrent)
         self._flights = Flights()
         self._cache: OrderedDict[str, JudgeVerdict] = OrderedDict()
@@ -99,14 +105,15 @@ class _EndpointJudge:
 
     async def ask(self, request: JudgeRequest, account: JudgeAccount | None) -> JudgeVerdict:
         self._check_length(request)
-        key = self._digest(request)
+        question = Question(request, request_data(request))
+        key = self._digest(question)
         held = self._cache.get(key)
         if held is not None:
             self._cache.move_to_end(key)
             return dataclasses.replace(held, cached=True)
 
         async def work(flight: Flight) -> JudgeVerdict:
-            verdict = await self._judge(request, flight, account)
+            verdict = await self._judge(question, flight, account)
             self._keep(key, verdict)
             return verdict
 
@@ -127,14 +134,9 @@ class _EndpointJudge:
             )
             raise Unscorable("JUDGE_INPUT_TOO_LONG", message)
 
-    def _digest(self, request: JudgeRequest) -> str:
+    def _digest(self, question: Question) -> str:
         """Name of a question: everything that decides its answer, and nothing that is secret."""
-        asked = [
-            *(self._settings.base_url, self._settings.model, self._settings.max_tokens),
-            *(self._settings.response_format, request.instructions, list(request.graded.items())),
-            *(request.schema, request.temperature, request.seed),
-        ]
-        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(self._asked_as + question.data).hexdigest()
 
     def _keep(self, key: str, verdict: JudgeVerdict) -> None:
         if self._settings.cache_entries:
@@ -142,19 +144,22 @@ class _EndpointJudge:
             if len(self._cache) > self._settings.cache_entries:
                 self._cache.popitem(last=False)
 
-    async def _judge(self, request: JudgeRequest, flight: Flight, account: JudgeAccount | None) -> JudgeVerdict:
+    async def _judge(self, question: Question, flight: Flight, account: JudgeAccount | None) -> JudgeVerdict:
+        endpoint = question.request.endpoint
         async with self._slots:
-            await self._asking.until_open(request.endpoint)
+            await self._asking.until_open(endpoint)
             flight.begin()
-            first = await self._asked(Question(request), flight, account)
+            first = await self._asked(question, flight, account)
             verdict = _verdict(first, (first,))
             if verdict is not None:
                 return verdict
-            second = await self._asked(Question(request, (first.text, first.problem)), flight, account)
+            second = await self._asked(
+                dataclasses.replace(question, unusable=(first.text, first.problem)), flight, account
+            )
             verdict = _verdict(second, (first, second))
             if verdict is not None:
                 return verdict
-        message = f"the judge {request.endpoint!r} gave no verdict, asked twice; the second time: {second.problem}"
+        message = f"the judge {endpoint!r} gave no verdict, asked twice; the second time: {second.problem}"
         raise Unscorable("JUDGE_UNPARSEABLE", message)
 
     async def _asked(self, question: Question, flight: Flight, account: JudgeAccount | None) -> Said:
