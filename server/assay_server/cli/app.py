@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from assay_server.cli import env, plugins
+from assay_server.cli import env, plugins, tasks
 from assay_server.cli.refusals import told_plainly
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(env.app, name="env")
 app.add_typer(plugins.app, name="plugin")
+app.add_typer(tasks.app, name="tasks")
 
 Server = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Use this server instead of an embedded one.")]
 Token = Annotated[str | None, typer.Option(envvar="ASSAY_TOKEN", help="Key for --server.", show_envvar=True)]
@@ -57,6 +58,7 @@ def serve(
         str | None, typer.Option(metavar="URL", help="memory:, sqlite:PATH, or redis://HOST:PORT.")
     ] = None,
     records: Annotated[str | None, typer.Option(metavar="DIR", help="With Redis: the fleet's shared folder.")] = None,
+    databases: Annotated[str | None, typer.Option(metavar="FILE", help="Catalogue of databases.")] = None,
     plugin: Plugins = None,
 ) -> None:
     """Run the server until SIGTERM, then drain. Options win over ASSAY_* variables."""
@@ -64,7 +66,9 @@ def serve(
 
     with told_plainly():
         raise typer.Exit(
-            serve_until_stopped(plugin, listen=listen, http_listen=http_listen, store=store, records=records)
+            serve_until_stopped(
+                plugin, listen=listen, http_listen=http_listen, store=store, records=records, databases=databases
+            )
         )
 
 

@@ -1,0 +1,1 @@
+"""Logic puzzles and word games: verifiers of answers, and generators of tasks that can be solved."""
