@@ -127,6 +127,19 @@ class Settings(BaseSettings):
     sandbox_runtime: str = ""
     """With ``docker``: ``runsc`` for gVisor; empty = docker's own."""
 
+    databases: Path | None = None
+    """A TOML file with a ``[databases.NAME]`` table for each database that references may name, and a
+    ``[folders.NAME]`` table for each folder of them. None = there are none."""
+
+    database_paths: bool = False
+    """References may also name databases by their paths; embedded engines and commands do so."""
+
+    sql_workers: int = Field(default_factory=lambda: max(2, os.cpu_count() or 1), ge=1, le=1024)
+    """Processes that run queries; they start with the first one."""
+
+    sql_memory_mib: int = Field(default=1024, ge=64)
+    """Memory that each of them may use."""
+
     log_level: str = "info"
 
     judges: Path | None = None
@@ -138,7 +151,7 @@ class Settings(BaseSettings):
         """Files are found from where the server starts; workers run in a directory of their own."""
         return tuple(os.path.abspath(plugin) if ".py" in plugin else plugin for plugin in plugins)
 
-    @field_validator("token_file", "judges", "game_folder", "records", "stream_seconds", mode="before")
+    @field_validator("token_file", "judges", "databases", "game_folder", "records", "stream_seconds", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         """An environment variable cannot say None."""

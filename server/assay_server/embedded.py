@@ -36,7 +36,9 @@ class Engine(Client):
         self._directory = tempfile.TemporaryDirectory(prefix="assay-")
         target = f"unix:{Path(self._directory.name) / 'engine.sock'}"
         wanted = settings if settings is not None else Settings(store="memory:")
-        self._server_settings = wanted.model_copy(update={"listen": target, "http_listen": "", "token_file": None})
+        self._server_settings = wanted.model_copy(
+            update={"listen": target, "http_listen": "", "token_file": None, "database_paths": True}
+        )
         self._catalogue = catalogue
         self._stopped = False
         started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()

@@ -26,6 +26,9 @@ from assay_server.execution.lanes import Lanes, LaneSettings
 from assay_server.execution.queue.sandbox_jobs import QueuedSandbox
 from assay_server.execution.sandboxes import Sandboxes
 from assay_server.execution.server_ports import ServerPorts
+from assay_server.execution.sql.catalogue import Databases, load_databases
+from assay_server.execution.sql.pool import SqlPool
+from assay_server.execution.sql.port import CatalogueSql
 from assay_server.garbage import keep_pauses_short
 from assay_server.metrics import Metrics
 from assay_server.pipeline.runs import Runs
@@ -72,7 +75,10 @@ class ServerProcess:
         self._sandboxes = Sandboxes(sandbox_settings(settings), self._metrics.sandbox_grade.set)
         self._code = CodeJudge(self._sandboxes)
         self._queue = sandbox_queue(settings, self._code)
-        ports = ServerPorts(self._store, self._judge, sandbox=QueuedSandbox(self._queue, DEFAULT_TENANT))
+        self._sql = SqlPool(settings.sql_workers, settings.sql_memory_mib << 20)
+        sandbox = QueuedSandbox(self._queue, DEFAULT_TENANT)
+        sql = CatalogueSql(_databases(settings), self._sql)
+        ports = ServerPorts(self._store, self._judge, sandbox=sandbox, sql=sql)
         self._lanes = Lanes(_lane_settings(settings, found.names), ports)
         self._lanes.launch()
         judges: Mapping[str, bool] = {} if self._judge is None else self._judge.names
@@ -140,6 +146,7 @@ class ServerProcess:
         await self._runs.close()
         await self._sessions.stop()
         await self._lanes.stop()
+        await self._sql.stop()
         await self._queue.close()
         await self._code.close()
         await self._sandboxes.stop()
@@ -201,6 +208,13 @@ def _session_settings(settings: Settings, plugins: tuple[str, ...]) -> SessionSe
         idle_timeout=settings.session_idle_timeout,
         sources=EnvironmentSources(plugins, games, shops, settings.check_environments),
     )
+
+
+def _databases(settings: Settings) -> Databases:
+    """The databases of the operator's catalogue. Raises InvalidDatabases."""
+    if settings.databases is None:
+        return Databases(paths=settings.database_paths)
+    return load_databases(settings.databases, os.environ).with_paths(settings.database_paths)
 
 
 def _judge(catalogue: Path | None) -> CatalogueJudge | None:

@@ -11,7 +11,7 @@ A port that this server does not have answers with :class:`PortUnavailable`, whi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from assay.sdk.samples import Json, Unscorable
@@ -99,11 +99,70 @@ class QueryResult:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class SqlComparison:
+    """A query to be compared with a reference by what both answer.
+
+    Attributes:
+        database: a name of the operator's catalogue.
+        rows: ``reference`` = in order where the reference orders, else as multisets.
+        columns: whether their order counts; their names never do.
+        tolerance: floats a and b are equal where ``|a - b| <= tolerance * max(1, |a|, |b|)``.
+        neighbours: databases with other data, made from ``seed``, on which both must agree, too.
+        timeout: seconds for the query, on all databases together; the reference has a limit of its own.
+        parts: also say what the query has in common with the reference, by name.
+        repeats: runs of each that the ratio of their times is taken from; 0 = none.
+    """
+
+    database: str
+    sql: str
+    reference: str
+    rows: Literal["reference", "ordered", "bag", "set"] = "reference"
+    columns: Literal["fixed", "free"] = "free"
+    tolerance: float = 1e-6
+    neighbours: int = 4
+    seed: int = 0
+    timeout: float = 5.0
+    parts: bool = False
+    repeats: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SqlVerdict:
+    """What came of a comparison.
+
+    Attributes:
+        failure: why the query did not run: ``syntax``, ``refused``, ``timeout``, ``rows``, ``bytes``, ``memory``,
+            ``crash``; empty where it ran.
+        reason: what differs or failed; empty where they are equal.
+        where: the database on which it does.
+        neighbours: databases besides the named one on which they were compared.
+        parts: shares in [0, 1] by name, where they were asked for.
+    """
+
+    equal: bool
+    failure: str = ""
+    reason: str = ""
+    where: str = ""
+    rows: int = 0
+    reference_rows: int = 0
+    neighbours: int = 0
+    parts: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
 class SqlRunner(Protocol):
     """Read-only queries on the operator's databases."""
 
     async def query(self, database: str, sql: str, *, timeout: float) -> QueryResult:
         """The rows. Raises Unscorable where the database is unknown; a bad query raises QueryError."""
+        ...
+
+    async def compare(self, comparison: SqlComparison) -> SqlVerdict:
+        """Whether two queries agree. What the query does wrong is in the verdict.
+
+        Raises:
+            Unscorable: UNKNOWN_DATABASE, DATABASE_UNAVAILABLE, REFERENCE_FAILED.
+        """
         ...
 
 

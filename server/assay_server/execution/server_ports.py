@@ -35,16 +35,18 @@ class ServerPorts:
         account: JudgeAccount | None = None,
         *,
         sandbox: Sandbox | None = None,
+        sql: SqlRunner | None = None,
     ) -> None:
         self._store = store
         self._sandbox = sandbox
+        self._sql = sql
         self._blobs = StoredBlobs(store, _DEFAULT_TENANT)
         self._chargeable = judge
         self._judge = judge if judge is None or account is None else judge.charged_to(account)
 
     def charged_to(self, account: JudgeAccount) -> ServerPorts:
         """The same ports, with what judges take counted in a run's account."""
-        return ServerPorts(self._store, self._chargeable, account, sandbox=self._sandbox)
+        return ServerPorts(self._store, self._chargeable, account, sandbox=self._sandbox, sql=self._sql)
 
     @property
     def symbolic(self) -> Symbolic:
@@ -58,7 +60,9 @@ class ServerPorts:
 
     @property
     def sql(self) -> SqlRunner:
-        raise PortUnavailable("sql", "this version has no SQL runner")
+        if self._sql is None:
+            raise PortUnavailable("sql", "this process runs no queries")
+        return self._sql
 
     @property
     def sandbox(self) -> Sandbox:

@@ -19,7 +19,8 @@ import socket
 import sys
 from dataclasses import dataclass
 
-from assay_server.execution.cpu.worker import bury_all_children, confine, kill_children, own_descendants, serve
+from assay_server.execution.confinement import confine, own_descendants
+from assay_server.execution.cpu.worker import bury_all_children, kill_children, serve
 
 MAX_CONTROL_BYTES = 1 << 20
 

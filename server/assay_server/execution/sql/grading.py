@@ -1,0 +1,240 @@
+"""Grading a query against a reference: on the database itself, and on its neighbours."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from assay_server.execution.sql.comparison import ColumnsMode, RowsMode, Semantics, difference
+from assay_server.execution.sql.neighbours import MOST_ROWS
+from assay_server.execution.sql.profile import Profile, read_profile
+from assay_server.execution.sql.sqlite import (
+    Caps,
+    Clock,
+    DatabaseUnusable,
+    QueryFailed,
+    SqliteDatabase,
+    Table,
+    identity_of,
+    lenient,
+    read_only,
+)
+from assay_server.execution.sql.suites import Reference, Suite
+from assay_server.execution.sql.targets import Target
+from assay_server.execution.sql.tokens import Reading, read_query
+
+_MOST_DATABASES = 12
+_MOST_REFERENCES = 1024
+_CAPS = Caps()
+
+
+class ReferenceBroken(Exception):
+    """The reference cannot be run: nobody can be graded against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grading:
+    """How a query is graded.
+
+    Attributes:
+        rows: ``reference`` = in order where the reference orders, else as multisets.
+        neighbours: neighbour databases on which both must agree, too.
+        seconds: for the candidate, on all databases together.
+        reference_seconds: for the reference, and for making neighbours.
+        repeats: runs of both that tell how their times compare; 0 = none.
+    """
+
+    rows: RowsMode | Literal["reference"] = "reference"
+    columns: ColumnsMode = "free"
+    tolerance: float = 1e-6
+    neighbours: int = 4
+    seed: int = 0
+    seconds: float = 5.0
+    reference_seconds: float = 60.0
+    caps: Caps = _CAPS
+    repeats: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What came of it.
+
+    Attributes:
+        failure: why the query did not run, as :class:`QueryFailed` has it; empty where it ran.
+        reason: what differs, or what failed.
+        where: the database on which it does: ``database``, or which neighbour.
+        neighbours: on how many neighbours it was compared.
+        seconds: that it took on the database itself.
+        reference_seconds: that the reference took there.
+    """
+
+    equal: bool
+    failure: str = ""
+    reason: str = ""
+    where: str = ""
+    rows: int = 0
+    reference_rows: int = 0
+    neighbours: int = 0
+    seconds: float = 0.0
+    reference_seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class _Opened:
+    """A database with what is remembered of it."""
+
+    candidates: SqliteDatabase
+    references: SqliteDatabase
+    identity: tuple[int, ...]
+    known: OrderedDict[tuple[str, Caps], Reference] = field(default_factory=OrderedDict[tuple[str, Caps], Reference])
+    suites: dict[int, Suite] = field(default_factory=dict[int, Suite])
+    profile: Profile | None = None
+
+    def close(self) -> None:
+        self.candidates.close()
+        self.references.close()
+        for suite in self.suites.values():
+            suite.close()
+
+
+class Grader:
+    """Grades queries one after the other, and keeps what it needs again: connections, references, neighbours.
+
+    Args:
+        preparing: called with True before work that is not the candidate's doing, and with False after it.
+    """
+
+    def __init__(self, preparing: Callable[[bool], None] = lambda _: None) -> None:
+        self._preparing = preparing
+        self._clock = Clock()
+        self._opened: OrderedDict[Target, _Opened] = OrderedDict()
+
+    def query(self, target: Target, sql: str, caps: Caps, seconds: float) -> Table:
+        """The first rows of a query, ``cut`` where there are more.
+
+        Raises:
+            DatabaseUnusable: the database cannot be read. QueryFailed: the query failed.
+        """
+        database = self._open(target).candidates
+        self._clock.start(seconds)
+        return database.run(sql, caps, caps.rows)
+
+    def grade(self, target: Target, candidate: str, reference: str, how: Grading) -> Grade:
+        """Whether a query says what the reference says.
+
+        Raises:
+            DatabaseUnusable: the database cannot be read.
+            ReferenceBroken: the reference fails on it.
+        """
+        opened = self._open(target)
+        known = self._reference(opened, reference, how)
+        semantics = _semantics(known.reading, how)
+        size = len(known.table.rows)
+        self._clock.start(how.seconds)
+        started = time.perf_counter()
+        try:
+            said = opened.candidates.run(candidate, how.caps, None if semantics.rows == "set" else size)
+        except QueryFailed as error:
+            return Grade(False, error.kind, error.message, "database", reference_rows=size)
+        seconds = time.perf_counter() - started
+        reason = _reason(said, known.table, semantics)
+        where, neighbours = "database" if reason else "", 0
+        if not reason and how.neighbours and candidate != reference:
+            reason, where, neighbours = self._on_neighbours(target, opened, candidate, known, how, semantics)
+        failure = "timeout" if reason and self._clock.over() else ""
+        return Grade(not reason, failure, reason, where, len(said.rows), size, neighbours, seconds, known.seconds)
+
+    def _on_neighbours(
+        self, target: Target, opened: _Opened, candidate: str, known: Reference, how: Grading, semantics: Semantics
+    ) -> tuple[str, str, int]:
+        suite = opened.suites.get(how.seed)
+        if suite is None:
+            suite = opened.suites[how.seed] = self._suite(target, opened, how)
+        number = 0
+        for number, case in enumerate(suite.cases(known, candidate, how.neighbours), 1):
+            rows = "bag" if case.tied and semantics.rows == "ordered" else semantics.rows
+            wanted = Semantics(rows, semantics.columns, semantics.tolerance)
+            try:
+                said = case.database.run(candidate, how.caps, None if rows == "set" else len(case.expected.rows))
+                reason = _reason(said, case.expected, wanted)
+            except QueryFailed as error:
+                reason = error.message
+            if reason:
+                return reason, case.name, number
+        return "", "", number
+
+    def _reference(self, opened: _Opened, sql: str, how: Grading) -> Reference:
+        key = (sql, how.caps)
+        known = opened.known.get(key)
+        if known is not None:
+            opened.known.move_to_end(key)
+            return known
+        self._preparing(True)
+        try:
+            self._clock.start(how.reference_seconds)
+            started = time.perf_counter()
+            table = opened.references.run(sql, how.caps)
+        except QueryFailed as error:
+            raise ReferenceBroken(f"{error.kind}: {error.message}") from error
+        finally:
+            self._preparing(False)
+        known = opened.known[key] = Reference(sql, how.caps, table, read_query(sql), time.perf_counter() - started)
+        if len(opened.known) > _MOST_REFERENCES:
+            opened.known.popitem(last=False)
+        return known
+
+    def _suite(self, target: Target, opened: _Opened, how: Grading) -> Suite:
+        if opened.profile is None:
+            deadline = self._clock.pause()
+            self._preparing(True)
+            try:
+                opened.profile = _profile_of(Path(target.location))
+            finally:
+                self._preparing(False)
+                self._clock.resume(deadline)
+        return Suite(opened.profile, how.seed, self._clock, self._preparing, how.reference_seconds)
+
+    def _open(self, target: Target) -> _Opened:
+        path = Path(target.location)
+        identity = identity_of(path)
+        opened = self._opened.get(target)
+        if opened is not None and opened.identity == identity:
+            self._opened.move_to_end(target)
+            return opened
+        if opened is not None:
+            self._opened.pop(target).close()
+        candidates, references = (SqliteDatabase.open_file(path, self._clock) for _ in range(2))
+        opened = self._opened[target] = _Opened(candidates, references, identity)
+        if len(self._opened) > _MOST_DATABASES:
+            self._opened.popitem(last=False)[1].close()
+        return opened
+
+
+def _profile_of(path: Path) -> Profile:
+    connection = read_only(path)
+    connection.text_factory = lenient
+    try:
+        return read_profile(connection, MOST_ROWS)
+    except sqlite3.Error as error:
+        raise DatabaseUnusable(f"SQLite cannot read it: {error}") from error
+    finally:
+        connection.close()
+
+
+def _reason(said: Table, expected: Table, semantics: Semantics) -> str:
+    if said.cut:
+        return f"more than {len(expected.rows)} rows"
+    if not said.rows and len(said.columns) != len(expected.columns):
+        return f"{len(said.columns)} columns instead of {len(expected.columns)}"
+    return difference(said.rows, expected.rows, semantics)
+
+
+def _semantics(reference: Reading, how: Grading) -> Semantics:
+    if how.rows == "reference":
+        return Semantics("ordered" if reference.ordered else "bag", how.columns, how.tolerance)
+    return Semantics(how.rows, how.columns, how.tolerance)
