@@ -120,7 +120,7 @@ class SqlComparison:
     rows: Literal["reference", "ordered", "bag", "set"] = "reference"
     columns: Literal["fixed", "free"] = "free"
     tolerance: float = 1e-6
-    neighbours: int = 4
+    neighbours: int = 3
     seed: int = 0
     timeout: float = 5.0
     parts: bool = False

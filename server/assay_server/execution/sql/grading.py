@@ -52,7 +52,7 @@ class Grading:
     rows: RowsMode | Literal["reference"] = "reference"
     columns: ColumnsMode = "free"
     tolerance: float = 1e-6
-    neighbours: int = 4
+    neighbours: int = 3
     seed: int = 0
     seconds: float = 5.0
     reference_seconds: float = 60.0
@@ -200,15 +200,14 @@ class Grader:
         return Suite(opened.profile, how.seed, self._clock, self._preparing, how.reference_seconds)
 
     def _open(self, target: Target) -> _Opened:
-        path = Path(target.location)
-        identity = identity_of(path)
+        identity = identity_of(target.location)
         opened = self._opened.get(target)
         if opened is not None and opened.identity == identity:
             self._opened.move_to_end(target)
             return opened
         if opened is not None:
             self._opened.pop(target).close()
-        candidates, references = (SqliteDatabase.open_file(path, self._clock) for _ in range(2))
+        candidates, references = (SqliteDatabase.open_file(Path(target.location), self._clock) for _ in range(2))
         opened = self._opened[target] = _Opened(candidates, references, identity)
         if len(self._opened) > _MOST_DATABASES:
             self._opened.popitem(last=False)[1].close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import sqlite3
 import stat
 import time
@@ -108,14 +109,14 @@ class Clock:
         self.deadline = time.monotonic() + left
 
 
-def identity_of(path: Path) -> tuple[int, ...]:
+def identity_of(path: str) -> tuple[int, ...]:
     """What changes when a file, or the log beside it, is written or replaced.
 
     Raises:
         DatabaseUnusable: there is no such file.
     """
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError as error:
         raise DatabaseUnusable("there is no such file") from error
     if not stat.S_ISREG(found.st_mode):
