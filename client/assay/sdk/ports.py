@@ -137,7 +137,9 @@ class SqlVerdict:
         reason: what differs or failed; empty where they are equal.
         where: the database on which it does.
         neighbours: databases besides the named one on which they were compared.
-        parts: shares in [0, 1] by name, where they were asked for.
+        parts: shares in [0, 1] by name, where they were asked for: ``syntax``, ``tables``, ``columns``,
+            ``schema``, ``ngram``, ``structure``. None where the query's process was lost.
+        speed: the reference's time as a share of the query's, 1 at most; 0 where it was not taken.
     """
 
     equal: bool
@@ -148,6 +150,7 @@ class SqlVerdict:
     reference_rows: int = 0
     neighbours: int = 0
     parts: Mapping[str, float] = field(default_factory=dict[str, float])
+    speed: float = 0.0
 
 
 class SqlRunner(Protocol):

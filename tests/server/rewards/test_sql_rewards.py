@@ -111,3 +111,50 @@ def test_a_query_that_the_items_clock_ends_has_failed_by_itself(engine: Engine) 
     (result,) = engine.score([rollout], "sql/execution", execution_timeout=0.5)
     assert result.score is not None
     assert result.score.value == 0.0
+
+
+def parts_of(engine: Engine, response: str, params: dict[str, Json] | None = None) -> tuple[float, dict[str, float]]:
+    """The value of ``sql/partial`` with its parts."""
+    rollout = Rollout("r1", steps=[Step(action=response)], reference={"sql": REFERENCE, "database": "shop"})
+    (result,) = engine.score([rollout], "sql/partial", params)
+    assert result.score is not None
+    named = {name.removeprefix("sql/partial/"): value for name, value in result.score.components.items()}
+    return result.score.value, named
+
+
+def test_a_right_query_has_all_parts(engine: Engine) -> None:
+    value, parts = parts_of(engine, f"```sql\n{REFERENCE}\n```")
+    assert value == 1.0
+    alike = ("format", "syntax", "executes", "tables", "columns", "schema", "ngram", "structure", "execution")
+    assert all(parts[name] == 1.0 for name in alike)
+    assert (parts["judge"], parts["efficiency"]) == (0.0, 0.0)
+    _, parts = parts_of(engine, f"```sql\n{REFERENCE} \n```", {"repeats": 5})
+    assert 0.0 < parts["efficiency"] <= 1.0
+
+
+def test_a_wrong_query_has_some(engine: Engine) -> None:
+    value, parts = parts_of(engine, "SELECT name FROM product ORDER BY price")
+    assert (parts["format"], parts["syntax"], parts["executes"], parts["execution"]) == (0.0, 1.0, 1.0, 0.0)
+    assert (parts["schema"], parts["tables"], parts["columns"]) == (1.0, 1.0, 1.0)
+    assert 0.0 < parts["ngram"] < 1.0
+    assert value == pytest.approx((1.0 + parts["schema"] + parts["ngram"]) / 7.0)
+    weighted, _ = parts_of(engine, "SELECT name FROM product ORDER BY price", {"weights": {"tables": 2.0}})
+    assert weighted == 1.0
+
+
+def test_a_broken_query_has_few(engine: Engine) -> None:
+    _, parts = parts_of(engine, "SELECT nam FROM product")
+    assert (parts["syntax"], parts["executes"], parts["tables"], parts["columns"]) == (1.0, 0.0, 1.0, 0.0)
+    value, parts = parts_of(engine, "what a question")
+    assert (parts["syntax"], parts["executes"], parts["tables"]) == (0.0, 0.0, 0.0)
+    assert value < 0.1
+    assert parts_of(engine, "") == (0.0, dict.fromkeys(parts, 0.0))
+    assert parts_of(engine, LONG_CALLS["instr"], {"timeout": 0.2})[1]["executes"] == 0.0
+
+
+def test_weights_that_make_no_sense_are_refused(engine: Engine) -> None:
+    rollout = Rollout("r1", steps=[Step(action="SELECT 1")], reference={"sql": REFERENCE, "database": "shop"})
+    for weights in ({"speed": 1.0}, {"execution": -1.0}, {"judge": 1.0}, {}):
+        (result,) = engine.score([rollout], "sql/partial", {"weights": {**weights}})
+        assert result.error is not None
+        assert result.error.reason == "INVALID_PARAMETER"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -69,8 +71,7 @@ class Grade:
         reason: what differs, or what failed.
         where: the database on which it does: ``database``, or which neighbour.
         neighbours: on how many neighbours it was compared.
-        seconds: that it took on the database itself.
-        reference_seconds: that the reference took there.
+        ratio: the reference's shortest time as a share of the query's, 1 at most; 0 where it was not taken.
     """
 
     equal: bool
@@ -80,8 +81,7 @@ class Grade:
     rows: int = 0
     reference_rows: int = 0
     neighbours: int = 0
-    seconds: float = 0.0
-    reference_seconds: float = 0.0
+    ratio: float = 0.0
 
 
 @dataclass(slots=True)
@@ -136,18 +136,46 @@ class Grader:
         semantics = _semantics(known.reading, how)
         size = len(known.table.rows)
         self._clock.start(how.seconds)
-        started = time.perf_counter()
         try:
             said = opened.candidates.run(candidate, how.caps, None if semantics.rows == "set" else size)
         except QueryFailed as error:
             return Grade(False, error.kind, error.message, "database", reference_rows=size)
-        seconds = time.perf_counter() - started
         reason = _reason(said, known.table, semantics)
         where, neighbours = "database" if reason else "", 0
         if not reason and how.neighbours and candidate != reference:
             reason, where, neighbours = self._on_neighbours(target, opened, candidate, known, how, semantics)
         failure = "timeout" if reason and self._clock.over() else ""
-        return Grade(not reason, failure, reason, where, len(said.rows), size, neighbours, seconds, known.seconds)
+        ratio = self._ratio(opened, candidate, reference, how) if how.repeats and not reason else 0.0
+        return Grade(not reason, failure, reason, where, len(said.rows), size, neighbours, ratio)
+
+    def _ratio(self, opened: _Opened, candidate: str, reference: str, how: Grading) -> float:
+        """How the times compare, by the shortest of some runs of each in turn; as many as there is time for."""
+        best = {candidate: math.inf, reference: math.inf}
+        try:
+            for _ in range(how.repeats):
+                for sql, shortest in best.items():
+                    started = time.perf_counter()
+                    opened.candidates.run(sql, how.caps)
+                    best[sql] = min(shortest, time.perf_counter() - started)
+        except QueryFailed:  # the time was over, or all rows are more than may be
+            return 0.0
+        return min(1.0, best[reference] / best[candidate])
+
+    def parts(self, target: Target, candidate: str, reference: str, how: Grading) -> dict[str, float]:
+        """What a query has in common with a reference; see :mod:`assay_server.execution.sql.parts`.
+
+        Raises:
+            DatabaseUnusable: the database cannot be read.
+            ReferenceBroken: the reference fails on it.
+        """
+        opened = self._open(target)
+        known = self._reference(opened, reference, how)
+        schema = opened.candidates.schema
+        with self._prepared() if known.features is None else nullcontext():
+            from assay_server.execution.sql.parts import features_of, shares  # a parser that most workers never need
+
+            known.features = known.features or features_of(reference, schema, target.engine)
+        return shares(features_of(candidate, schema, target.engine), known.features)
 
     def _on_neighbours(
         self, target: Target, opened: _Opened, candidate: str, known: Reference, how: Grading, semantics: Semantics
@@ -177,27 +205,32 @@ class Grader:
         self._preparing(True)
         try:
             self._clock.start(how.reference_seconds)
-            started = time.perf_counter()
             table = opened.references.run(sql, how.caps)
         except QueryFailed as error:
             raise ReferenceBroken(f"{error.kind}: {error.message}") from error
         finally:
             self._preparing(False)
-        known = opened.known[key] = Reference(sql, how.caps, table, read_query(sql), time.perf_counter() - started)
+        known = opened.known[key] = Reference(sql, how.caps, table, read_query(sql))
         if len(opened.known) > _MOST_REFERENCES:
             opened.known.popitem(last=False)
         return known
 
     def _suite(self, target: Target, opened: _Opened, how: Grading) -> Suite:
         if opened.profile is None:
-            deadline = self._clock.pause()
-            self._preparing(True)
-            try:
+            with self._prepared():
                 opened.profile = _profile_of(Path(target.location))
-            finally:
-                self._preparing(False)
-                self._clock.resume(deadline)
         return Suite(opened.profile, how.seed, self._clock, self._preparing, how.reference_seconds)
+
+    @contextmanager
+    def _prepared(self) -> Generator[None]:
+        """Around what is no doing of the candidate's."""
+        left = self._clock.pause()
+        self._preparing(True)
+        try:
+            yield
+        finally:
+            self._preparing(False)
+            self._clock.resume(left)
 
     def _open(self, target: Target) -> _Opened:
         identity = identity_of(target.location)

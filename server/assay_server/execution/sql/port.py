@@ -59,7 +59,7 @@ class CatalogueSql:
         )
         answer = await self._answer(GradeOrder(target, comparison.sql, comparison.reference, how, comparison.parts))
         if isinstance(answer, Failed) and answer.whose == "query":
-            return SqlVerdict(False, answer.kind, answer.message, "database", parts=_NOTHING_RAN)
+            return SqlVerdict(False, answer.kind, answer.message, "database")
         if not isinstance(answer, Graded):
             raise _unscorable(answer, comparison.database)
         grade = answer.grade
@@ -72,6 +72,7 @@ class CatalogueSql:
             reference_rows=grade.reference_rows,
             neighbours=grade.neighbours,
             parts=answer.parts,
+            speed=grade.ratio,
         )
 
     def _target(self, name: str) -> Target:
@@ -96,9 +97,6 @@ class CatalogueSql:
                 return await self._pool.finish(job)
         except LaneStopped:
             raise Unscorable("LANE_STOPPED", "the server is going away", retryable=True) from None
-
-
-_NOTHING_RAN: dict[str, float] = {}
 
 
 def _unscorable(answer: Answer, database: str) -> Unscorable:

@@ -143,7 +143,12 @@ def cap_heap(limit: int) -> None:
 
 
 class SqliteDatabase:
-    """One database, file or memory, with a connection that can only read."""
+    """One database, file or memory, with a connection that can only read.
+
+    Attributes:
+        tables: names of everything in it, in lower case.
+        schema: columns of tables and views, in lower case, of a guarded one.
+    """
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock, *, guarded: bool) -> None:
         self._connection = connection
@@ -158,6 +163,7 @@ class SqliteDatabase:
         self.tables = frozenset(
             str(name).lower() for (name,) in connection.execute("SELECT name FROM sqlite_master") if name
         )
+        self.schema = _schema(connection) if guarded else {}
         if guarded:
             for table in _MADE_ON_USE:  # the authorizer would not let them be made
                 with contextlib.suppress(sqlite3.Error):
@@ -239,6 +245,15 @@ class SqliteDatabase:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _schema(connection: sqlite3.Connection) -> dict[str, frozenset[str]]:
+    """Columns of every table and view, in lower case."""
+    found: dict[str, set[str]] = {}
+    sql = "SELECT m.name, p.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS p WHERE m.type <> 'index'"
+    for table, column in connection.execute(sql).fetchall():
+        found.setdefault(str(table).lower(), set()).add(str(column).lower())
+    return {table: frozenset(columns) for table, columns in found.items()}
 
 
 def _logs(path: Path) -> tuple[Path, Path]:

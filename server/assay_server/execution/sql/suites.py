@@ -6,12 +6,16 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from assay_server.execution.sql.neighbours import build, make_neighbour
 from assay_server.execution.sql.planting import plant
 from assay_server.execution.sql.profile import Profile
 from assay_server.execution.sql.sqlite import Caps, Clock, QueryFailed, SqliteDatabase, Table
 from assay_server.execution.sql.tokens import Reading, read_query
+
+if TYPE_CHECKING:
+    from assay_server.execution.sql.parts import Features
 
 _PLANTED_BYTES = 64 << 20
 PLANTED = "planted"
@@ -31,15 +35,15 @@ class Reference:
     """A reference with its answers; None where it cannot be run on a neighbour.
 
     Attributes:
-        seconds: that it took on the database itself.
         answers: by the number of the neighbour.
+        features: what was found in its text, where that was asked for.
     """
 
     sql: str
     caps: Caps
     table: Table
     reading: Reading
-    seconds: float
+    features: Features | None = None
     answers: dict[int, Table | None] = field(default_factory=dict[int, "Table | None"])
 
 

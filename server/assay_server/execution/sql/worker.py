@@ -83,7 +83,8 @@ class Worker:
                 table = self._grader.query(order.target, order.sql, order.caps, order.seconds)
                 return Queried(table, time.perf_counter() - started)
             grade = self._grader.grade(order.target, order.sql, order.reference, order.how)
-            return Graded(grade, {})
+            parts = self._grader.parts(order.target, order.sql, order.reference, order.how) if order.parts else {}
+            return Graded(grade, parts)
         except QueryFailed as error:
             return Failed("query", error.kind, error.message)
         except ReferenceBroken as error:
