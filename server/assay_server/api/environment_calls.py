@@ -18,7 +18,7 @@ from google.protobuf import duration_pb2
 
 from assay.v1 import environment_service_pb2 as wire
 from assay.v1 import rollout_pb2
-from assay_server.api.handlers import Context, parse
+from assay_server.api.handlers import Wire, parse
 from assay_server.api.principals import Principal
 from assay_server.environments.definition import EnvironmentDefinition, Replay
 from assay_server.pipeline.failures import Code, Failure, Violation, invalid_field
@@ -103,7 +103,7 @@ class EnvironmentCalls:
         results = await asyncio.gather(*(self._act(principal.tenant, action) for action in actions))
         return Encoded(b"".join(results))
 
-    async def interact(self, principal: Principal, context: Context) -> None:
+    async def interact(self, principal: Principal, context: Wire) -> None:
         """Actions as they come, answers as they are ready."""
         room = asyncio.Semaphore(_MAX_IN_FLIGHT)
         ready: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -180,7 +180,7 @@ class EnvironmentCalls:
         return _result(action.session_id, await self._engine.act(tenant, asked))
 
 
-async def _write_as_ready(ready: asyncio.Queue[bytes | None], context: Context) -> None:
+async def _write_as_ready(ready: asyncio.Queue[bytes | None], context: Wire) -> None:
     """Write what is ready, together with whatever else is."""
     while (result := await ready.get()) is not None:
         results = [result]

@@ -1,4 +1,4 @@
-"""How a gRPC method is served: raw bytes in, raw bytes out, one place for errors, callers and admission.
+"""How a method is served: raw bytes in, raw bytes out, one place for errors, callers and admission.
 
 Handlers parse requests themselves, so that a frame that cannot be decoded is INVALID_ARGUMENT and an exception's text
 never becomes a status.
@@ -7,7 +7,8 @@ never becomes a status.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, NoReturn, Protocol, Self, TypeVar
 
 import grpc
@@ -27,7 +28,19 @@ M = TypeVar("M", bound=message.Message)
 
 Unary = Callable[[Principal, bytes], Awaitable["Response"]]
 ServerStream = Callable[[Principal, bytes], AsyncIterator[message.Message]]
-BidiStream = Callable[[Principal, "Context"], Awaitable[None]]
+BidiStream = Callable[[Principal, "Wire"], Awaitable[None]]
+
+
+class Wire(Protocol):
+    """Both directions of a stream: a call's context, or what stands for it at another door."""
+
+    async def read(self) -> bytes:
+        """The next request; ``grpc.aio.EOF`` after the last."""
+        ...
+
+    async def write(self, message: bytes, /) -> None:
+        """Send an answer; waits where who receives them is slow."""
+        ...
 
 
 class Response(Protocol):
@@ -73,7 +86,7 @@ class Admission:
 
 
 class Door:
-    """Wraps methods into gRPC handlers."""
+    """Calls methods for those who may, and wraps them into gRPC handlers."""
 
     def __init__(self, authenticator: Authenticator, metrics: Metrics, unary: Admission, streams: Admission) -> None:
         self._authenticator = authenticator
@@ -81,17 +94,55 @@ class Door:
         self._unary = unary
         self._streams = streams
 
+    async def call(self, method: str, function: Unary, authorization: str, data: bytes) -> bytes:
+        """The answer of a unary method, whichever way it was called.
+
+        Raises:
+            Failure: everything that goes wrong.
+        """
+        with _Call(self._metrics, method) as call:
+            try:
+                principal = self._authenticator.principal(authorization)
+                with self._unary:
+                    return (await function(principal, data)).SerializeToString()
+            except Exception as error:
+                raise call.failed(error) from error
+
+    async def answers(
+        self, method: str, function: ServerStream, authorization: str, data: bytes
+    ) -> AsyncGenerator[message.Message]:
+        """The answers of a method that streams them. Raises as :meth:`call`."""
+        with _Call(self._metrics, method) as call:
+            try:
+                principal = self._authenticator.principal(authorization)
+                with self._streams:
+                    async for response in function(principal, data):
+                        yield response
+            except Exception as error:
+                raise call.failed(error) from error
+
+    async def converse(self, method: str, function: BidiStream, authorization: str, wire: Wire) -> None:
+        """Serve a method with streams both ways. Raises as :meth:`call`."""
+        with _Call(self._metrics, method) as call:
+            try:
+                principal = self._authenticator.principal(authorization)
+                with self._streams:
+                    await function(principal, wire)
+            except Exception as error:
+                raise call.failed(error) from error
+
+    def principal(self, authorization: str) -> Principal:
+        """Who sent this ``authorization`` value. Raises Failure."""
+        return self._authenticator.principal(authorization)
+
     def unary(self, method: str, function: Unary) -> grpc.RpcMethodHandler[bytes, bytes]:
         """A unary method."""
 
         async def serve(data: bytes, context: Context) -> bytes:
-            with _Call(self._metrics, method) as call:
-                try:
-                    principal = self._principal(context)
-                    with self._unary:
-                        return (await function(principal, data)).SerializeToString()
-                except Exception as error:  # noqa: BLE001 - the boundary: every error becomes a status
-                    await call.abort(context, error)
+            try:
+                return await self.call(method, function, _authorization(context), data)
+            except Failure as failure:
+                await abort(context, failure)
 
         return grpc.unary_unary_rpc_method_handler(serve)
 
@@ -99,14 +150,13 @@ class Door:
         """A method that answers with a stream."""
 
         async def serve(data: bytes, context: Context) -> None:
-            with _Call(self._metrics, method) as call:
+            answers = self.answers(method, function, _authorization(context), data)
+            async with aclosing(answers):
                 try:
-                    principal = self._principal(context)
-                    with self._streams:
-                        async for response in function(principal, data):
-                            await context.write(response.SerializeToString())
-                except Exception as error:  # noqa: BLE001 - the boundary: every error becomes a status
-                    await call.abort(context, error)
+                    async for response in answers:
+                        await context.write(response.SerializeToString())
+                except Failure as failure:
+                    await abort(context, failure)
 
         return grpc.unary_stream_rpc_method_handler(serve)
 
@@ -114,20 +164,18 @@ class Door:
         """A method with streams both ways, which reads and writes its context itself."""
 
         async def serve(_: AsyncIterator[bytes], context: Context) -> None:
-            with _Call(self._metrics, method) as call:
-                try:
-                    principal = self._principal(context)
-                    with self._streams:
-                        await function(principal, context)
-                except Exception as error:  # noqa: BLE001 - the boundary: every error becomes a status
-                    await call.abort(context, error)
+            try:
+                await self.converse(method, function, _authorization(context), context)
+            except Failure as failure:
+                await abort(context, failure)
 
         return grpc.stream_stream_rpc_method_handler(serve)
 
-    def _principal(self, context: Context) -> Principal:
-        metadata = context.invocation_metadata() or ()
-        authorization = next((value for name, value in metadata if name == "authorization"), "")
-        return self._authenticator.principal(authorization if isinstance(authorization, str) else "")
+
+def _authorization(context: Context) -> str:
+    metadata = context.invocation_metadata() or ()
+    authorization = next((value for name, value in metadata if name == "authorization"), "")
+    return authorization if isinstance(authorization, str) else ""
 
 
 class _Call:
@@ -149,14 +197,14 @@ class _Call:
         self._metrics.rpcs_handled.labels(*self._labels, code).inc()
         self._metrics.rpc_seconds.labels(*self._labels).observe(time.monotonic() - self._started)
 
-    async def abort(self, context: Context, error: Exception) -> NoReturn:
-        """End the call with the status that the error means."""
+    def failed(self, error: Exception) -> Failure:
+        """What the caller is told of this error."""
         failure = failure_of(error)
         if failure is None:
             _log.error("call failed", method="/".join(self._labels), exc_info=error)
             failure = internal()
         self._code = failure.code.name
-        await abort(context, failure)
+        return failure
 
 
 async def abort(context: Context, failure: Failure) -> NoReturn:

@@ -9,7 +9,7 @@ import grpc
 
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import run_service_pb2
-from assay_server.api.handlers import Context, parse
+from assay_server.api.handlers import Wire, parse
 from assay_server.api.principals import Principal
 from assay_server.config import Settings
 from assay_server.metrics import Metrics
@@ -48,7 +48,7 @@ class RolloutStreams:
                     task.cancel()
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def serve(self, principal: Principal, context: Context) -> None:
+    async def serve(self, principal: Principal, context: Wire) -> None:
         """Join the run, then read and write until either side ends."""
         request = await _open_request(context)
         run = await self._runs.live(principal.tenant, request.run_id, request.generation)
@@ -91,7 +91,7 @@ class RolloutStreams:
         return asyncio.get_running_loop().call_later(age, sender.outlet.close, closing)
 
 
-async def _open_request(context: Context) -> wire.Open:
+async def _open_request(context: Wire) -> wire.Open:
     data = await context.read()
     if data == grpc.aio.EOF:  # pyright: ignore[reportAttributeAccessIssue] - missing in its stubs
         raise invalid_field("open", "the first request of a stream must be open; there was none")
@@ -139,7 +139,7 @@ def _opened(run: LiveRun, limit: int, acked: int, last: int) -> wire.StreamRollo
     return wire.StreamRolloutsResponse(opened=opened)
 
 
-async def _read(run: LiveRun, sender: Sender, context: Context) -> None:
+async def _read(run: LiveRun, sender: Sender, context: Wire) -> None:
     """Take requests until the client ends its side; then everything it is owed is sent and the stream ends.
 
     What is read while the server drains, or after Closing, is left to the client, which sends it again where it
