@@ -61,6 +61,7 @@ bench-env: setup ## steps a second and resets of household and shop; GAMES=folde
 bench-sandbox: setup ## isolated runs: latency, runs per second, side by side with bubblewrap + python
 	@tools/apt-packages test
 	$(BIN)/python benchmarks/sandbox.py
+	$(BIN)/python benchmarks/sandbox_suites.py
 
 constraints: ## pin what a fresh environment resolves to today, for this Python
 	@PYTHON="$(PYTHON)" tools/pin-constraints

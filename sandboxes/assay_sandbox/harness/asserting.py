@@ -12,10 +12,11 @@ import inspect
 import types
 import unittest
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from assay_sandbox.harness.assert_plan import CHECK, TEST, BrokenSuite, Plan, planned
+from assay_sandbox.harness.forgetful import keeps_nothing
 from assay_sandbox.harness.link import CandidateLost, Link
 from assay_sandbox.harness.reports import OutOfCandidates, Reports, TestReport, told
 
@@ -27,11 +28,13 @@ class AssertSuite:
     Attributes:
         namespace: what its code runs in; the prelude's results are there where that could run without a candidate.
         entry_point: ``f``, ``Class.f`` or ``Class().f``; may be empty.
+        forgetful: one process can judge many candidates with it.
     """
 
     plan: Plan
     namespace: dict[str, object]
     entry_point: str
+    forgetful: bool = False
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -54,11 +57,13 @@ def load(prelude: str, code: str, entry_point: str) -> AssertSuite:
             _run(plan.prelude, namespace)
         except (Exception, SystemExit) as error:
             raise BrokenSuite(f"the prelude fails: {told(error)}") from error
-    return AssertSuite(plan, namespace, entry_point)
+    return AssertSuite(plan, namespace, entry_point, plan.early and keeps_nothing(prelude, code))
 
 
 def judge(suite: AssertSuite, link: Link, reports: Reports) -> None:
     """Run the tests against the candidate of ``link``; what happens is told to ``reports``."""
+    if suite.forgetful:  # otherwise functions of the prelude look into the namespace that they began in
+        suite = replace(suite, namespace=dict(suite.namespace))
     namespace, plan = suite.namespace, suite.plan
     root = _root(suite.entry_point)
     try:

@@ -61,8 +61,7 @@ class Link:
         Raises:
             CandidateLost: it ended, or broke a cap. Exception, SystemExit: what its program raised.
         """
-        if self._channel is not None:
-            self._channel.close()
+        self.close()
         self._generation += 1
         self._channel = Channel(descriptor)
         self._handles.clear()
@@ -71,6 +70,12 @@ class Link:
         self._reply()
         for name in sorted(self._exception_names):
             self.ask(NAME, name)
+
+    def close(self) -> None:
+        """Talk to nobody any more."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
 
     def begin(self) -> None:
         """A test begins: nothing is against it."""
@@ -147,9 +152,7 @@ class Link:
             raise self._lose(f"it broke a limit: {error}") from None
 
     def _lose(self, why: str) -> CandidateLost:
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
+        self.close()
         self.fault = self.fault or why
         return CandidateLost(why)
 
