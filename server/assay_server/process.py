@@ -37,8 +37,10 @@ from assay_server.sandbox_lane import sandbox_queue, sandbox_settings
 from assay_server.sessions.engine import SessionEngine
 from assay_server.sessions.requests import SessionSettings
 from assay_server.sessions.values import EnvironmentSources
+from assay_server.store.ending import end
 from assay_server.store.journal import open_journal
 from assay_server.store.opening import open_store
+from assay_server.store.protocol import StoreUnavailable
 
 if TYPE_CHECKING:
     from assay_server.execution.judging import CatalogueJudge
@@ -47,6 +49,7 @@ _log = structlog.get_logger(__name__)
 _SWITCH_INTERVAL_SECONDS = 0.0005
 _LAG_PERIOD_SECONDS = 0.25
 _LAST_WORDS_SECONDS = 5.0
+_STORE_PAUSE_SECONDS = 0.5
 
 
 class _HttpServer(uvicorn.Server):
@@ -88,6 +91,7 @@ class ServerProcess:
         self._http: _HttpServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._lag: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Task[None] | None = None
         self._sessions = SessionEngine(
             catalogues.environments, open_journal(settings.store), _session_settings(settings, found.names)
         )
@@ -98,10 +102,10 @@ class ServerProcess:
         self.http_address = ""
 
     async def start(self) -> None:
-        """Recover, listen, say ready.
+        """Recover, listen, say ready. Where a store that others keep is not there yet, it listens and is ready later.
 
         Raises:
-            StoreUnavailable: the store cannot be opened. OSError: an address cannot be bound.
+            StoreUnavailable: this server's own store cannot be opened. OSError: an address cannot be bound.
         """
         try:
             await self._start()
@@ -114,16 +118,43 @@ class ServerProcess:
         # The store's writer thread needs the interpreter for microseconds at a time; waiting out the default
         # 5 ms for each would make a commit cost more than the work it stores.
         sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
-        await self._store.open()
         await self._queue.open()
         self._lanes.start()
-        await self._runs.recover()
+        there = await self._took_up()
         self.address = await self._grpc.start(self._settings.listen)
         if self._settings.http_listen:
             await self._start_http(self._settings.http_listen)
         self._lag = asyncio.create_task(self._watch_lag(), name="loop lag")
         self._tasks.append(self._lag)
+        if there:
+            await self._say_ready()
+        else:
+            self._waiting = asyncio.create_task(self._wait_for_store(), name="wait for the store")
+
+    async def _took_up(self) -> bool:
+        """Open the store and take up what is unfinished in it; False where a store that others keep is not there.
+
+        Raises:
+            StoreUnavailable: this server's own store cannot be opened.
+        """
+        try:
+            await self._store.open()
+            await self._runs.recover()
+        except StoreUnavailable as error:
+            if not self._store.shared:
+                raise
+            _log.warning("the store is not there, not ready", error=str(error))
+            return False
+        return True
+
+    async def _wait_for_store(self) -> None:
+        while not await self._took_up():  # noqa: ASYNC110 - asking is what finds it
+            await asyncio.sleep(_STORE_PAUSE_SECONDS)
+        await self._say_ready()
+
+    async def _say_ready(self) -> None:
         self._ready = True
+        await self._grpc.set_serving(True)
         _log.info("serving", grpc=self.address, http=self.http_address, store=self._settings.store.split(":")[0])
 
     async def drain(self) -> None:
@@ -131,6 +162,7 @@ class ServerProcess:
 
         What cannot be finished in time stays in the store and is taken up by the next process.
         """
+        await self._wait_no_more()
         self._ready = False
         await self._grpc.set_serving(False)
         try:
@@ -142,7 +174,12 @@ class ServerProcess:
         await self._release()
         _log.info("stopped")
 
+    async def _wait_no_more(self) -> None:
+        if self._waiting is not None:
+            await end([self._waiting])
+
     async def _release(self) -> None:
+        await self._wait_no_more()
         await self._runs.close()
         await self._sessions.stop()
         await self._lanes.stop()

@@ -8,6 +8,7 @@ import sys
 
 import structlog
 
+from assay_sandbox.protocol import SandboxUnavailable
 from assay_server.config import Settings
 from assay_server.execution.code_judge import CodeJudge, RewardSandbox
 from assay_server.execution.queue.redis_worker import RedisWorker
@@ -15,17 +16,20 @@ from assay_server.execution.queue.sandbox_jobs import LANE, judging
 from assay_server.execution.sandboxes import Sandboxes
 from assay_server.logs import log_to_stderr
 from assay_server.sandbox_lane import fleet_parts, sandbox_settings
-from assay_server.store.protocol import StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
 
 def work(settings: Settings) -> int:
-    """Work until SIGTERM or SIGINT, then finish what was begun; the exit code: 1 if the worker could not start."""
+    """Work until SIGTERM or SIGINT, then finish what was begun; the exit code: 1 if the worker could not start.
+
+    A worker whose Redis is not there waits for it. One that has no sandbox does not start: it would take jobs from
+    workers that have one.
+    """
     try:
         log_to_stderr(settings.log_level)
         asyncio.run(_work(settings))
-    except (StoreUnavailable, OSError, ValueError) as error:
+    except (SandboxUnavailable, OSError, ValueError) as error:
         print(f"assay: cannot work: {error}", file=sys.stderr)  # noqa: T201 - the operator's terminal
         return 1
     return 0
@@ -39,7 +43,7 @@ async def _work(settings: Settings) -> None:
     sandboxes = Sandboxes(sandbox_settings(settings), lambda grade: _log.info("isolation", grade=grade))
     judge = CodeJudge(sandboxes)
     try:
-        await server.command("PING")
+        await sandboxes.backend()  # a job that waits for it to start would be lost with a worker that ends early
         handler = judging(lambda tenant: RewardSandbox(judge, tenant))
         worker = RedisWorker(
             server,

@@ -1,4 +1,4 @@
-"""A fleet of real processes: servers on one Redis, to be killed, paused and started again at the same addresses."""
+"""A fleet of real processes: servers and workers on one Redis, to be killed, paused and started again."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from assay_server.store.redis.private_server import PrivateRedis
 
 _ASSAY = "import sys; from assay_server.cli import main; sys.exit(main())"
 _START_SECONDS = 60.0
-_STARTS = 5
 
 
 @dataclass
-class Replica:
-    """One server, or the place of one.
+class Member:
+    """One server or worker, or the place of one.
 
     Attributes:
-        address: where it listens, whichever process that is.
+        address: where it listens, whichever process that is; empty for a worker.
         log: what its processes said, one event a line.
         lives: how many processes there have been.
-        serves: whether one is there and takes calls.
+        serves: whether one is there and takes calls or jobs.
     """
 
-    address: str
+    role: Literal["serve", "work"]
+    address: str = ""
     log: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
     lives: int = 0
     serves: bool = False
@@ -49,12 +49,19 @@ class Replica:
 
 
 class Fleet:
-    """Servers that share a Redis and a folder; use it as a context manager."""
+    """Servers that share a Redis and a folder, and workers that judge their programs; use it as a context manager.
 
-    def __init__(self, redis: PrivateRedis, folder: Path, count: int, *, lease_seconds: float = 1.5) -> None:
+    Args:
+        workers: how many; without any, no program is judged.
+    """
+
+    def __init__(
+        self, redis: PrivateRedis, folder: Path, count: int, *, workers: int = 0, lease_seconds: float = 1.5
+    ) -> None:
         self.redis = redis
         self.token = folder / "token"
-        self.replicas = [Replica(f"127.0.0.1:{port}") for port in _free_ports(count)]
+        self.replicas = [Member("serve", f"127.0.0.1:{port}") for port in _free_ports(count)]
+        self.workers = [Member("work") for _ in range(workers)]
         self._environment = {
             **os.environ,
             "ASSAY_HTTP_LISTEN": "",
@@ -63,7 +70,14 @@ class Fleet:
             "ASSAY_TOKEN_FILE": str(self.token),
             "ASSAY_LEASE_SECONDS": str(lease_seconds),
             "ASSAY_CPU_WORKERS": "1",
+            "ASSAY_SANDBOX_SLOTS": "2",
+            "ASSAY_JOB_IDLE_SECONDS": "1.0",
         }
+
+    @property
+    def members(self) -> list[Member]:
+        """Servers and workers."""
+        return [*self.replicas, *self.workers]
 
     @property
     def target(self) -> str:
@@ -73,73 +87,67 @@ class Fleet:
     async def __aenter__(self) -> Self:
         self.token.write_text("the key of the tests")
         self.token.chmod(0o600)
-        await asyncio.gather(*(self.start(replica) for replica in self.replicas))
+        await asyncio.gather(*(self.start(member) for member in self.members))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await asyncio.gather(*(self.kill(replica) for replica in self.replicas))
+        await asyncio.gather(*(self.kill(member) for member in self.members))
 
-    async def start(self, replica: Replica) -> None:
-        """Start a server at its address; returns when it serves. One that found no Redis is started again, as by
-        whoever looks after servers."""
-        for _ in range(_STARTS):
-            if await self._started(replica):
-                return
-        raise AssertionError(f"the server did not start: {replica.log[-5:]}")
-
-    async def _started(self, replica: Replica) -> bool:
-        replica.process = await asyncio.create_subprocess_exec(
+    async def start(self, member: Member) -> None:
+        """Start a server or worker in its place; returns when it works."""
+        own = {"ASSAY_SANDBOX": "workers" if self.workers else "none"} if member.role == "serve" else {}
+        member.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
             _ASSAY,
-            "serve",
-            env={**self._environment, "ASSAY_LISTEN": replica.address},
+            "serve" if member.role == "serve" else "worker",
+            env={**self._environment, **own, "ASSAY_LISTEN": member.address},
             stderr=asyncio.subprocess.PIPE,
         )
-        replica.lives += 1
+        member.lives += 1
         serving = asyncio.Event()
-        replica.reader = asyncio.create_task(_read(replica, replica.process, serving))
-        ended = asyncio.create_task(replica.process.wait())
+        member.reader = asyncio.create_task(_read(member, member.process, serving))
+        ended = asyncio.create_task(member.process.wait())
         started = asyncio.create_task(serving.wait())
         async with asyncio.timeout(_START_SECONDS):
             await asyncio.wait((started, ended), return_when=asyncio.FIRST_COMPLETED)
         started.cancel()
         ended.cancel()
-        replica.serves = serving.is_set()
-        return replica.serves
+        member.serves = serving.is_set()
+        assert member.serves, f"it did not start: {member.log[-5:]}"
 
-    async def kill(self, replica: Replica) -> None:
+    async def kill(self, member: Member) -> None:
         """End it without a warning."""
-        process, replica.process, replica.serves = replica.process, None, False
+        process, member.process, member.serves = member.process, None, False
         if process is None:
             return
         if process.returncode is None:
             process.send_signal(signal.SIGKILL)
             process.send_signal(signal.SIGCONT)
         await process.wait()
-        assert replica.reader is not None
-        await replica.reader
+        assert member.reader is not None
+        await member.reader
 
-    def pause(self, replica: Replica) -> None:
+    def pause(self, member: Member) -> None:
         """Let it do nothing; its connections stay."""
-        os.kill(replica.pid, signal.SIGSTOP)
+        os.kill(member.pid, signal.SIGSTOP)
 
-    def go_on(self, replica: Replica) -> None:
+    def go_on(self, member: Member) -> None:
         """Let it work again."""
-        os.kill(replica.pid, signal.SIGCONT)
+        os.kill(member.pid, signal.SIGCONT)
 
 
-async def _read(replica: Replica, process: asyncio.subprocess.Process, serving: asyncio.Event) -> None:
+async def _read(member: Member, process: asyncio.subprocess.Process, serving: asyncio.Event) -> None:
     assert process.stderr is not None
     async for line in process.stderr:
         try:
             event: dict[str, object] = json.loads(line)
         except ValueError:
             event = {"unlogged": line.decode(errors="replace")}
-        replica.log.append(event)
-        if event.get("event") == "serving":
+        member.log.append(event)
+        if event.get("event") in {"serving", "working"}:
             serving.set()
 
 

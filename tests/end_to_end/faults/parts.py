@@ -5,6 +5,6 @@
 from __future__ import annotations
 
 from ..rollouts import mixed_group, right, rollout, spec, step
-from ..server import Endpoint, Service, serving, settings
+from ..server import Endpoint, Service, http_get, serving, settings
 
-__all__ = ["Endpoint", "Service", "mixed_group", "right", "rollout", "serving", "settings", "spec", "step"]
+__all__ = ["Endpoint", "Service", "http_get", "mixed_group", "right", "rollout", "serving", "settings", "spec", "step"]

@@ -9,11 +9,16 @@ from dataclasses import dataclass, field
 import assay
 from assay import aio
 from assay.results import Event
+from assay.sdk import Json
 from assay.v1 import rollout_pb2
 
-RUN = assay.RunConfig(run_id="run", reward="text/exact_match", estimator="advantage/grpo")
+_REWARD = assay.Route({"code": assay.Leaf("code/unit-tests")}, fallback=assay.Leaf("text/exact_match"))
+RUN = assay.RunConfig(run_id="run", reward=_REWARD, estimator="advantage/grpo")
 SIZE = 8
 _CHUNK = 10
+_SUITE: dict[str, Json] = {
+    "kind": "calls", "entryPoint": "f", "cases": [{"args": [1], "expected": 2}, {"args": [5], "expected": 6}],
+}  # fmt: skip
 
 
 @dataclass
@@ -40,19 +45,39 @@ class Received:
         kept[name] = content
 
 
-def rollouts(count: int) -> list[assay.Rollout]:
-    """Rollouts in groups, some right and some wrong, the same each time."""
+def rollouts(count: int, *, programs_every: int = 0) -> list[assay.Rollout]:
+    """Rollouts in groups, some right and some wrong, the same each time.
+
+    Args:
+        programs_every: each of so many groups answers with programs, which somebody has to run; 0 = none does.
+    """
     return [
-        assay.Rollout(
-            rollout_id=f"r{number}",
-            group_id=f"g{number // SIZE}",
-            group_size=SIZE,
-            prompt_id=f"p{number // SIZE}",
-            reference={"answer": "42"},
-            response="42" if number * 7 % 5 else f"{number}",
-        )
+        _program(number) if programs_every and number // SIZE % programs_every == 0 else _answer(number)
         for number in range(count)
     ]
+
+
+def _answer(number: int) -> assay.Rollout:
+    return assay.Rollout(
+        rollout_id=f"r{number}",
+        group_id=f"g{number // SIZE}",
+        group_size=SIZE,
+        prompt_id=f"p{number // SIZE}",
+        reference={"answer": "42"},
+        response="42" if number * 7 % 5 else f"{number}",
+    )
+
+
+def _program(number: int) -> assay.Rollout:
+    return assay.Rollout(
+        rollout_id=f"r{number}",
+        group_id=f"g{number // SIZE}",
+        group_size=SIZE,
+        prompt_id=f"p{number // SIZE}",
+        task_type="code",
+        reference={"suite": _SUITE},
+        response=f"```python\ndef f(n):\n    return n + {1 if number * 7 % 5 else number}\n```",
+    )
 
 
 async def run_ranks(

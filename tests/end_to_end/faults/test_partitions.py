@@ -13,9 +13,8 @@ from assay_server.store.redis import RedisStore
 from assay_server.store.redis.private_server import PrivateRedis
 
 from .fleet import Fleet
-from .parts import Endpoint, mixed_group, right, serving, settings
+from .parts import Endpoint, mixed_group, right
 from .proxy import Proxy
-from .ranks import assert_equal, rollouts, run_ranks
 
 LEASE = 1.0
 
@@ -96,42 +95,3 @@ async def test_a_paused_server_is_replaced_and_emits_nothing_when_it_wakes(redis
             await lost.disconnect()
         await here.close()
         await there.close()
-
-
-@pytest.mark.full
-async def test_a_slow_redis_slows_and_breaks_nothing(way: Proxy, tmp_path: Path) -> None:
-    everything = rollouts(160)
-    async with serving() as alone:
-        expected = await run_ranks(alone.address, "none", everything, 2)
-    way.delay = 0.05
-    chosen = settings(way.url).model_copy(update={"records": tmp_path, "lease_seconds": 5.0})
-    async with serving(chosen) as one, serving(chosen) as other:
-        found = await run_ranks(f"{one.address},{other.address}", "none", everything, 2)
-        assert_equal(found, expected)
-
-
-async def away(redis: PrivateRedis, folder: Path, seconds: float, count: int) -> None:
-    """Redis is gone for a while, in the middle of a step."""
-    everything = rollouts(count)
-    async with serving() as alone:
-        expected = await run_ranks(alone.address, "none", everything, 2)
-    chosen = settings(redis.url).model_copy(update={"records": folder, "lease_seconds": LEASE})
-    async with serving(chosen) as one, serving(chosen) as other:
-        target = f"{one.address},{other.address}"
-        ranks = asyncio.ensure_future(run_ranks(target, "none", everything, 2, seconds=2.0))
-        await asyncio.sleep(0.7)
-        redis.kill()
-        await asyncio.sleep(seconds)
-        assert not ranks.done()
-        await asyncio.to_thread(redis.start)
-        assert_equal(await ranks, expected)
-
-
-@pytest.mark.full
-async def test_redis_gone_for_a_moment_is_waited_for(redis: PrivateRedis, tmp_path: Path) -> None:
-    await away(redis, tmp_path, 2.5, 1000)
-
-
-@pytest.mark.soak
-async def test_redis_gone_for_half_a_minute_is_waited_for(redis: PrivateRedis, tmp_path: Path) -> None:
-    await away(redis, tmp_path, 30.0, 4000)
