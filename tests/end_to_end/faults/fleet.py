@@ -8,9 +8,10 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Literal, Self
 
 from assay_server.store.redis.private_server import PrivateRedis
@@ -53,10 +54,18 @@ class Fleet:
 
     Args:
         workers: how many; without any, no program is judged.
+        also: other settings of all of them.
     """
 
     def __init__(
-        self, redis: PrivateRedis, folder: Path, count: int, *, workers: int = 0, lease_seconds: float = 1.5
+        self,
+        redis: PrivateRedis,
+        folder: Path,
+        count: int,
+        *,
+        workers: int = 0,
+        lease_seconds: float = 1.5,
+        also: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.redis = redis
         self.token = folder / "token"
@@ -72,6 +81,7 @@ class Fleet:
             "ASSAY_CPU_WORKERS": "1",
             "ASSAY_SANDBOX_SLOTS": "2",
             "ASSAY_JOB_IDLE_SECONDS": "1.0",
+            **also,
         }
 
     @property

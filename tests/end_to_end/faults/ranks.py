@@ -45,15 +45,16 @@ class Received:
         kept[name] = content
 
 
-def rollouts(count: int, *, programs_every: int = 0) -> list[assay.Rollout]:
+def rollouts(count: int, *, programs_every: int = 0, first: int = 0) -> list[assay.Rollout]:
     """Rollouts in groups, some right and some wrong, the same each time.
 
     Args:
+        first: the number of the first one.
         programs_every: each of so many groups answers with programs, which somebody has to run; 0 = none does.
     """
     return [
         _program(number) if programs_every and number // SIZE % programs_every == 0 else _answer(number)
-        for number in range(count)
+        for number in range(first, first + count)
     ]
 
 
