@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias, cast
@@ -46,6 +46,7 @@ class RewardDefinition:
         required_signals: what the trainer must send for it.
         reference_keys: keys it reads from the reference.
         digest: sha256 of the function's source and declarations.
+        parts: (component, lowest, highest) of the components that are declared, with default parameters.
     """
 
     id: str
@@ -64,6 +65,7 @@ class RewardDefinition:
     deterministic: bool
     doc: str
     digest: str
+    parts: tuple[tuple[str, float, float], ...] = ()
 
 
 def reward(
@@ -78,22 +80,28 @@ def reward(
     source: str = "",
     deterministic: bool = True,
     quick: QuickReward | None = None,
+    parts: Mapping[str, tuple[float, float]] | None = None,
 ) -> Callable[[SampleReward], RewardDefinition]:
     """Declare a function ``(sample, *, typed parameters) -> Score`` as a reward.
+
+    ``parts`` bounds named components: a reward that is a vector declares each of its numbers.
 
     Raises:
         ValueError: the id, the bounds or the signature is not usable; the message shows the definition.
     """
+    vector = tuple((name, float(low), float(high)) for name, (low, high) in sorted((parts or {}).items()))
 
     def declare(function: SampleReward) -> RewardDefinition:
         what = f"reward {id}"
         check_declaration(what, id, function, bounds, required_signals)
+        for name, low, high in vector:
+            check_declaration(f"{what}: part {name!r}", id, function, (low, high), ())
         ports = _wants_ports(function)
         parameters = checked_parameters(what, function, ("sample", "ports") if ports else ("sample",))
         problem = _lane_problem(function, lane, quick)
         if problem:
             raise ValueError(f"{what}: {problem}{definition_text(function)}")
-        declared = f"{id}|{bounds}|{binary}|{lane.name}"
+        declared = f"{id}|{bounds}|{binary}|{lane.name}" + (f"|{vector}" if vector else "")
         return RewardDefinition(
             id=id,
             function=cast("Callable[..., Score]", function),  # a coroutine function is awaited where it runs
@@ -111,6 +119,7 @@ def reward(
             deterministic=deterministic,
             doc=inspect.getdoc(function) or "",
             digest=digest_of(declared, function, *(() if quick is None else (quick,))),
+            parts=vector,
         )
 
     return declare

@@ -63,6 +63,7 @@ class LeafNode:
 
     Attributes:
         minimum: values below are a defect of the reward, as are values above ``maximum``.
+        parts: component, lowest and highest value of the components that have bounds of their own.
     """
 
     component: str
@@ -74,6 +75,7 @@ class LeafNode:
     execution_timeout: float | None
     pin: str
     spoken: tuple[str, ...]
+    parts: tuple[tuple[str, float, float], ...] = ()
 
     @property
     def inline(self) -> bool:
@@ -133,14 +135,20 @@ class LeafNode:
             raise Unscorable("REWARD_FAILED", message)
         value = said.value
         try:
-            sound = self.minimum <= value <= self.maximum and not (
-                said.components and not all(map(math.isfinite, said.components.values()))
+            sound = (
+                self.minimum <= value <= self.maximum
+                and not (said.components and not self._sound_parts(said.components))
+                and all(math.isfinite(span.reward) and 0 <= span.start <= span.end for span in said.spans)
             )
         except Exception as error:
             raise self.failure(error) from error
         if not sound:
             self._refuse(value)
         return said
+
+    def _sound_parts(self, components: Mapping[str, float]) -> bool:
+        finite = all(map(math.isfinite, components.values()))
+        return finite and all(low <= components.get(name, low) <= high for name, low, high in self.parts)
 
     def _require(self, name: str, sample: Sample) -> None:
         present = getattr(sample, name) is not None if name in _SAMPLE_FIELDS else name in sample.signals
@@ -152,7 +160,8 @@ class LeafNode:
     def _refuse(self, value: float) -> NoReturn:
         declared = f"[{self.definition.minimum}, {self.definition.maximum}]"
         message = (
-            f"{self.component}: {self.definition.id} declares {declared} but returned {value!r} or a part not finite"
+            f"{self.component}: {self.definition.id} declares {declared} but returned {value!r}, or a part or a span "
+            "outside its own bounds or not finite"
         )
         raise Unscorable("REWARD_OUT_OF_BOUNDS", message)
 

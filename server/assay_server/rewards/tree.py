@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from assay.sdk import PluginDefinition, RewardDefinition, Sample, Score
@@ -14,6 +14,8 @@ from assay.sdk.spec import Ensemble, Gate, Leaf, Product, RewardSpec, Route, Wei
 from assay_server.rewards.assessment import Assessment
 from assay_server.rewards.catalogue import Catalogue
 from assay_server.rewards.errors import SpecError, UnknownReward
+from assay_server.rewards.hacking_findings import is_small
+from assay_server.rewards.hacking_grader_directed_text import grader_directed_text
 from assay_server.rewards.nodes import (
     Collected,
     EnsembleNode,
@@ -35,6 +37,7 @@ MAX_LEAVES = 1024
 """Most leaves of a spec."""
 
 _PIN_DIGITS = 12
+_FLAG = "grader_directed_text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class CompiledReward:
         root = self.root
         if type(root) is LeafNode:
             said = root.score(sample) if root.inline else root.attempt(sample)
-            return None if said is None else _assessment_of(root, said)
+            return None if said is None else self._flagged(_assessment_of(root, said), sample)
         return self.evaluate(sample) if self.inline else None
 
     def pending(self, sample: Sample, plan: Plan) -> list[LeafNode]:
@@ -93,10 +96,10 @@ class CompiledReward:
         """
         root = self.root
         if known is None and type(root) is LeafNode:
-            return _assessment_of(root, root.here(sample))
+            return self._flagged(_assessment_of(root, root.here(sample)), sample)
         collected = Collected(known=known or {})
         value, verdict = root.evaluate(sample, collected)
-        return Assessment(
+        assessment = Assessment(
             value,
             verdict,
             collected.components,
@@ -106,6 +109,14 @@ class CompiledReward:
             tuple(collected.rewards),
             collected.spans,
         )
+        return self._flagged(assessment, sample)
+
+    def _flagged(self, assessment: Assessment, sample: Sample) -> Assessment:
+        """Where a judge may speak: whether the response talks to whoever judges it, also where none was asked."""
+        if not self.judges or _FLAG in assessment.constraints or not is_small(sample):
+            return assessment
+        flag = grader_directed_text.function(sample)
+        return replace(assessment, constraints={**assessment.constraints, **flag.constraints})
 
 
 def _assessment_of(leaf: LeafNode, score: Score) -> Assessment:
@@ -282,6 +293,7 @@ def bind_leaf(
         execution_timeout=timeout,
         pin=f"{definition.id}@{definition.digest}",
         spoken=(f"{definition.id}@{definition.digest[:_PIN_DIGITS]}",),
+        parts=() if _has_own_parameters(definition, bound) else definition.parts,
     )
 
 
@@ -304,9 +316,14 @@ def _scoped_leaf(
 def _bounds(definition: RewardDefinition | PluginDefinition, bound: Mapping[str, object]) -> tuple[float, float]:
     """Declared bounds hold for the default parameters; with others a value need only be finite."""
     largest = sys.float_info.max
-    if any(bound[parameter.name] != parameter.default for parameter in definition.parameters if not parameter.required):
+    if _has_own_parameters(definition, bound):
         return -largest, largest
     return max(definition.minimum, -largest), min(definition.maximum, largest)
+
+
+def _has_own_parameters(definition: RewardDefinition | PluginDefinition, bound: Mapping[str, object]) -> bool:
+    optional = (parameter for parameter in definition.parameters if not parameter.required)
+    return any(bound[parameter.name] != parameter.default for parameter in optional)
 
 
 def _finite(value: float, field: str) -> None:
