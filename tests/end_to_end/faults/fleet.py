@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -29,10 +29,14 @@ class Member:
         log: what its processes said, one event a line.
         lives: how many processes there have been.
         serves: whether one is there and takes calls or jobs.
+        within: the command that starts it where it shall be; empty = here.
+        store: its way to Redis; empty = that of all.
     """
 
     role: Literal["serve", "work"]
     address: str = ""
+    within: Sequence[str] = ()
+    store: str = ""
     log: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
     lives: int = 0
     serves: bool = False
@@ -108,7 +112,9 @@ class Fleet:
     async def start(self, member: Member) -> None:
         """Start a server or worker in its place; returns when it works."""
         own = {"ASSAY_SANDBOX": "workers" if self.workers else "none"} if member.role == "serve" else {}
+        own |= {"ASSAY_STORE": member.store} if member.store else {}
         member.process = await asyncio.create_subprocess_exec(
+            *member.within,
             sys.executable,
             "-c",
             _ASSAY,

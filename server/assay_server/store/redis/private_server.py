@@ -29,12 +29,19 @@ class PrivateRedis:
         folder: of its files and its socket; a short path, since sockets' names are limited.
         appendfsync: when what was written is on the disk.
         users: a file of users and their rights; None = everybody may do everything.
+        listen: an address, ``HOST:PORT``, at which it can be reached besides its socket.
     """
 
     def __init__(
-        self, folder: Path, *, appendfsync: Literal["always", "everysec"] = "always", users: Path | None = None
+        self,
+        folder: Path,
+        *,
+        appendfsync: Literal["always", "everysec"] = "always",
+        users: Path | None = None,
+        listen: str = "",
     ) -> None:
         self._users = users
+        self._listen = listen
         self._folder = folder
         self._appendfsync = appendfsync
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,6 +70,9 @@ class PrivateRedis:
         }
         if self._users is not None:
             arguments["aclfile"] = str(self._users)
+        if self._listen:
+            host, _, port = self._listen.rpartition(":")
+            arguments |= {"bind": host, "port": port, "protected-mode": "no"}
         command = [found, *(part for name, value in arguments.items() for part in (f"--{name}", value))]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
         deadline = time.monotonic() + _START_SECONDS
