@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import cast
 
-from assay.sdk import Evidence, JudgeName, JudgeRequest, Lane, Ports, Sample, Score, Verdict, reward
+from assay.sdk import Evidence, JudgeName, JudgeRequest, Lane, Ports, Sample, Score, SpanReward, Verdict, reward
 from assay_server.rewards.judged_questions import (
     LAYER,
     cost,
@@ -15,11 +14,10 @@ from assay_server.rewards.judged_questions import (
     undecided,
     with_question,
 )
+from assay_server.rewards.process.paragraphs import paragraphs_of
 from assay_server.rewards.references import reference_text
 from assay_server.rewards.verify_math import math_exact
 
-_BREAK = re.compile(r"\n[ \t\r]*\n\s*")
-_MOST_PARAGRAPHS = 256
 _LONGEST_SHOWN = 1000
 
 _INSTRUCTIONS = """\
@@ -49,6 +47,7 @@ def _by_rule(
     reference_keys=("answer",),
     deterministic=False,
     quick=_by_rule,
+    parts={"rule": (-1.0, 1.0), "flawed_positive": (0.0, 1.0), "first_error": (-1.0, 255.0)},
     source="reward/flawed_positive (FAPO)",
 )
 async def flawed_positive(
@@ -63,8 +62,9 @@ async def flawed_positive(
     """-1 for a wrong answer; for a right one 1, or 0 where the judge finds an error in the solution.
 
     The rule is exact comparison as in ``math``; only right answers go to the judge, paragraph by paragraph.
-    Components: ``rule`` (-1 or 1) and, of right answers, ``flawed_positive``. The evidence marks the first paragraph
-    with an error. The verdict is that of the answer: a flawed positive is CORRECT.
+    Components: ``rule`` (-1 or 1) and, of right answers, ``flawed_positive`` and ``first_error``: the number of the
+    first paragraph with an error, -1 where there is none. That paragraph is the evidence, and a span worth -1. The
+    verdict is that of the answer: a flawed positive is CORRECT.
 
     Raises:
         Unscorable: the judge cannot tell (JUDGE_UNDECIDED), or the port gave no verdict.
@@ -74,7 +74,7 @@ async def flawed_positive(
         return wrong
     shown = judged_response(sample, thoughts=thoughts)
     assert shown is not None  # a right answer was found in it
-    paragraphs = _paragraphs(shown.text)
+    paragraphs = paragraphs_of(shown.text)
     texts = {f"paragraph {number}": shown.text[start:end] for number, (start, end) in enumerate(paragraphs)}
     graded = with_question(sample, {"reference": reference_text(sample.reference), **texts})
     last = len(paragraphs) - 1
@@ -96,17 +96,8 @@ async def flawed_positive(
         layer=LAYER,
         detail={**cost(endpoint, said), "first_error": first_error, "paragraphs": len(paragraphs)},
     )
-    components = {"rule": 1.0, "flawed_positive": float(flawed)}
-    return Score(0.0 if flawed else 1.0, Verdict.CORRECT, evidence, math_exact(sample).answer_key, components)
-
-
-def _paragraphs(text: str) -> list[tuple[int, int]]:
-    """Spans of what blank lines part; the last one takes what goes beyond the most there may be."""
-    spans: list[tuple[int, int]] = []
-    start = 0
-    for gap in _BREAK.finditer(text):
-        if len(spans) == _MOST_PARAGRAPHS - 1:
-            break
-        spans.append((start, gap.start()))
-        start = gap.end()
-    return [*spans, (start, len(text))]
+    components = {"rule": 1.0, "flawed_positive": float(flawed), "first_error": float(first_error)}
+    value, key = 0.0 if flawed else 1.0, math_exact(sample).answer_key
+    step = sample.steps[-1].index if sample.steps else 0
+    marked = (SpanReward(step, evidence.start, evidence.end, "first_error", -1.0),) if flawed else ()
+    return Score(value, Verdict.CORRECT, evidence, key, components, spans=marked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from assay.sdk import Evidence, JudgeName, JudgeRequest, JudgeVerdict, Lane, Ports, Sample, Score, Unscorable, reward
@@ -26,6 +27,31 @@ Their order says nothing, and neither does their length. Give a short rationale 
 "tie" where neither is better, or "unclear" where the texts do not let you judge."""
 _SCHEMA = object_schema(winner={"enum": ["A", "B", "tie", "unclear"]})
 _VALUES = {"win": 1.0, "tie": 0.5, "loss": 0.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What became of a text that was compared with another one: ``win``, ``tie`` or ``loss``.
+
+    Attributes:
+        first: where it was shown first.
+        second: where it was shown second.
+        said: by the judge, in this order.
+    """
+
+    first: str
+    second: str
+    said: tuple[JudgeVerdict, ...]
+
+    @property
+    def mean(self) -> float:
+        """``(P_ij + 1 - P_ji) / 2``."""
+        return (_VALUES[self.first] + _VALUES[self.second]) / 2
+
+    @property
+    def flipped(self) -> bool:
+        """Whether the winner changed with the order."""
+        return {self.first, self.second} == {"win", "loss"}
 
 
 @reward(
@@ -60,29 +86,41 @@ async def pairwise(
     response = judged_response(sample, thoughts=thoughts)
     if response is None:
         return no_response()
-    instructions = _INSTRUCTIONS.format(criterion=criterion)
-    orders = ((response.text, reference), (reference, response.text))
-    said: list[JudgeVerdict] = []
-    for first, second in orders:
-        graded = with_question(sample, {"answer A": first, "answer B": second})
-        said.append(await ports.judge.ask(JudgeRequest(endpoint, instructions, graded, _SCHEMA, temperature, seed)))
-    outcomes = [_outcome(endpoint, one, ours) for one, ours in zip(said, ("A", "B"), strict=True)]
-    first, second = outcomes
+    pair = await compared(sample, ports, response.text, reference, endpoint, criterion, temperature, seed)
+    first, second = pair.first, pair.second
     if first != second and on_disagreement == "unscorable":
         message = f"the judge {endpoint!r} says {first} with the response first and {second} with it second"
         raise Unscorable("JUDGE_DISAGREES", message)
-    mean = (_VALUES[first] + _VALUES[second]) / 2
-    value = 0.5 if first != second and on_disagreement == "tie" else mean
-    flipped = {first, second} == {"win", "loss"}
+    value = 0.5 if first != second and on_disagreement == "tie" else pair.mean
     detail = {
-        **cost(endpoint, *said),
+        **cost(endpoint, *pair.said),
         "response_first": first,
         "response_second": second,
-        "flipped": flipped,
-        "second_rationale": rationale(said[1]),
+        "flipped": pair.flipped,
+        "second_rationale": rationale(pair.said[1]),
     }
-    evidence = Evidence(reason=rationale(said[0]), layer=LAYER, detail=detail)
-    return Score(value, evidence=evidence, components={"flip": float(flipped)})
+    evidence = Evidence(reason=rationale(pair.said[0]), layer=LAYER, detail=detail)
+    return Score(value, evidence=evidence, components={"flip": float(pair.flipped)})
+
+
+async def compared(
+    sample: Sample,
+    ports: Ports,
+    ours: str,
+    theirs: str,
+    endpoint: str,
+    criterion: str,
+    temperature: float = 0.0,
+    seed: int = 0,
+) -> Comparison:
+    """Ask about two texts in both orders; raises Unscorable as the judge does."""
+    instructions = _INSTRUCTIONS.format(criterion=criterion)
+    said: list[JudgeVerdict] = []
+    for first, second in ((ours, theirs), (theirs, ours)):
+        graded = with_question(sample, {"answer A": first, "answer B": second})
+        said.append(await ports.judge.ask(JudgeRequest(endpoint, instructions, graded, _SCHEMA, temperature, seed)))
+    first, second = (_outcome(endpoint, one, place) for one, place in zip(said, ("A", "B"), strict=True))
+    return Comparison(first, second, tuple(said))
 
 
 def _outcome(endpoint: str, said: JudgeVerdict, ours: str) -> str:

@@ -207,7 +207,8 @@ async def test_a_sound_solution_is_worth_one():
     told = Told([{"first_error": -1}])
     result = await said(flawed_positive, told, sample(SOLUTION))
     assert (result.value, result.verdict, result.answer_key) == (1.0, Verdict.CORRECT, "18")
-    assert result.components == {"rule": 1.0, "flawed_positive": 0.0}
+    assert result.components == {"rule": 1.0, "flawed_positive": 0.0, "first_error": -1.0}
+    assert result.spans == ()
     assert dict(told.asked[0].graded) == {
         "question": QUESTION,
         "reference": "18",
@@ -223,7 +224,10 @@ async def test_a_sound_solution_is_worth_one():
 async def test_a_flawed_positive_is_worth_zero_and_its_error_is_shown(before: str):
     result = await said(flawed_positive, Told([{"first_error": 1.0}]), sample(before + SOLUTION))
     assert (result.value, result.verdict) == (0.0, Verdict.CORRECT)
-    assert result.components == {"rule": 1.0, "flawed_positive": 1.0}
+    assert result.components == {"rule": 1.0, "flawed_positive": 1.0, "first_error": 1.0}
+    (span,) = result.spans
+    assert (before + SOLUTION)[span.start : span.end] == "Nine and nine is 17, plus one."
+    assert (span.label, span.reward) == ("first_error", -1.0)
     assert result.evidence is not None
     assert result.evidence.extracted == "Nine and nine is 17, plus one."
     assert (before + SOLUTION)[result.evidence.start : result.evidence.end] == result.evidence.extracted
