@@ -37,7 +37,10 @@ class Settings(BaseSettings):
     """Address of the gRPC door; ``unix:PATH`` works too."""
 
     http_listen: str = "127.0.0.1:8080"
-    """Address of probes and metrics; empty = none."""
+    """Address of the HTTP door, with probes and metrics; empty = none."""
+
+    http_hosts: tuple[str, ...] = ()
+    """Names under which the HTTP door is called, besides those of loopback and its own address; ``*`` = any."""
 
     store: str = Field(default_factory=_default_store)
     """``sqlite:PATH``, ``memory:``, or for a fleet of servers ``redis://HOST:PORT``."""
@@ -90,6 +93,10 @@ class Settings(BaseSettings):
     shop_folder: Path | None = None
     """A folder whose folders hold WebShop's files: catalogues that the options of ``shop`` may name."""
 
+    question_folder: Path | None = None
+    """A folder whose folders are sets of questions, as Spider and BIRD lay them out, that the options of ``sql`` may
+    name. Generated questions are always there."""
+
     execution_timeout: float = Field(default=10.0, gt=0.0)
     """Seconds an item may run where neither the spec nor the reward says."""
 
@@ -111,6 +118,12 @@ class Settings(BaseSettings):
 
     sandbox_queue: int = Field(default=256, ge=0, le=65_536)
     """Jobs of untrusted code that may wait; more are refused with a retry hint."""
+
+    sandbox_tenant_jobs: int = Field(default=0, ge=0)
+    """Jobs of untrusted code that a tenant may have running at a time; 0 = as many as there are slots."""
+
+    sandbox_tenant_cpu_seconds: float = Field(default=0.0, ge=0.0)
+    """CPU seconds a minute that a tenant's programs and their compilers may take; 0 = no limit."""
 
     sandbox_floor: Literal["full", "floor", "partial"] = "floor"
     """The isolation below which no untrusted code runs; docs/sandbox.md says what each means."""

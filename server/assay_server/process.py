@@ -236,14 +236,15 @@ def _lane_settings(settings: Settings, plugins: tuple[str, ...]) -> LaneSettings
 
 
 def _session_settings(settings: Settings, plugins: tuple[str, ...]) -> SessionSettings:
-    games, shops = (
-        "" if folder is None else str(folder.absolute()) for folder in (settings.game_folder, settings.shop_folder)
+    games, shops, questions = (
+        "" if folder is None else str(folder.absolute())
+        for folder in (settings.game_folder, settings.shop_folder, settings.question_folder)
     )
     return SessionSettings(
         workers=settings.environment_workers,
         max_sessions=settings.max_sessions,
         idle_timeout=settings.session_idle_timeout,
-        sources=EnvironmentSources(plugins, games, shops, settings.check_environments),
+        sources=EnvironmentSources(plugins, games, shops, questions, settings.check_environments),
     )
 
 

@@ -21,6 +21,7 @@ from assay_server.execution.game_folders import with_game_folder
 from assay_server.execution.plugged_environments import environment_of
 from assay_server.execution.plugin_files import BrokenPlugin
 from assay_server.execution.shop_folders import with_folders
+from assay_server.execution.sql.question_folders import with_questions
 
 _MAX_GAME_BYTES = 16 * 1024 * 1024
 
@@ -72,7 +73,7 @@ def episode_source(names: EpisodeNames) -> EpisodeSource:
             raise Usage(f"--games {names.games}: not a folder")
         catalogue = with_game_folder(catalogue, names.games)
     with environment_faults_told():
-        definition = with_folders(catalogue.resolve(names.env))
+        definition = with_questions(with_folders(catalogue.resolve(names.env)))
     read = read_options(names.options)
     if names.game is not None:
         read["game"] = read_game(names.game)

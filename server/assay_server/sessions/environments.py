@@ -13,6 +13,7 @@ from assay_server.execution.discovery import load_plugin
 from assay_server.execution.game_folders import with_game_folder
 from assay_server.execution.plugged_environments import environment_of
 from assay_server.execution.shop_folders import with_shop_folder
+from assay_server.execution.sql.question_folders import with_question_folder
 from assay_server.sessions.values import EnvironmentSources, Reason, SessionFault, SessionSpec
 
 
@@ -33,6 +34,8 @@ def environment_maker(sources: EnvironmentSources) -> Callable[[SessionSpec], En
         catalogue = with_game_folder(catalogue, Path(sources.games))
     if sources.shops:
         catalogue = with_shop_folder(catalogue, Path(sources.shops))
+
+    catalogue = with_question_folder(catalogue, Path(sources.questions) if sources.questions else None)
 
     def make(spec: SessionSpec) -> Environment:
         try:

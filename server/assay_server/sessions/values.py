@@ -115,23 +115,25 @@ class EnvironmentSources:
         plugins: as workers are told them.
         games: a folder of ALFWorld's games; empty = there is none.
         shops: a folder of catalogues of the shop; empty = there is none.
+        questions: a folder of sets of questions about databases; empty = there is none.
         checked: environments are held to their promises at every step.
     """
 
     plugins: tuple[str, ...] = ()
     games: str = ""
     shops: str = ""
+    questions: str = ""
     checked: bool = False
 
     def encode(self) -> str:
         """As JSON, for a worker's command line."""
-        return json.dumps([self.plugins, self.games, self.shops, self.checked])
+        return json.dumps([self.plugins, self.games, self.shops, self.questions, self.checked])
 
     @classmethod
     def decode(cls, text: str) -> EnvironmentSources:
         """The inverse of :meth:`encode`."""
-        plugins, games, shops, checked = cast("tuple[list[str], str, str, bool]", json.loads(text))
-        return cls(tuple(plugins), games, shops, checked)
+        plugins, games, shops, questions, checked = cast("tuple[list[str], str, str, str, bool]", json.loads(text))
+        return cls(tuple(plugins), games, shops, questions, checked)
 
 
 @dataclass(frozen=True, slots=True)

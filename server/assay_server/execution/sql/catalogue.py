@@ -10,10 +10,12 @@ from typing import Literal, TypeVar, cast
 import tomllib
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from assay_server.execution.sql.targets import Target
+from assay_server.environments.sql.themes import THEMES
+from assay_server.execution.sql.targets import GENERATED, Target, generated_target
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,127}")
 _Settings = TypeVar("_Settings", bound=BaseModel)
+_GENERATED = f"{GENERATED}/"
 _FILES = ("*.sqlite", "*.sqlite3", "*.db")
 
 
@@ -79,6 +81,8 @@ class Databases:
     def find(self, name: str) -> Target | None:
         """The database called ``name``; None where there is none."""
         found = self._targets.get(name)
+        if found is None and name.startswith(_GENERATED):
+            return _generated(name.removeprefix(_GENERATED))
         if found is None and self._paths and name and "\0" not in name:
             return Target("duckdb" if name.endswith(".duckdb") else "sqlite", str(Path(name).absolute()))
         return found
@@ -124,6 +128,14 @@ def folder_of_databases(folder: Path) -> dict[str, Target]:
             if _NAME.fullmatch(name):
                 found.setdefault(name, Target("sqlite", str(file)))
     return found
+
+
+def _generated(name: str) -> Target | None:
+    """``THEME`` or ``THEME/SEED``."""
+    theme, _, seed = name.partition("/")
+    if theme not in THEMES or not re.fullmatch(r"[0-9]{0,15}", seed):
+        return None
+    return generated_target(theme, int(seed or 0))
 
 
 def _tables(document: Mapping[str, object], kind: str) -> list[tuple[str, object]]:

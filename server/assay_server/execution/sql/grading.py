@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from assay_server.execution.sql.comparison import ColumnsMode, RowsMode, Semantics, difference
@@ -22,12 +21,12 @@ from assay_server.execution.sql.sqlite import (
     QueryFailed,
     SqliteDatabase,
     Table,
+    connected,
     identity_of,
     lenient,
-    read_only,
 )
 from assay_server.execution.sql.suites import Reference, Suite
-from assay_server.execution.sql.targets import Target
+from assay_server.execution.sql.targets import GENERATED, Target
 from assay_server.execution.sql.tokens import Reading, read_query
 
 _MOST_DATABASES = 12
@@ -114,14 +113,14 @@ class Grader:
         self._clock = Clock()
         self._opened: OrderedDict[Target, _Opened] = OrderedDict()
 
-    def query(self, target: Target, sql: str, caps: Caps, seconds: float) -> Table:
+    def query(self, target: Target, sql: str, caps: Caps, seconds: float, operations: float = math.inf) -> Table:
         """The first rows of a query, ``cut`` where there are more.
 
         Raises:
             DatabaseUnusable: the database cannot be read. QueryFailed: the query failed.
         """
         database = self._open(target).candidates
-        self._clock.start(seconds)
+        self._clock.start(seconds, operations)
         return database.run(sql, caps, caps.rows)
 
     def grade(self, target: Target, candidate: str, reference: str, how: Grading) -> Grade:
@@ -218,7 +217,7 @@ class Grader:
     def _suite(self, target: Target, opened: _Opened, how: Grading) -> Suite:
         if opened.profile is None:
             with self._prepared():
-                opened.profile = _profile_of(Path(target.location))
+                opened.profile = _profile_of(target)
         return Suite(opened.profile, how.seed, self._clock, self._preparing, how.reference_seconds)
 
     @contextmanager
@@ -233,22 +232,22 @@ class Grader:
             self._clock.resume(left)
 
     def _open(self, target: Target) -> _Opened:
-        identity = identity_of(target.location)
+        identity = () if target.engine == GENERATED else identity_of(target.location)
         opened = self._opened.get(target)
         if opened is not None and opened.identity == identity:
             self._opened.move_to_end(target)
             return opened
         if opened is not None:
             self._opened.pop(target).close()
-        candidates, references = (SqliteDatabase.open_file(Path(target.location), self._clock) for _ in range(2))
+        candidates, references = (SqliteDatabase.open(target, self._clock) for _ in range(2))
         opened = self._opened[target] = _Opened(candidates, references, identity)
         if len(self._opened) > _MOST_DATABASES:
             self._opened.popitem(last=False)[1].close()
         return opened
 
 
-def _profile_of(path: Path) -> Profile:
-    connection = read_only(path)
+def _profile_of(target: Target) -> Profile:
+    connection = connected(target)
     connection.text_factory = lenient
     try:
         return read_profile(connection, MOST_ROWS)

@@ -14,12 +14,17 @@ from assay_server.execution.sql.targets import Target
 
 @dataclass(frozen=True, slots=True)
 class QueryOrder:
-    """Give me the first rows of this."""
+    """Give me the first rows of this.
+
+    Attributes:
+        operations: of SQLite's machine after which it is over; 0 = as many as it has time for.
+    """
 
     target: Target
     sql: str
     caps: Caps
     seconds: float
+    operations: int = 0
 
     @property
     def preparing_seconds(self) -> float:
@@ -104,7 +109,8 @@ def order_of(message: Mapping[str, object]) -> Order:
     target = Target(**cast("dict[str, str]", plain["target"]))
     sql = cast("str", message["sql"])
     if message["order"] == QueryOrder.__name__:
-        return QueryOrder(target, sql, _caps(plain["caps"]), cast("float", message["seconds"]))
+        seconds, operations = cast("float", message["seconds"]), cast("int", message["operations"])
+        return QueryOrder(target, sql, _caps(plain["caps"]), seconds, operations)
     how = Grading(**{**plain["how"], "caps": _caps(cast("dict[str, object]", plain["how"]["caps"]))})  # pyright: ignore[reportArgumentType] - as above
     return GradeOrder(target, sql, cast("str", message["reference"]), how, cast("bool", message["parts"]))
 

@@ -31,7 +31,7 @@ _STRUCTURE: tuple[type[exp.Expr], ...] = (
     exp.SetOperation, exp.Subquery, exp.CTE, exp.AggFunc, exp.Window, exp.Case, exp.Predicate, exp.Connector, exp.Not,
     exp.Binary,
 )  # fmt: skip
-_DIALECTS = {"postgres": "postgres", "duckdb": "duckdb", "sqlite": "sqlite"}
+_DIALECTS = {"postgres": "postgres", "duckdb": "duckdb"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def features_of(sql: str, schema: Schema, engine: str) -> Features:
 
 def _parsed(sql: str, engine: str) -> exp.Query | None:
     try:
-        trees = [tree for tree in sqlglot.parse(sql, read=_DIALECTS[engine]) if tree is not None]
+        trees = [tree for tree in sqlglot.parse(sql, read=_DIALECTS.get(engine, "sqlite")) if tree is not None]
     except (SqlglotError, RecursionError):
         return None
     return trees[0] if len(trees) == 1 and isinstance(trees[0], exp.Query) else None

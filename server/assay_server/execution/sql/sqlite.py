@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from assay_server.execution.sql.comparison import Row
+from assay_server.execution.sql.targets import GENERATED, Target
 
 _OPERATIONS_BETWEEN_LOOKS = 1000
 _CACHED_STATEMENTS = 512
@@ -91,17 +92,22 @@ class Clock:
 
     def __init__(self) -> None:
         self.deadline = math.inf
+        self._looks = math.inf
 
-    def start(self, seconds: float) -> None:
+    def start(self, seconds: float, operations: float = math.inf) -> None:
+        """Begin: so many seconds, and so many operations of SQLite's machine, which are the same on every machine."""
         self.deadline = time.monotonic() + seconds
+        self._looks = operations / _OPERATIONS_BETWEEN_LOOKS
 
     def over(self) -> bool:
-        return time.monotonic() > self.deadline
+        """Whether it has to stop; asked every so many operations."""
+        self._looks -= 1.0
+        return self._looks < 0.0 or time.monotonic() > self.deadline
 
     def pause(self) -> float:
         """The seconds left, for :meth:`resume`; nothing is over meanwhile."""
         left = self.deadline - time.monotonic()
-        self.deadline = math.inf
+        self.deadline = self._looks = math.inf
         return left
 
     def resume(self, left: float) -> None:
@@ -122,6 +128,33 @@ def identity_of(path: str) -> tuple[int, ...]:
     if not stat.S_ISREG(found.st_mode):
         raise DatabaseUnusable("it is no file")
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def connected(target: Target) -> sqlite3.Connection:
+    """A connection to a file, or to a generated database that it has for itself.
+
+    Raises:
+        sqlite3.Error: it is no database.
+        DatabaseUnusable: nothing of this name is generated.
+    """
+    return _generated(target.location) if target.engine == GENERATED else read_only(Path(target.location))
+
+
+def _generated(location: str) -> sqlite3.Connection:
+    from assay_server.environments.sql.generation import generated_database
+
+    name, _, seed = location.rpartition("/")
+    try:
+        data = generated_database(name, int(seed))
+    except (KeyError, ValueError) as error:
+        raise DatabaseUnusable(f"no generated database is called {location[:80]!r}") from error
+    connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=_CACHED_STATEMENTS)
+    for statement in data.statements:
+        connection.execute(statement)
+    for table, rows in data.rows.items():
+        places = ", ".join("?" * len(rows[0]))
+        connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608 - a name of a theme
+    return connection
 
 
 def read_only(path: Path) -> sqlite3.Connection:
@@ -171,15 +204,15 @@ class SqliteDatabase:
             connection.set_authorizer(self._authorized)
 
     @classmethod
-    def open_file(cls, path: Path, clock: Clock) -> SqliteDatabase:
-        """The database in a file.
+    def open(cls, target: Target, clock: Clock) -> SqliteDatabase:
+        """A database, guarded.
 
         Raises:
             DatabaseUnusable: there is no such file, or it is no database.
         """
         clock.deadline = math.inf
         try:
-            return cls(read_only(path), clock, guarded=True)
+            return cls(connected(target), clock, guarded=True)
         except sqlite3.Error as error:
             raise DatabaseUnusable(f"SQLite cannot read it: {error}") from error
 

@@ -10,11 +10,19 @@ class Target:
     """A database.
 
     Attributes:
-        engine: ``sqlite``, ``duckdb`` or ``postgres``.
-        location: a file; of a server, how to connect.
+        engine: ``sqlite``, ``generated``, ``duckdb`` or ``postgres``.
+        location: a file; of a server, how to connect; of a generated database, ``THEME/SEED``.
         role: with PostgreSQL: the role that queries run as.
     """
 
     engine: str
     location: str
     role: str = ""
+
+
+GENERATED = "generated"
+
+
+def generated_target(name: str, seed: int = 0) -> Target:
+    """The generated database of a theme."""
+    return Target(GENERATED, f"{name}/{seed}")

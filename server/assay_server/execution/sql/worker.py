@@ -7,6 +7,7 @@ given, such as running a reference for the first time, it says so, and when that
 
 from __future__ import annotations
 
+import math
 import resource
 import select
 import socket
@@ -80,7 +81,9 @@ class Worker:
         try:
             if isinstance(order, QueryOrder):
                 started = time.perf_counter()
-                table = self._grader.query(order.target, order.sql, order.caps, order.seconds)
+                table = self._grader.query(
+                    order.target, order.sql, order.caps, order.seconds, order.operations or math.inf
+                )
                 return Queried(table, time.perf_counter() - started)
             grade = self._grader.grade(order.target, order.sql, order.reference, order.how)
             parts = self._grader.parts(order.target, order.sql, order.reference, order.how) if order.parts else {}

@@ -40,6 +40,20 @@ def test_paths_are_for_those_who_are_told_so(tmp_path: Path) -> None:
     assert Databases().find(str(shop)) is None
 
 
+def test_generated_databases_are_always_there() -> None:
+    databases = Databases()
+    assert databases.find("generated/bookshop") == databases.find("generated/bookshop/0")
+    assert databases.find("generated/bookshop/7") == Target("generated", "bookshop/7")
+    for name in (
+        "generated/nothing",
+        "generated/bookshop/x",
+        "generated/bookshop/-1",
+        "generated/",
+        "generated/zoo/1/2",
+    ):
+        assert databases.find(name) is None
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
