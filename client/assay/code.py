@@ -41,6 +41,7 @@ class CodeJob:
     Attributes:
         suite: ``{"kind": "assert" | "calls" | "stdio" | "pytest" | "interactive", ...}``.
         job_id: comes back with the result.
+        refuse_in_process: a suite that declares that it must share the program's process is not run.
     """
 
     source: str
@@ -48,6 +49,7 @@ class CodeJob:
     language: str = "python"
     job_id: str = ""
     limits: CodeLimits | None = None
+    refuse_in_process: bool = False
 
     def to_message(self, path: str = "job") -> v1.TestJob:
         """The job on the wire. Raises InvalidArgument where it cannot be sent."""
@@ -56,6 +58,7 @@ class CodeJob:
             message = v1.TestJob(job_id=self.job_id, language=self.language, source=self.source, suite_json=suite)
         except (TypeError, ValueError) as error:
             raise invalid(path, f"cannot be sent: {error}") from error
+        message.refuse_in_process = self.refuse_in_process
         limits = self.limits
         if limits is not None:
             _set(message.limits.cpu_time, limits.cpu_ms)

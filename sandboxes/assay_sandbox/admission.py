@@ -6,22 +6,26 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 
 _MEMORY = 0.9
 _FIRST_GUESS_SECONDS = 0.02
 
 
 class Busy(Exception):
-    """The queue is full. Not an answer about the job: it was not looked at.
+    """There is no room now. Not an answer about the job: it was not looked at.
 
     Attributes:
         retry_after: seconds after which there is likely to be room.
+        reason: stable UPPER_SNAKE_CASE name of what is full.
     """
 
-    def __init__(self, retry_after: float) -> None:
-        super().__init__(f"the sandboxes' queue is full; room is expected in {retry_after:.2f} s")
+    def __init__(
+        self, retry_after: float, what: str = "the sandboxes' queue is full", reason: str = "SANDBOX_BUSY"
+    ) -> None:
+        super().__init__(f"{what}; room is expected in {retry_after:.2f} s")
         self.retry_after = retry_after
+        self.reason = reason
 
 
 class Admission:
@@ -36,6 +40,7 @@ class Admission:
         self._queue = queue
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._job_seconds = _FIRST_GUESS_SECONDS
+        self._calls = 0
 
     @property
     def waiting(self) -> int:
@@ -47,10 +52,31 @@ class Admission:
         """Jobs that hold a slot."""
         return self._slots - self._free
 
+    @property
+    def expected_wait(self) -> float:
+        """Seconds for which a job that came now would wait, as far as the last ones tell."""
+        return self._job_seconds * (len(self._waiting) + 1) / self._slots
+
     def check(self) -> None:
         """Raise Busy where a job that came now would be refused."""
         if not self._free and len(self._waiting) >= self._queue:
-            raise Busy(self._job_seconds * (len(self._waiting) + 1) / self._slots)
+            raise Busy(self.expected_wait)
+
+    @contextlib.contextmanager
+    def call(self) -> Generator[None]:
+        """Somebody is let in who will bring one or more jobs, and keeps trying where there is no room for them.
+
+        Raises Busy, at once, where there is none now, or where as many calls as there are places are let in already:
+        their jobs may not have come yet.
+        """
+        self.check()
+        if self._calls >= self._slots + self._queue:
+            raise Busy(self.expected_wait)
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
 
     @contextlib.asynccontextmanager
     async def slot(self) -> AsyncGenerator[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assay_sandbox.quotas import QuotaSettings
 from assay_server.config import Settings
 from assay_server.execution.code_judge import CodeJudge, RewardSandbox
 from assay_server.execution.queue import JobQueue, LocalQueue
@@ -55,6 +56,7 @@ def sandbox_settings(settings: Settings) -> SandboxSettings:
         backend="none" if settings.sandbox == "workers" else settings.sandbox,
         slots=settings.sandbox_slots,
         queue=settings.sandbox_queue,
+        quota=QuotaSettings(settings.sandbox_tenant_jobs, settings.sandbox_tenant_cpu_seconds),
         floor=settings.sandbox_floor,
         shown=settings.sandbox_shown,
         search_path=settings.sandbox_search_path,

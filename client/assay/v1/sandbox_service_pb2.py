@@ -26,19 +26,19 @@ from assay.v1 import rollout_pb2 as assay_dot_v1_dot_rollout__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61ssay/v1/sandbox_service.proto\x12\x08\x61ssay.v1\x1a\x16\x61ssay/v1/rollout.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa2\x01\n\x06Limits\x12+\n\x08\x63pu_time\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\twall_time\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0cmemory_bytes\x18\x03 \x01(\x03\x12\x14\n\x0coutput_bytes\x18\x04 \x01(\x03\x12\x11\n\tprocesses\x18\x05 \x01(\x05\"(\n\nSourceFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\x9b\x01\n\x0e\x45xecuteRequest\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12#\n\x05\x66iles\x18\x03 \x03(\x0b\x32\x14.assay.v1.SourceFile\x12\x11\n\targuments\x18\x04 \x03(\t\x12\r\n\x05stdin\x18\x05 \x01(\x0c\x12 \n\x06limits\x18\x06 \x01(\x0b\x32\x10.assay.v1.Limits\"\xe6\x01\n\x0f\x45xecuteResponse\x12 \n\x04\x65xit\x18\x01 \x01(\x0e\x32\x12.assay.v1.ExitKind\x12\x11\n\texit_code\x18\x02 \x01(\x05\x12\x0e\n\x06signal\x18\x03 \x01(\x05\x12\x0e\n\x06stdout\x18\x04 \x01(\x0c\x12\x0e\n\x06stderr\x18\x05 \x01(\x0c\x12\x18\n\x10stdout_truncated\x18\x06 \x01(\x08\x12\x18\n\x10stderr_truncated\x18\x07 \x01(\x08\x12\"\n\x03use\x18\x08 \x01(\x0b\x32\x15.assay.v1.ResourceUse\x12\x16\n\x0e\x63ompile_output\x18\t \x01(\t\"\xe3\x01\n\x0bResourceUse\x12-\n\nqueue_time\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0c\x63ompile_time\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x08\x63pu_time\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\twall_time\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11peak_memory_bytes\x18\x05 \x01(\x03\"\x87\x01\n\x07TestJob\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x12\n\nsuite_json\x18\x04 \x01(\t\x12 \n\x06limits\x18\x05 \x01(\x0b\x32\x10.assay.v1.Limits\x12\x14\n\x0csuite_digest\x18\x06 \x01(\t\"\xae\x01\n\nTestResult\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x07outcome\x18\x02 \x01(\x0e\x32\x15.assay.v1.TestOutcome\x12+\n\x08\x63pu_time\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\twall_time\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07message\x18\x05 \x01(\t\"\xe3\x01\n\x0bTestVerdict\x12\x0e\n\x06passed\x18\x01 \x01(\x08\x12\x15\n\rpass_fraction\x18\x02 \x01(\x01\x12#\n\x05tests\x18\x03 \x03(\x0b\x32\x14.assay.v1.TestResult\x12\x15\n\rfirst_failure\x18\x04 \x01(\t\x12\x16\n\x0e\x63ompile_output\x18\x05 \x01(\t\x12\"\n\x03use\x18\x06 \x01(\x0b\x32\x15.assay.v1.ResourceUse\x12\x35\n\x11verdict_isolation\x18\x07 \x01(\x0e\x32\x1a.assay.v1.VerdictIsolation\"w\n\rTestJobResult\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12(\n\x07verdict\x18\x02 \x01(\x0b\x32\x15.assay.v1.TestVerdictH\x00\x12!\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x10.assay.v1.StatusH\x00\x42\t\n\x07outcome\"2\n\x0fRunTestsRequest\x12\x1f\n\x04jobs\x18\x01 \x03(\x0b\x32\x11.assay.v1.TestJob\"<\n\x10RunTestsResponse\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.assay.v1.TestJobResult\"5\n\x12StreamTestsRequest\x12\x1f\n\x04jobs\x18\x01 \x03(\x0b\x32\x11.assay.v1.TestJob\">\n\x13StreamTestsResponse\x12\'\n\x06result\x18\x01 \x01(\x0b\x32\x17.assay.v1.TestJobResult*\xc2\x01\n\x08\x45xitKind\x12\x19\n\x15\x45XIT_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45XIT_KIND_EXITED\x10\x01\x12\x16\n\x12\x45XIT_KIND_SIGNALED\x10\x02\x12\x18\n\x14\x45XIT_KIND_TIME_LIMIT\x10\x03\x12\x1a\n\x16\x45XIT_KIND_MEMORY_LIMIT\x10\x04\x12\x1a\n\x16\x45XIT_KIND_OUTPUT_LIMIT\x10\x05\x12\x1b\n\x17\x45XIT_KIND_COMPILE_ERROR\x10\x06*\xc2\x01\n\x0bTestOutcome\x12\x1c\n\x18TEST_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n\x13TEST_OUTCOME_PASSED\x10\x01\x12\x17\n\x13TEST_OUTCOME_FAILED\x10\x02\x12\x16\n\x12TEST_OUTCOME_ERROR\x10\x03\x12\x18\n\x14TEST_OUTCOME_TIMEOUT\x10\x04\x12\x17\n\x13TEST_OUTCOME_MEMORY\x10\x05\x12\x18\n\x14TEST_OUTCOME_NOT_RUN\x10\x06*w\n\x10VerdictIsolation\x12!\n\x1dVERDICT_ISOLATION_UNSPECIFIED\x10\x00\x12\x1e\n\x1aVERDICT_ISOLATION_SEPARATE\x10\x01\x12 \n\x1cVERDICT_ISOLATION_IN_PROCESS\x10\x02\x32\xe1\x01\n\x0eSandboxService\x12>\n\x07\x45xecute\x12\x18.assay.v1.ExecuteRequest\x1a\x19.assay.v1.ExecuteResponse\x12\x41\n\x08RunTests\x12\x19.assay.v1.RunTestsRequest\x1a\x1a.assay.v1.RunTestsResponse\x12L\n\x0bStreamTests\x12\x1c.assay.v1.StreamTestsRequest\x1a\x1d.assay.v1.StreamTestsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61ssay/v1/sandbox_service.proto\x12\x08\x61ssay.v1\x1a\x16\x61ssay/v1/rollout.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa2\x01\n\x06Limits\x12+\n\x08\x63pu_time\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\twall_time\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0cmemory_bytes\x18\x03 \x01(\x03\x12\x14\n\x0coutput_bytes\x18\x04 \x01(\x03\x12\x11\n\tprocesses\x18\x05 \x01(\x05\"(\n\nSourceFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\x9b\x01\n\x0e\x45xecuteRequest\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12#\n\x05\x66iles\x18\x03 \x03(\x0b\x32\x14.assay.v1.SourceFile\x12\x11\n\targuments\x18\x04 \x03(\t\x12\r\n\x05stdin\x18\x05 \x01(\x0c\x12 \n\x06limits\x18\x06 \x01(\x0b\x32\x10.assay.v1.Limits\"\xe6\x01\n\x0f\x45xecuteResponse\x12 \n\x04\x65xit\x18\x01 \x01(\x0e\x32\x12.assay.v1.ExitKind\x12\x11\n\texit_code\x18\x02 \x01(\x05\x12\x0e\n\x06signal\x18\x03 \x01(\x05\x12\x0e\n\x06stdout\x18\x04 \x01(\x0c\x12\x0e\n\x06stderr\x18\x05 \x01(\x0c\x12\x18\n\x10stdout_truncated\x18\x06 \x01(\x08\x12\x18\n\x10stderr_truncated\x18\x07 \x01(\x08\x12\"\n\x03use\x18\x08 \x01(\x0b\x32\x15.assay.v1.ResourceUse\x12\x16\n\x0e\x63ompile_output\x18\t \x01(\t\"\xe3\x01\n\x0bResourceUse\x12-\n\nqueue_time\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0c\x63ompile_time\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x08\x63pu_time\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\twall_time\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11peak_memory_bytes\x18\x05 \x01(\x03\"\xa2\x01\n\x07TestJob\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x12\n\nsuite_json\x18\x04 \x01(\t\x12 \n\x06limits\x18\x05 \x01(\x0b\x32\x10.assay.v1.Limits\x12\x14\n\x0csuite_digest\x18\x06 \x01(\t\x12\x19\n\x11refuse_in_process\x18\x07 \x01(\x08\"\xae\x01\n\nTestResult\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x07outcome\x18\x02 \x01(\x0e\x32\x15.assay.v1.TestOutcome\x12+\n\x08\x63pu_time\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\twall_time\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07message\x18\x05 \x01(\t\"\xe3\x01\n\x0bTestVerdict\x12\x0e\n\x06passed\x18\x01 \x01(\x08\x12\x15\n\rpass_fraction\x18\x02 \x01(\x01\x12#\n\x05tests\x18\x03 \x03(\x0b\x32\x14.assay.v1.TestResult\x12\x15\n\rfirst_failure\x18\x04 \x01(\t\x12\x16\n\x0e\x63ompile_output\x18\x05 \x01(\t\x12\"\n\x03use\x18\x06 \x01(\x0b\x32\x15.assay.v1.ResourceUse\x12\x35\n\x11verdict_isolation\x18\x07 \x01(\x0e\x32\x1a.assay.v1.VerdictIsolation\"w\n\rTestJobResult\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12(\n\x07verdict\x18\x02 \x01(\x0b\x32\x15.assay.v1.TestVerdictH\x00\x12!\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x10.assay.v1.StatusH\x00\x42\t\n\x07outcome\"2\n\x0fRunTestsRequest\x12\x1f\n\x04jobs\x18\x01 \x03(\x0b\x32\x11.assay.v1.TestJob\"<\n\x10RunTestsResponse\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.assay.v1.TestJobResult\"5\n\x12StreamTestsRequest\x12\x1f\n\x04jobs\x18\x01 \x03(\x0b\x32\x11.assay.v1.TestJob\">\n\x13StreamTestsResponse\x12\'\n\x06result\x18\x01 \x01(\x0b\x32\x17.assay.v1.TestJobResult*\xc2\x01\n\x08\x45xitKind\x12\x19\n\x15\x45XIT_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45XIT_KIND_EXITED\x10\x01\x12\x16\n\x12\x45XIT_KIND_SIGNALED\x10\x02\x12\x18\n\x14\x45XIT_KIND_TIME_LIMIT\x10\x03\x12\x1a\n\x16\x45XIT_KIND_MEMORY_LIMIT\x10\x04\x12\x1a\n\x16\x45XIT_KIND_OUTPUT_LIMIT\x10\x05\x12\x1b\n\x17\x45XIT_KIND_COMPILE_ERROR\x10\x06*\xc2\x01\n\x0bTestOutcome\x12\x1c\n\x18TEST_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n\x13TEST_OUTCOME_PASSED\x10\x01\x12\x17\n\x13TEST_OUTCOME_FAILED\x10\x02\x12\x16\n\x12TEST_OUTCOME_ERROR\x10\x03\x12\x18\n\x14TEST_OUTCOME_TIMEOUT\x10\x04\x12\x17\n\x13TEST_OUTCOME_MEMORY\x10\x05\x12\x18\n\x14TEST_OUTCOME_NOT_RUN\x10\x06*w\n\x10VerdictIsolation\x12!\n\x1dVERDICT_ISOLATION_UNSPECIFIED\x10\x00\x12\x1e\n\x1aVERDICT_ISOLATION_SEPARATE\x10\x01\x12 \n\x1cVERDICT_ISOLATION_IN_PROCESS\x10\x02\x32\xe1\x01\n\x0eSandboxService\x12>\n\x07\x45xecute\x12\x18.assay.v1.ExecuteRequest\x1a\x19.assay.v1.ExecuteResponse\x12\x41\n\x08RunTests\x12\x19.assay.v1.RunTestsRequest\x1a\x1a.assay.v1.RunTestsResponse\x12L\n\x0bStreamTests\x12\x1c.assay.v1.StreamTestsRequest\x1a\x1d.assay.v1.StreamTestsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'assay.v1.sandbox_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXITKIND']._serialized_start=1828
-  _globals['_EXITKIND']._serialized_end=2022
-  _globals['_TESTOUTCOME']._serialized_start=2025
-  _globals['_TESTOUTCOME']._serialized_end=2219
-  _globals['_VERDICTISOLATION']._serialized_start=2221
-  _globals['_VERDICTISOLATION']._serialized_end=2340
+  _globals['_EXITKIND']._serialized_start=1855
+  _globals['_EXITKIND']._serialized_end=2049
+  _globals['_TESTOUTCOME']._serialized_start=2052
+  _globals['_TESTOUTCOME']._serialized_end=2246
+  _globals['_VERDICTISOLATION']._serialized_start=2248
+  _globals['_VERDICTISOLATION']._serialized_end=2367
   _globals['_LIMITS']._serialized_start=101
   _globals['_LIMITS']._serialized_end=263
   _globals['_SOURCEFILE']._serialized_start=265
@@ -50,21 +50,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESOURCEUSE']._serialized_start=699
   _globals['_RESOURCEUSE']._serialized_end=926
   _globals['_TESTJOB']._serialized_start=929
-  _globals['_TESTJOB']._serialized_end=1064
-  _globals['_TESTRESULT']._serialized_start=1067
-  _globals['_TESTRESULT']._serialized_end=1241
-  _globals['_TESTVERDICT']._serialized_start=1244
-  _globals['_TESTVERDICT']._serialized_end=1471
-  _globals['_TESTJOBRESULT']._serialized_start=1473
-  _globals['_TESTJOBRESULT']._serialized_end=1592
-  _globals['_RUNTESTSREQUEST']._serialized_start=1594
-  _globals['_RUNTESTSREQUEST']._serialized_end=1644
-  _globals['_RUNTESTSRESPONSE']._serialized_start=1646
-  _globals['_RUNTESTSRESPONSE']._serialized_end=1706
-  _globals['_STREAMTESTSREQUEST']._serialized_start=1708
-  _globals['_STREAMTESTSREQUEST']._serialized_end=1761
-  _globals['_STREAMTESTSRESPONSE']._serialized_start=1763
-  _globals['_STREAMTESTSRESPONSE']._serialized_end=1825
-  _globals['_SANDBOXSERVICE']._serialized_start=2343
-  _globals['_SANDBOXSERVICE']._serialized_end=2568
+  _globals['_TESTJOB']._serialized_end=1091
+  _globals['_TESTRESULT']._serialized_start=1094
+  _globals['_TESTRESULT']._serialized_end=1268
+  _globals['_TESTVERDICT']._serialized_start=1271
+  _globals['_TESTVERDICT']._serialized_end=1498
+  _globals['_TESTJOBRESULT']._serialized_start=1500
+  _globals['_TESTJOBRESULT']._serialized_end=1619
+  _globals['_RUNTESTSREQUEST']._serialized_start=1621
+  _globals['_RUNTESTSREQUEST']._serialized_end=1671
+  _globals['_RUNTESTSRESPONSE']._serialized_start=1673
+  _globals['_RUNTESTSRESPONSE']._serialized_end=1733
+  _globals['_STREAMTESTSREQUEST']._serialized_start=1735
+  _globals['_STREAMTESTSREQUEST']._serialized_end=1788
+  _globals['_STREAMTESTSRESPONSE']._serialized_start=1790
+  _globals['_STREAMTESTSRESPONSE']._serialized_end=1852
+  _globals['_SANDBOXSERVICE']._serialized_start=2370
+  _globals['_SANDBOXSERVICE']._serialized_end=2595
 # @@protoc_insertion_point(module_scope)

@@ -127,20 +127,22 @@ class ResourceUse(_message.Message):
     def __init__(self, queue_time: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., compile_time: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., cpu_time: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., wall_time: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., peak_memory_bytes: _Optional[int] = ...) -> None: ...
 
 class TestJob(_message.Message):
-    __slots__ = ("job_id", "language", "source", "suite_json", "limits", "suite_digest")
+    __slots__ = ("job_id", "language", "source", "suite_json", "limits", "suite_digest", "refuse_in_process")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     SUITE_JSON_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     SUITE_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    REFUSE_IN_PROCESS_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     language: str
     source: str
     suite_json: str
     limits: Limits
     suite_digest: str
-    def __init__(self, job_id: _Optional[str] = ..., language: _Optional[str] = ..., source: _Optional[str] = ..., suite_json: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., suite_digest: _Optional[str] = ...) -> None: ...
+    refuse_in_process: bool
+    def __init__(self, job_id: _Optional[str] = ..., language: _Optional[str] = ..., source: _Optional[str] = ..., suite_json: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., suite_digest: _Optional[str] = ..., refuse_in_process: bool = ...) -> None: ...
 
 class TestResult(_message.Message):
     __slots__ = ("name", "outcome", "cpu_time", "wall_time", "message")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
 from typing import TypeVar
 
 from google.protobuf import duration_pb2
@@ -72,36 +73,39 @@ class SandboxCalls:
             principal.tenant,
             _limits(request.limits),
         )
-        return _executed(await _foreseen(self._judge.execute(program)))
+        with self._accepted(principal):
+            return _executed(await _foreseen(self._judge.execute(program)))
 
     async def run_tests(self, principal: Principal, data: bytes) -> wire.RunTestsResponse:
         """Judge programs; answers in request order."""
-        jobs = self._accepted(parse(wire.RunTestsRequest, data).jobs)
+        jobs = _checked(parse(wire.RunTestsRequest, data).jobs)
         slots = asyncio.Semaphore(_JOBS_OF_A_CALL)
-        results = await asyncio.gather(*(self._result(principal, job, slots) for job in jobs))
+        with self._accepted(principal):
+            results = await asyncio.gather(*(self._result(principal, job, slots) for job in jobs))
         return wire.RunTestsResponse(results=results)
 
     async def stream_tests(self, principal: Principal, data: bytes) -> AsyncIterator[wire.StreamTestsResponse]:
         """Judge programs; answers as they are known."""
-        jobs = self._accepted(parse(wire.StreamTestsRequest, data).jobs)
+        jobs = _checked(parse(wire.StreamTestsRequest, data).jobs)
         slots = asyncio.Semaphore(_JOBS_OF_A_CALL)
-        work = [asyncio.create_task(self._result(principal, job, slots), name="test job") for job in jobs]
-        try:
-            for done in asyncio.as_completed(work):
-                yield wire.StreamTestsResponse(result=await done)
-        finally:
-            for task in work:
-                task.cancel()
+        with self._accepted(principal):
+            work = [asyncio.create_task(self._result(principal, job, slots), name="test job") for job in jobs]
+            try:
+                for done in asyncio.as_completed(work):
+                    yield wire.StreamTestsResponse(result=await done)
+            finally:
+                for task in work:
+                    task.cancel()
 
-    def _accepted(self, jobs: Sequence[wire.TestJob]) -> Sequence[wire.TestJob]:
-        """The jobs of a call, all of which will get their answers. Raises Failure where there is no room."""
-        if len(jobs) > MAX_JOBS:
-            raise invalid_field("jobs", f"{len(jobs)} in a request; at most {MAX_JOBS}")
-        try:
-            self._judge.check_room()
-        except Busy as busy:
-            raise _failure(busy) from busy
-        return jobs
+    @contextlib.contextmanager
+    def _accepted(self, principal: Principal) -> Generator[None]:
+        """A call that was let in. Raises Failure where there is no room."""
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(self._judge.accepting(principal.tenant))
+            except Busy as busy:
+                raise _failure(busy) from busy
+            yield
 
     async def _result(self, principal: Principal, job: wire.TestJob, slots: asyncio.Semaphore) -> wire.TestJobResult:
         async with slots:
@@ -111,10 +115,19 @@ class SandboxCalls:
         """The answer to a job; an error that is about the job is in it. Raises Busy."""
         try:
             suite = read_suite_text(self._suites.text(principal.tenant, job))
+            if job.refuse_in_process and getattr(suite, "isolation", None) is Isolation.IN_PROCESS:
+                message = "the suite wants to share the program's process, and the job refuses that"
+                raise Failure(Code.FAILED_PRECONDITION, "IN_PROCESS_REFUSED", message)
             wanted = Job(job.language, job.source, suite, principal.tenant, _limits(job.limits))
             return wire.TestJobResult(job_id=job.job_id, verdict=_verdict(await self._judge.judge(wanted)))
         except (Unjudged, WorkerLost, SandboxUnavailable, Failure) as error:
             return wire.TestJobResult(job_id=job.job_id, error=_failure(error).to_status())
+
+
+def _checked(jobs: Sequence[wire.TestJob]) -> Sequence[wire.TestJob]:
+    if len(jobs) > MAX_JOBS:
+        raise invalid_field("jobs", f"{len(jobs)} in a request; at most {MAX_JOBS}")
+    return jobs
 
 
 class _SuiteTexts:
@@ -163,7 +176,7 @@ def _failure(error: Exception) -> Failure:
                 return Failure(failure.code, error.reason, error.message, failure.violations)
             return Failure(Code.FAILED_PRECONDITION, error.reason, error.message, retryable=error.retryable)
         case Busy():
-            return Failure(Code.RESOURCE_EXHAUSTED, "SANDBOX_BUSY", str(error), retry_after=error.retry_after)
+            return Failure(Code.RESOURCE_EXHAUSTED, error.reason, str(error), retry_after=error.retry_after)
         case WorkerLost():
             return Failure(Code.UNAVAILABLE, "WORKER_LOST", "the sandbox was lost several times", retry_after=1.0)
         case SandboxUnavailable():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import TypeVar
 
 from assay.sdk import Json, SuiteReport, SuiteTest, Unscorable
@@ -25,17 +26,28 @@ class CodeJudge:
         self._sandboxes = sandboxes
         self._judge: Judge | None = None
 
-    def check_room(self) -> None:
-        """Raise Busy where a job that came now would be refused."""
-        self._sandboxes.admission.check()
+    @contextlib.contextmanager
+    def accepting(self, tenant: str) -> Generator[None]:
+        """Let a call in, all jobs of which will get their answers. Raises Busy where there is no room for it now."""
+        self._sandboxes.quotas.check(tenant)
+        with self._sandboxes.admission.call():
+            yield
 
     async def judge(self, job: Job) -> Verdict:
         """What the suite says. Raises Unjudged, Busy, WorkerLost, SandboxUnavailable."""
-        return await (await self._ready()).judge(job)
+        judge = await self._ready()
+        async with self._sandboxes.quotas.job(job.tenant) as charge:
+            verdict = await judge.judge(job)
+            charge(verdict.use.cpu_ms + verdict.use.compile_ms)
+        return verdict
 
     async def execute(self, program: Program) -> Execution:
         """What the program does. Raises Unjudged, Busy, WorkerLost, SandboxUnavailable."""
-        return await (await self._ready()).execute(program)
+        judge = await self._ready()
+        async with self._sandboxes.quotas.job(program.tenant) as charge:
+            execution = await judge.execute(program)
+            charge(execution.compile_ms + (execution.outcome.cpu_ms if execution.outcome else 0.0))
+        return execution
 
     async def close(self) -> None:
         """End the suites that are kept."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import structlog
@@ -14,6 +14,7 @@ from assay_sandbox.admission import Admission
 from assay_sandbox.containers.backend import DockerBackend, DockerSettings
 from assay_sandbox.namespaces.backend import NamespacesBackend, NamespacesSettings
 from assay_sandbox.protocol import Backend, Grade, Level, SandboxUnavailable
+from assay_sandbox.quotas import Quotas, QuotaSettings
 
 _log = structlog.get_logger(__name__)
 
@@ -28,6 +29,7 @@ class SandboxSettings:
         backend: ``namespaces``, ``docker``, or ``none``.
         slots: jobs at a time.
         queue: jobs that may wait for a slot; more are refused with a retry hint.
+        quota: of each tenant.
         floor: isolation below which no untrusted code runs.
         shown: files and folders that programs see read-only, besides the system's: toolchains that lie elsewhere.
         search_path: folders of programs, besides the system's.
@@ -37,6 +39,7 @@ class SandboxSettings:
     backend: Literal["namespaces", "docker", "none"] = "namespaces"
     slots: int = 4
     queue: int = 256
+    quota: QuotaSettings = field(default_factory=QuotaSettings)
     floor: Floor = "floor"
     shown: tuple[str, ...] = ()
     search_path: tuple[str, ...] = ()
@@ -49,6 +52,7 @@ class Sandboxes:
 
     Attributes:
         admission: around every job.
+        quotas: of tenants, around that.
     """
 
     def __init__(self, settings: SandboxSettings, on_grade: Callable[[float], None]) -> None:
@@ -58,6 +62,7 @@ class Sandboxes:
         self._on_grade = on_grade
         self._starting: asyncio.Task[None] | None = None
         self.admission = Admission(settings.slots, settings.queue)
+        self.quotas = Quotas(settings.quota)
 
     async def backend(self) -> Backend:
         """The backend, ready. A start that failed is tried again by the next who asks. Raises SandboxUnavailable."""

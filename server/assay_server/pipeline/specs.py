@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from google.protobuf import duration_pb2
 
+from assay.sdk import Json
 from assay.sdk.spec import EstimatorChoice, FilterChoice, Grouping, RewardSpec
 from assay.spec_messages import SpecError as SpecMessageError
 from assay.spec_messages import (
@@ -96,7 +99,8 @@ def compile_spec(spec: wire.RunSpec, catalogues: Catalogues) -> CompiledSpec:
         Failure: INVALID_ARGUMENT with the path of the field that is wrong.
     """
     catalogue = catalogues.rewards
-    reward = _compile_reward(spec.reward, catalogue, "spec.reward")
+    allowed = {"allow_in_process": True} if spec.allow_in_process_suites else {}
+    reward = _compile_reward(spec.reward, catalogue, "spec.reward", allowed)
     estimator = _compile_estimator(spec, catalogues.estimators)
     selection = _compile_selection(spec, catalogues.selectors)
     named = [*([estimator] if estimator else []), *selection.plugged]
@@ -177,7 +181,7 @@ def compile_reward_message(node: wire.RewardNode, catalogue: Catalogue, path: st
     Raises:
         Failure: INVALID_ARGUMENT with the path of the field that is wrong; NEEDS_GROUPS.
     """
-    compiled = _compile_reward(node, catalogue, path)
+    compiled = _compile_reward(node, catalogue, path, {})
     require_samples_alone(compiled, path)
     return compiled
 
@@ -194,17 +198,21 @@ def require_samples_alone(reward: CompiledReward, path: str) -> None:
         raise invalid(f"{path}: {message}", (Violation(path, message),), "NEEDS_GROUPS")
 
 
-def _compile_reward(node: wire.RewardNode, catalogue: Catalogue, path: str) -> CompiledReward:
+def _compile_reward(
+    node: wire.RewardNode, catalogue: Catalogue, path: str, defaults: Mapping[str, Json]
+) -> CompiledReward:
     try:
-        return compile_reward_spec(reward_from_message(node, path), catalogue, path)
+        return compile_reward_spec(reward_from_message(node, path), catalogue, path, defaults)
     except SpecMessageError as error:
         raise invalid_field(error.field, error.message) from error
 
 
-def compile_reward_spec(spec: RewardSpec, catalogue: Catalogue, path: str = "reward") -> CompiledReward:
-    """A reward spec, compiled; errors as failures."""
+def compile_reward_spec(
+    spec: RewardSpec, catalogue: Catalogue, path: str = "reward", defaults: Mapping[str, Json] = MappingProxyType({})
+) -> CompiledReward:
+    """A reward spec, compiled; errors as failures. ``defaults`` are as in :func:`compile_reward`."""
     try:
-        return compile_reward(spec, catalogue, path)
+        return compile_reward(spec, catalogue, path, defaults)
     except SpecError as error:
         if isinstance(error.__cause__, UnknownReward):
             raise _unknown(error.field, "UNKNOWN_REWARD", error.message) from error

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
+from types import MappingProxyType
 
-from assay.sdk import PluginDefinition, RewardDefinition, Sample, Score
+from assay.sdk import Json, PluginDefinition, RewardDefinition, Sample, Score
 from assay.sdk.parameters import JUDGE, bind_parameters, named_in
 from assay.sdk.spec import Ensemble, Gate, Leaf, Product, RewardSpec, Route, WeightedSum
 from assay_server.rewards.assessment import Assessment
@@ -130,7 +131,9 @@ def _assessment_of(leaf: LeafNode, score: Score) -> Assessment:
     )
 
 
-def compile_reward(spec: RewardSpec, catalogue: Catalogue, field: str = "reward") -> CompiledReward:
+def compile_reward(
+    spec: RewardSpec, catalogue: Catalogue, field: str = "reward", defaults: Mapping[str, Json] = MappingProxyType({})
+) -> CompiledReward:
     """Check ``spec`` and bind it to the rewards of ``catalogue``.
 
     The verdict of a sum, product or ensemble is that of its first child with a verdict; of a route, that of the
@@ -141,12 +144,13 @@ def compile_reward(spec: RewardSpec, catalogue: Catalogue, field: str = "reward"
         spec: the tree.
         catalogue: where names are looked up.
         field: path of ``spec`` in the request, for error messages.
+        defaults: what parameters of these names are, in all rewards that have them and where the spec does not say.
 
     Raises:
         SpecError: unknown reward, parameters that do not fit, a component name used twice, a number that is not
             finite, a node without children, or nesting beyond ``MAX_DEPTH``.
     """
-    compiler = _Compiler(catalogue)
+    compiler = _Compiler(catalogue, defaults)
     root = compiler.node(spec, field, 1)
     try:
         stages = Stages.of(root)
@@ -165,8 +169,9 @@ def compile_reward(spec: RewardSpec, catalogue: Catalogue, field: str = "reward"
 
 
 class _Compiler:
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, defaults: Mapping[str, Json]) -> None:
         self._catalogue = catalogue
+        self._defaults = defaults
         self._components: set[str] = set()
         self._leaves = count(1)
 
@@ -197,7 +202,8 @@ class _Compiler:
         except UnknownReward as error:
             raise SpecError(f"{field}.leaf.id", str(error)) from error
         try:
-            bound = bind_parameters(definition.parameters, spec.params)
+            given = {one.name: self._defaults[one.name] for one in definition.parameters if one.name in self._defaults}
+            bound = bind_parameters(definition.parameters, {**given, **spec.params})
         except ValueError as error:
             raise SpecError(f"{field}.leaf.params", f"{definition.id}: {error}") from error
         timeout = spec.execution_timeout
