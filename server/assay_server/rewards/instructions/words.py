@@ -20,6 +20,7 @@ _NO_SENTENCE = re.compile(
 )
 _END = re.compile(r"[.!?…]+[\"'”’»)\]*_]*(?=\s|$)|[。！？｡]+[」』”’）)]*|[।॥؟۔]+")
 _LAST_WORD = re.compile(r"[^\s(\[\"'“‘*_]*$")
+_INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 _MAY_END = "etc inc ltd co corp jr sr a.m p.m u.s u.k u.n ph.d al no"
 _NEVER_END = (
     "mr mrs ms dr prof st vs dept est gen gov hon lt col sgt capt rev fig figs nos vol pp "
@@ -101,6 +102,6 @@ def _ends(block: str, end: re.Match[str]) -> bool:
     word = before[0].casefold() if before else ""
     if word in _ABBREVIATIONS:
         return word in _BEFORE_CAPITALS and following.isupper()
-    is_initial = len(word) == 1 and word.isalpha() and word not in "ia" and following.isupper()
+    is_initial = _INITIALS.fullmatch(word) and word not in ("i", "a") and following.isupper()
     numbers_a_line = word.isdigit() and end.start() <= _LONGEST_ABBREVIATION and block[: end.start()].strip() == word
     return not is_initial and not numbers_a_line

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from assay.sdk import Json, Sample, Score, Unscorable, Verdict
 from assay_server.rewards.instructions.families import FAMILIES
 from assay_server.rewards.instructions.ifeval import ifeval
+from assay_server.rewards.instructions.words import sentences
 
 
 def score(response: str, *pairs: tuple[str, dict[str, Json]], **parameters: object) -> Score:
@@ -224,6 +225,23 @@ def test_what_loose_takes_away_makes_no_placeholder_and_no_highlight(response: s
     for name, key in keys.items():
         if follows(response, f"detectable_{name}", {key: 1}, "loose"):
             assert follows(response, f"detectable_{name}", {key: 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (
+            "Hello there! I'm Bob.\n\nThings to do:\n1. Wash the car.\n2. Feed the cat.\n\nSee you at 3 p.m. then. Bye",
+            6,
+        ),
+        ('# Title\nIt rains. "Stop!" he cried. Really?! Yes... maybe. J.R.R. Tolkien lived in the U.S. in 1937.', 5),
+        ("He lives in the U.S. They do not. Am I right? So am I. Good.", 5),
+        ("今日は雨です。明日は晴れです。", 2),
+        ("", 0),
+    ],
+)
+def test_sentences(text: str, count: int) -> None:
+    assert sentences(text) == count
 
 
 def test_credit_components_and_constraints() -> None:
