@@ -131,13 +131,18 @@ class PuzzleEpisode(Generic[S]):
         position = self.position
         if self._ended():
             raise EpisodeOver("the episode is over: call reset() to start another")
-        name = " ".join(action.casefold().split()) if len(action) <= _MAX_ACTION_CHARACTERS else ""
+        name = self._understood(position, action) if len(action) <= _MAX_ACTION_CHARACTERS else ""
         self._steps += 1
-        if name not in self._game.actions(position):
+        if not name:
             return self._result(f"Nothing happens.\n{self._game.view(position)}", 0.0, valid=False)
         following = self._game.follow(position, name)
         self._position = following
         return self._result(self._game.view(following), self._game.reward(position, following), valid=True)
+
+    def _understood(self, position: S, action: str) -> str:
+        """Which of the actions a text is; empty where it is none."""
+        name = " ".join(action.casefold().split())
+        return name if name in self._game.actions(position) else ""
 
     def _ended(self) -> bool:
         return self._steps >= self._max_steps or self._game.outcome(self.position).over

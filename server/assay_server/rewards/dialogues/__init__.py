@@ -1,0 +1,1 @@
+"""Dialogues with somebody who knows facts that the policy has to ask for."""
