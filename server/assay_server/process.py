@@ -17,7 +17,14 @@ import structlog
 import uvicorn
 
 from assay_server.api.grpc_server import GrpcServer
-from assay_server.api.http import http_application
+from assay_server.api.http.access import Names
+from assay_server.api.http.application import http_application
+from assay_server.api.http.calls import call_routes
+from assay_server.api.http.dispatch import Dispatch
+from assay_server.api.http.feeds import Feeds
+from assay_server.api.http.openapi import openapi_routes
+from assay_server.api.http.probes import probe_routes
+from assay_server.api.methods import Methods
 from assay_server.api.principals import DEFAULT_TENANT, Authenticator, load_or_create_token
 from assay_server.config import Settings
 from assay_server.execution.code_judge import CodeJudge
@@ -100,6 +107,11 @@ class ServerProcess:
         )
         self.address = ""
         self.http_address = ""
+
+    @property
+    def methods(self) -> Methods:
+        """What is served, at all doors."""
+        return self._grpc.methods
 
     async def start(self) -> None:
         """Recover, listen, say ready. Where a store that others keep is not there yet, it listens and is ready later.
@@ -199,8 +211,15 @@ class ServerProcess:
     async def _start_http(self, address: str) -> None:
         host, _, port = address.rpartition(":")
         listener = socket.create_server((host.strip("[]"), int(port)), family=_family(host))
+        dispatch = Dispatch(self._grpc.door, self.methods)
+        routes = [
+            *probe_routes(self._metrics, lambda: self._ready, self._sandboxes.level),
+            *call_routes(dispatch),
+            *openapi_routes(dispatch),
+            *Feeds(dispatch, self._runs).routes(),
+        ]
         config = uvicorn.Config(
-            http_application(self._metrics, lambda: self._ready, self._sandboxes.level),
+            http_application(routes, Names(address, self._settings.http_hosts)),
             log_config=None,
             access_log=False,
             lifespan="off",

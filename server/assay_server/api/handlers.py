@@ -131,6 +131,11 @@ class Door:
             except Exception as error:
                 raise call.failed(error) from error
 
+    @property
+    def knows_callers(self) -> bool:
+        """Whether who calls has to say who they are."""
+        return self._authenticator.knows_callers
+
     def principal(self, authorization: str) -> Principal:
         """Who sent this ``authorization`` value. Raises Failure."""
         return self._authenticator.principal(authorization)

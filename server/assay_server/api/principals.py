@@ -30,6 +30,11 @@ class Authenticator:
     def __init__(self, token: str | None) -> None:
         self._expected = None if token is None else f"Bearer {token}".encode()
 
+    @property
+    def knows_callers(self) -> bool:
+        """Whether who calls has to say who they are."""
+        return self._expected is not None
+
     def principal(self, authorization: str) -> Principal:
         """The caller that sent this ``authorization`` value.
 
