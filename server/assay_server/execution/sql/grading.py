@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from assay_server.execution.sql.comparison import ColumnsMode, RowsMode, Semantics, difference
+from assay_server.execution.sql.engines import Database, open_other
 from assay_server.execution.sql.neighbours import MOST_ROWS
 from assay_server.execution.sql.profile import Profile, read_profile
 from assay_server.execution.sql.sqlite import (
@@ -26,11 +27,12 @@ from assay_server.execution.sql.sqlite import (
     lenient,
 )
 from assay_server.execution.sql.suites import Reference, Suite
-from assay_server.execution.sql.targets import GENERATED, Target
+from assay_server.execution.sql.targets import GENERATED, POSTGRES, WITH_NEIGHBOURS, Target
 from assay_server.execution.sql.tokens import Reading, read_query
 
 _MOST_DATABASES = 12
 _MOST_REFERENCES = 1024
+_REMEMBERED_SECONDS = 60.0
 _CAPS = Caps()
 
 
@@ -87,8 +89,8 @@ class Grade:
 class _Opened:
     """A database with what is remembered of it."""
 
-    candidates: SqliteDatabase
-    references: SqliteDatabase
+    candidates: Database
+    references: Database
     identity: tuple[int, ...]
     known: OrderedDict[tuple[str, Caps], Reference] = field(default_factory=OrderedDict[tuple[str, Caps], Reference])
     suites: dict[int, Suite] = field(default_factory=dict[int, Suite])
@@ -112,6 +114,12 @@ class Grader:
         self._preparing = preparing
         self._clock = Clock()
         self._opened: OrderedDict[Target, _Opened] = OrderedDict()
+
+    def close(self) -> None:
+        """Let go of all databases."""
+        for opened in self._opened.values():
+            opened.close()
+        self._opened.clear()
 
     def query(self, target: Target, sql: str, caps: Caps, seconds: float, operations: float = math.inf) -> Table:
         """The first rows of a query, ``cut`` where there are more.
@@ -141,7 +149,7 @@ class Grader:
             return Grade(False, error.kind, error.message, "database", reference_rows=size)
         reason = _reason(said, known.table, semantics)
         where, neighbours = "database" if reason else "", 0
-        if not reason and how.neighbours and candidate != reference:
+        if not reason and how.neighbours and candidate != reference and target.engine in WITH_NEIGHBOURS:
             reason, where, neighbours = self._on_neighbours(target, opened, candidate, known, how, semantics)
         failure = "timeout" if reason and self._clock.over() else ""
         ratio = self._ratio(opened, candidate, reference, how) if how.repeats and not reason else 0.0
@@ -232,18 +240,33 @@ class Grader:
             self._clock.resume(left)
 
     def _open(self, target: Target) -> _Opened:
-        identity = () if target.engine == GENERATED else identity_of(target.location)
+        identity = _identity(target)
         opened = self._opened.get(target)
         if opened is not None and opened.identity == identity:
             self._opened.move_to_end(target)
             return opened
         if opened is not None:
             self._opened.pop(target).close()
-        candidates, references = (SqliteDatabase.open(target, self._clock) for _ in range(2))
+        self._clock.deadline = math.inf
+        candidates, references = (_opened_database(target, self._clock) for _ in range(2))
         opened = self._opened[target] = _Opened(candidates, references, identity)
         if len(self._opened) > _MOST_DATABASES:
             self._opened.popitem(last=False)[1].close()
         return opened
+
+
+def _identity(target: Target) -> tuple[int, ...]:
+    if target.engine == GENERATED:
+        return ()
+    if target.engine == POSTGRES:  # nobody says when it was written to: nothing is remembered for long
+        return (int(time.monotonic() / _REMEMBERED_SECONDS),)
+    return identity_of(target.location)
+
+
+def _opened_database(target: Target, clock: Clock) -> Database:
+    if target.engine in WITH_NEIGHBOURS:
+        return SqliteDatabase.open(target, clock)
+    return open_other(target, clock)
 
 
 def _profile_of(target: Target) -> Profile:

@@ -104,9 +104,13 @@ class Clock:
         self._looks -= 1.0
         return self._looks < 0.0 or time.monotonic() > self.deadline
 
+    def left(self) -> float:
+        """Seconds that are left."""
+        return self.deadline - time.monotonic()
+
     def pause(self) -> float:
         """The seconds left, for :meth:`resume`; nothing is over meanwhile."""
-        left = self.deadline - time.monotonic()
+        left = self.left()
         self.deadline = self._looks = math.inf
         return left
 

@@ -21,6 +21,8 @@ class Target:
 
 
 GENERATED = "generated"
+POSTGRES = "postgres"
+WITH_NEIGHBOURS = ("sqlite", GENERATED)
 
 
 def generated_target(name: str, seed: int = 0) -> Target:
