@@ -62,6 +62,7 @@ bench-sandbox: setup ## isolated runs: latency, runs per second, side by side wi
 	@tools/apt-packages test
 	$(BIN)/python benchmarks/sandbox.py
 	$(BIN)/python benchmarks/sandbox_suites.py
+	$(BIN)/python benchmarks/sandbox_load.py
 
 constraints: ## pin what a fresh environment resolves to today, for this Python
 	@PYTHON="$(PYTHON)" tools/pin-constraints

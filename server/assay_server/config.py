@@ -116,8 +116,9 @@ class Settings(BaseSettings):
     sandbox_slots: int = Field(default_factory=lambda: 2 * (os.cpu_count() or 1), ge=1, le=1024)
     """Jobs of untrusted code at a time."""
 
-    sandbox_queue: int = Field(default=256, ge=0, le=65_536)
-    """Jobs of untrusted code that may wait; more are refused with a retry hint."""
+    sandbox_queue: int = Field(default_factory=lambda: max(128, 24 * (os.cpu_count() or 1)), ge=0, le=65_536)
+    """Jobs of untrusted code that may wait; more are refused with a retry hint. Half of ``max_unary`` at first: calls
+    that wait for programs leave room for others."""
 
     sandbox_tenant_jobs: int = Field(default=0, ge=0)
     """Jobs of untrusted code that a tenant may have running at a time; 0 = as many as there are slots."""

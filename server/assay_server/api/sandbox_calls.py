@@ -63,32 +63,32 @@ class SandboxCalls:
 
     async def execute(self, principal: Principal, data: bytes) -> wire.ExecuteResponse:
         """Run one program."""
-        request = parse(wire.ExecuteRequest, data)
-        program = Program(
-            request.language,
-            request.source,
-            request.stdin,
-            {file.path: file.data for file in request.files},
-            tuple(request.arguments),
-            principal.tenant,
-            _limits(request.limits),
-        )
         with self._accepted(principal):
+            request = parse(wire.ExecuteRequest, data)
+            program = Program(
+                request.language,
+                request.source,
+                request.stdin,
+                {file.path: file.data for file in request.files},
+                tuple(request.arguments),
+                principal.tenant,
+                _limits(request.limits),
+            )
             return _executed(await _foreseen(self._judge.execute(program)))
 
     async def run_tests(self, principal: Principal, data: bytes) -> wire.RunTestsResponse:
         """Judge programs; answers in request order."""
-        jobs = _checked(parse(wire.RunTestsRequest, data).jobs)
         slots = asyncio.Semaphore(_JOBS_OF_A_CALL)
         with self._accepted(principal):
+            jobs = _checked(parse(wire.RunTestsRequest, data).jobs)
             results = await asyncio.gather(*(self._result(principal, job, slots) for job in jobs))
         return wire.RunTestsResponse(results=results)
 
     async def stream_tests(self, principal: Principal, data: bytes) -> AsyncIterator[wire.StreamTestsResponse]:
         """Judge programs; answers as they are known."""
-        jobs = _checked(parse(wire.StreamTestsRequest, data).jobs)
         slots = asyncio.Semaphore(_JOBS_OF_A_CALL)
         with self._accepted(principal):
+            jobs = _checked(parse(wire.StreamTestsRequest, data).jobs)
             work = [asyncio.create_task(self._result(principal, job, slots), name="test job") for job in jobs]
             try:
                 for done in asyncio.as_completed(work):
@@ -99,7 +99,7 @@ class SandboxCalls:
 
     @contextlib.contextmanager
     def _accepted(self, principal: Principal) -> Generator[None]:
-        """A call that was let in. Raises Failure where there is no room."""
+        """A call that was let in before it is read: refusing costs little. Raises Failure where there is no room."""
         with contextlib.ExitStack() as stack:
             try:
                 stack.enter_context(self._judge.accepting(principal.tenant))
