@@ -387,7 +387,8 @@ class RolloutStream:
         call = method(metadata=self._connection.metadata())
         writer = asyncio.create_task(self._write(call), name=f"assay-writer-{self._opening.consumer}")
         try:
-            async for response in call:
+            # not "async for": a call keeps its iterator, which keeps the call and so its connection until Python looks
+            while isinstance(response := await call.read(), service.StreamRolloutsResponse):
                 if not await self._take_in(response):
                     break
         except grpc.RpcError as error:

@@ -63,7 +63,7 @@ class Records:
         self._folder = folder
         self._segment_bytes = segment_bytes
         self._writing: dict[tuple[str, str], _Segment] = {}
-        self._reading: dict[Path, int] = {}
+        self._reading: dict[tuple[str, str, bytes], int] = {}
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="records-writer")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="records-reader")
 
@@ -162,18 +162,19 @@ class Records:
         name, offset, size = _PLACE.unpack(ref[DIGEST_BYTES:])
         if not size:
             return b""
-        content = os.pread(self._descriptor(self._path(tenant, scope, name)), size, offset)
+        content = os.pread(self._descriptor(tenant, scope, name), size, offset)
         if hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest() != ref[:DIGEST_BYTES]:
             raise StoreUnavailable(f"a record is damaged: {len(content)} of {size} bytes are there")
         return content
 
-    def _descriptor(self, path: Path) -> int:
-        known = self._reading.get(path)
+    def _descriptor(self, tenant: str, scope: str, name: bytes) -> int:
+        place = (tenant, scope, name)
+        known = self._reading.get(place)
         if known is None:
-            known = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            known = os.open(self._path(tenant, scope, name), os.O_RDONLY | os.O_CLOEXEC)
             while len(self._reading) >= _OPEN_SEGMENTS:
                 os.close(self._reading.pop(next(iter(self._reading))))
-            self._reading[path] = known
+            self._reading[place] = known
         return known
 
     def _path(self, tenant: str, scope: str, name: bytes) -> Path:

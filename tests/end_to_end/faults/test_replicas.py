@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -184,6 +186,27 @@ async def test_an_old_stream_is_asked_to_connect_again(redis: PrivateRedis, tmp_
                 assert (event.rollout_id, event.value) == (f"r{number}", 1.0)
                 await asyncio.sleep(0.05)
         await client.close()
+
+
+async def test_a_connection_that_was_left_is_closed_before_python_looks() -> None:
+    chosen = settings().model_copy(update={"stream_seconds": 0.05})
+    async with serving(chosen) as server, aio.Client(server.address, token="none") as client:
+        await client.create_run(assay.RunConfig(run_id="run", reward="math", estimator="advantage/grpo"))
+        gc.collect()
+        gc.disable()
+        try:
+            async with client.stream("run", consumer="a") as events:
+                held: list[int] = []
+                for number in range(30):
+                    await events.send(
+                        assay.Rollout(rollout_id=f"r{number}", response="A: 18", reference={"answer": "18"})
+                    )
+                    await events.receive(20)
+                    await asyncio.sleep(0.05)
+                    held.append(len(os.listdir("/proc/self/fd")))
+        finally:
+            gc.enable()
+    assert held[-1] < held[9] + 8  # each of the streams since then would have left two
 
 
 async def test_a_client_of_several_addresses_finds_the_one_that_is_there(redis: PrivateRedis, tmp_path: Path) -> None:
