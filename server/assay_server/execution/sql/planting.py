@@ -82,14 +82,22 @@ def _put(
     connection: sqlite3.Connection, table: TableSample, at: int, values: Sequence[Cell], source: random.Random
 ) -> None:
     """Write each value into the rows that share what decides the column with a row drawn at random."""
-    column = table.columns[at]
-    decider = column.determinant
-    select = f"SELECT rowid, * FROM {quoted(table.name)} ORDER BY {quoted(column.name)}"  # noqa: S608 - quoted names
-    rows = connection.execute(select).fetchall() if values else []
+    names = [quoted(column.name) for column in table.columns]
+    select = f"SELECT {', '.join(names)} FROM {quoted(table.name)} ORDER BY {names[at]}"  # noqa: S608 - quoted names
+    rows = _rows(connection, select) if values else []
     rows = rows[1:-1] if len(rows) > _FEW else rows  # the largest and the smallest go on to be that
+    decider = table.columns[at].determinant
     chosen = source.sample(rows, min(len(rows), len(values)))
     for value, row in zip(values, chosen, strict=False):
-        where, key = ("rowid", row[0]) if decider < 0 else (quoted(table.columns[decider].name), row[1 + decider])
-        update = f"UPDATE OR IGNORE {quoted(table.name)} SET {quoted(column.name)} = ? WHERE {where} = ?"  # noqa: S608 - quoted names
+        keys = {names[decider]: row[decider]} if decider >= 0 else dict(zip(names, row, strict=True))
+        where = " AND ".join(f"{name} IS ?" for name in keys)
+        update = f"UPDATE OR IGNORE {quoted(table.name)} SET {names[at]} = ? WHERE {where}"  # noqa: S608 - quoted names
         with contextlib.suppress(sqlite3.Error):
-            connection.execute(update, (value, key))
+            connection.execute(update, (value, *keys.values()))
+
+
+def _rows(connection: sqlite3.Connection, select: str) -> list[tuple[Cell, ...]]:
+    """None of a table that could not be made."""
+    with contextlib.suppress(sqlite3.Error):
+        return connection.execute(select).fetchall()
+    return []

@@ -25,10 +25,11 @@ from assay_server.execution.sql.orders import Answer, Failed, Order, answer_of, 
 
 _log = structlog.get_logger(__name__)
 
-_GRACE_SECONDS = 0.015
+_GRACE_SECONDS = 0.01
 _AHEAD = 8
 _SLICE_SECONDS = 0.05
 _MOST_ATTEMPTS = 2
+_SPARES = 2
 _READ_BYTES = 1 << 18
 _STOP_SECONDS = 5.0
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ")
@@ -87,15 +88,15 @@ class SqlPool:
         self._size = size
         self._memory_bytes = memory_bytes
         self._workers: list[_Worker] = []
-        self._spare: _Worker | None = None
+        self._spares: deque[_Worker] = deque()
         self._numbers = 0
         self._stopping = False
         self._ended: list[_Worker] = []
 
     @property
     def worker_pids(self) -> list[int]:
-        """Processes of workers and the spare."""
-        return [one.process.pid for one in (*self._workers, *([self._spare] if self._spare else []))]
+        """Processes of workers and spares."""
+        return [one.process.pid for one in (*self._workers, *self._spares)]
 
     @property
     def busy(self) -> list[bool]:
@@ -112,8 +113,7 @@ class SqlPool:
             raise LaneStopped
         while len(self._workers) < self._size:
             self._workers.append(self._launched())
-        if self._spare is None:
-            self._spare = self._launched()
+        self._stand_by()
         loop = asyncio.get_running_loop()
         self._numbers += 1
         job = Job(self._numbers, order, loop.create_future(), loop.create_future(), order.seconds)
@@ -165,6 +165,10 @@ class SqlPool:
         worker.reading = asyncio.create_task(self._listen(worker), name=f"sql worker {process.pid}")
         return worker
 
+    def _stand_by(self) -> None:
+        while len(self._spares) < _SPARES and not self._stopping:
+            self._spares.append(self._launched())
+
     async def _listen(self, worker: _Worker) -> None:
         try:
             reader, worker.writer = await asyncio.open_unix_connection(sock=worker.connection)
@@ -174,7 +178,7 @@ class SqlPool:
                     self._take(worker, message)
         except (ConnectionError, BadFrame, KeyError, TypeError, ValueError) as error:
             _log.warning("an SQL worker is given up", error=str(error)[:200])
-        if worker in self._workers or worker is self._spare:
+        if worker in self._workers or worker in self._spares:
             self._lost(worker)
 
     def _give(self, worker: _Worker, job: Job) -> None:
@@ -267,8 +271,8 @@ class SqlPool:
 
     def _lost(self, worker: _Worker) -> None:
         """A worker ended by itself: what it was at is to blame, and is tried once more."""
-        if worker is self._spare:
-            self._spare = None
+        if worker in self._spares:
+            self._spares.remove(worker)
             self._end(worker)
             return
         job = worker.jobs[0] if worker.jobs else None
@@ -287,8 +291,8 @@ class SqlPool:
         if self._stopping:
             return
         place = self._workers.index(worker)
-        fresh = self._workers[place] = self._spare or self._launched()
-        self._spare = self._launched()
+        fresh = self._workers[place] = self._spares.popleft() if self._spares else self._launched()
+        asyncio.get_running_loop().call_soon(self._stand_by)  # after those who wait have heard of it
         for job in worker.jobs:
             job.preparing, job.left = False, job.order.seconds
             self._give(fresh, job)
@@ -307,8 +311,8 @@ class SqlPool:
     async def stop(self) -> None:
         """End all workers; what they were at is not answered."""
         self._stopping = True
-        workers = [*self._workers, *([self._spare] if self._spare else [])]
-        self._workers, self._spare = [], None
+        workers = [*self._workers, *self._spares]
+        self._workers, self._spares = [], deque()
         for worker in workers:
             self._end(worker)
             for job in worker.jobs:

@@ -11,6 +11,7 @@ import math
 import resource
 import select
 import socket
+import sqlite3
 import sys
 import time
 from collections import deque
@@ -94,6 +95,8 @@ class Worker:
             return Failed("reference", "", str(error))
         except DatabaseUnusable as error:
             return Failed("database", "", str(error))
+        except sqlite3.Error as error:
+            return Failed("database", "", f"SQLite fails on it: {error}")
         except MemoryError:
             return Failed("query", "memory", "it needs more memory than a query may have")
 

@@ -175,3 +175,45 @@ def test_mutants_that_other_data_would_tell_apart_are_refused() -> None:
         copy.close()
     assert separated > 100
     assert refused >= 0.95 * separated
+
+
+def test_databases_of_every_make_have_neighbours(tmp_path: Path, grader: Grader) -> None:
+    path = tmp_path / "every make?.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.executescript(
+        """
+        CREATE TABLE "Or der" (
+            id INTEGER PRIMARY KEY, "na me" TEXT COLLATE NOCASE, amount REAL CHECK (amount > 0),
+            twice GENERATED ALWAYS AS (amount * 2), flag INT
+        );
+        CREATE TABLE bare (k TEXT PRIMARY KEY, v INT) WITHOUT ROWID;
+        CREATE TABLE firm (k INTEGER PRIMARY KEY, v TEXT) STRICT;
+        CREATE TABLE empty (x);
+        CREATE VIEW seen AS SELECT "na me" AS n, amount FROM "Or der";
+        CREATE TRIGGER noted AFTER INSERT ON bare BEGIN SELECT 1; END;
+        CREATE VIRTUAL TABLE words USING fts5 (body);
+        INSERT INTO words VALUES ('hello world');
+        """
+    )
+    connection.executemany(
+        'INSERT INTO "Or der" (id, "na me", amount, flag) VALUES (?, ?, ?, ?)',
+        [(number, f"n{number % 37}", number * 0.5 + 1, number % 2) for number in range(2000)],
+    )
+    connection.executemany("INSERT INTO bare VALUES (?, ?)", [(f"k{number}", number % 7) for number in range(50)])
+    connection.executemany("INSERT INTO firm VALUES (?, ?)", [(number, str(number)) for number in range(50)])
+    connection.commit()
+    target = Target("sqlite", str(path))
+    same = {
+        "SELECT n, max(amount) FROM seen GROUP BY n": 'SELECT "na me", max(amount) FROM "Or der" GROUP BY 1',
+        "SELECT count(*) FROM bare WHERE v > 3": "SELECT count(*) FROM bare WHERE v >= 4",
+        'SELECT sum(twice) FROM "Or der"': 'SELECT 2 * sum(amount) FROM "Or der"',
+        "SELECT v FROM firm WHERE k = 3": "SELECT v FROM firm WHERE k + 1 = 4",
+        "SELECT * FROM empty": "SELECT x FROM empty WHERE x IS NOT NULL OR 1",
+    }
+    for sql, other in same.items():
+        grade = grader.grade(target, other, sql, Grading())
+        assert grade.equal, (sql, grade)
+    every = "SELECT count(*) FROM bare"
+    assert not grader.grade(target, "SELECT count(*) FROM bare WHERE v < 7", every, Grading()).equal
+    connection.close()
