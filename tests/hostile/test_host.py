@@ -104,9 +104,9 @@ async def backend(request: pytest.FixtureRequest) -> AsyncGenerator[Backend]:
 async def test_a_sandbox_holds(backend: Backend, name: str):
     attack = ATTACKS[name]
     if attack.not_in.startswith(backend.name):
-        pytest.skip(attack.not_in)
+        pytest.skip(f"does not apply: {attack.not_in}")
     if attack.needs == "cgroups" and not backend.probe().memory_enforced:
-        pytest.skip("without cgroups the wall limit is what holds")
+        pytest.skip("does not apply: without cgroups the wall limit is what holds")
     with Stage(victim=attack.wants_victim) as stage:
         source = PythonCall("assay_sandbox.harness.script:run", attack.source.encode())
         outcome = await backend.run(Launch(source, LIMITS, stdin=stage.knowledge()))
