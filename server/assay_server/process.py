@@ -23,7 +23,10 @@ from assay_server.api.http.calls import call_routes
 from assay_server.api.http.dispatch import Dispatch
 from assay_server.api.http.feeds import Feeds
 from assay_server.api.http.openapi import openapi_routes
+from assay_server.api.http.openenv import openenv_routes
 from assay_server.api.http.probes import probe_routes
+from assay_server.api.http.remote_reward import remote_reward_routes
+from assay_server.api.http.run_code import run_code_routes
 from assay_server.api.methods import Methods
 from assay_server.api.principals import DEFAULT_TENANT, Authenticator, load_or_create_token
 from assay_server.config import Settings
@@ -38,6 +41,7 @@ from assay_server.execution.sql.pool import SqlPool
 from assay_server.execution.sql.port import CatalogueSql
 from assay_server.garbage import keep_pauses_short
 from assay_server.metrics import Metrics
+from assay_server.pipeline.intake import MAX_ROLLOUT_BYTES
 from assay_server.pipeline.runs import Runs
 from assay_server.rewards.catalogue import Catalogue
 from assay_server.sandbox_lane import sandbox_queue, sandbox_settings
@@ -192,6 +196,11 @@ class ServerProcess:
 
     async def _release(self) -> None:
         await self._wait_no_more()
+        if self._http is not None:  # what it serves needs all that follows
+            self._http.should_exit = True
+        if self._lag is not None:
+            self._lag.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._runs.close()
         await self._sessions.stop()
         await self._lanes.stop()
@@ -201,11 +210,6 @@ class ServerProcess:
         await self._sandboxes.stop()
         if self._judge is not None:
             await self._judge.close()
-        if self._lag is not None:
-            self._lag.cancel()
-        if self._http is not None:
-            self._http.should_exit = True
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._store.close()
 
     async def _start_http(self, address: str) -> None:
@@ -217,12 +221,17 @@ class ServerProcess:
             *call_routes(dispatch),
             *openapi_routes(dispatch),
             *Feeds(dispatch, self._runs).routes(),
+            *remote_reward_routes(dispatch),
+            *run_code_routes(dispatch),
+            *openenv_routes(dispatch),
         ]
         config = uvicorn.Config(
             http_application(routes, Names(address, self._settings.http_hosts)),
             log_config=None,
             access_log=False,
             lifespan="off",
+            ws="websockets-sansio",
+            ws_max_size=MAX_ROLLOUT_BYTES,
             server_header=False,
             timeout_graceful_shutdown=1,
         )

@@ -132,6 +132,11 @@ class Door:
                 raise call.failed(error) from error
 
     @property
+    def streams(self) -> Admission:
+        """Places of streams."""
+        return self._streams
+
+    @property
     def knows_callers(self) -> bool:
         """Whether who calls has to say who they are."""
         return self._authenticator.knows_callers

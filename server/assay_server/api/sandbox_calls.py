@@ -65,6 +65,7 @@ class SandboxCalls:
         """Run one program."""
         with self._accepted(principal):
             request = parse(wire.ExecuteRequest, data)
+            _check_files(request.files)
             program = Program(
                 request.language,
                 request.source,
@@ -206,6 +207,12 @@ def _milliseconds(duration: duration_pb2.Duration) -> int:
     if nanos < 0:
         raise invalid_field("limits", "a duration is negative")
     return -(-nanos // 1_000_000)
+
+
+def _check_files(files: Sequence[wire.SourceFile]) -> None:
+    for position, file in enumerate(files):
+        if "\0" in file.path or any(part in ("", ".", "..") for part in file.path.split("/")):
+            raise invalid_field(f"files[{position}].path", "expected a relative path below the working directory")
 
 
 def _executed(execution: Execution) -> wire.ExecuteResponse:

@@ -9,10 +9,11 @@ from collections.abc import AsyncGenerator, Coroutine
 from typing import Final, TypeVar
 
 from google.protobuf.message import Message
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
-from assay_server.api.handlers import Door, Wire
+from assay_server.api.handlers import Admission, Door, Wire
 from assay_server.api.http.access import authorization_of
 from assay_server.api.http.refusals import deadline_exceeded
 from assay_server.api.methods import Methods
@@ -45,7 +46,22 @@ class Dispatch:
         if path.startswith(_RUN_CODE) and not self._door.knows_callers:
             message = "this server has no token, so over HTTP it runs nobody's code; start it with a token file"
             raise Failure(Code.PERMISSION_DENIED, "NEEDS_TOKEN", message)
-        return self._door.principal(authorization_of(request.headers))
+        return self.known(request.headers)
+
+    def known(self, headers: Headers) -> Principal:
+        """Who sent these headers. Raises Failure."""
+        return self._door.principal(authorization_of(headers))
+
+    def place(self) -> Admission:
+        """A stream's place, held for as long as its context. Raises Failure where there is none."""
+        return self._door.streams
+
+    async def ask(self, headers: Headers, path: str, message: Message, answer: type[M]) -> M:
+        """The answer of a unary method to who sent these headers. Raises Failure."""
+        function = self.methods.unary[path]
+        return answer.FromString(
+            await self._door.call(path, function, authorization_of(headers), message.SerializeToString())
+        )
 
     async def call_bytes(self, request: Request, path: str, message: Message) -> bytes:
         """The encoded answer of a unary method, within the time that the caller has and waits. Raises Failure."""
