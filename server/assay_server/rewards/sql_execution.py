@@ -16,7 +16,8 @@ from assay_server.rewards.sql_reading import check_limits, find_sql, no_query, s
     lane=Lane.IO,
     aliases=("sql",),
     reference_keys=("sql", "database"),
-    source="verify/sql_execution; neighbours: Semantic Evaluation for Text-to-SQL with Distilled Test Suites",
+    parts={"executes": (0.0, 1.0)},
+    source="Spider, BIRD; neighbours: Semantic Evaluation for Text-to-SQL with Distilled Test Suites",
 )
 async def execution(
     sample: Sample,

@@ -41,6 +41,7 @@ _SCHEMA = object_schema(share={"type": "number", "minimum": 0, "maximum": 1})
     reference_keys=("sql", "database"),
     source="Reasoning-SQL; efficiency: BIRD's valid efficiency score",
     deterministic=False,
+    parts=dict.fromkeys(_PARTS, (0.0, 1.0)),
 )
 async def partial(
     sample: Sample,
