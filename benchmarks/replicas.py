@@ -4,7 +4,8 @@ Method: `assay serve` in processes of their own, two clients (threads of this pr
 each client has a replica of its own and the replicas share a Redis (`appendfsync always`, a Unix socket) and a folder.
 Rollouts of 4 KB in groups of 8, GRPO, all answers and group results awaited. "whole groups": a group's members come
 through one client. "split groups": half of them through the other. CPU is that of all threads of the servers and of
-Redis, per rollout; the workers of the cpu lane have nothing to do here. Medians over the rounds.
+Redis, per rollout; the workers of the cpu lane have nothing to do here. All ways to serve take turns in each round;
+ratios are of figures of one round, everything is the median over the rounds.
 "a verifier that waits": a reward that sleeps 20 ms on the io lane, at most 8 at a time in a replica.
 """
 
@@ -91,37 +92,39 @@ def one_round(streams: Sequence[RolloutStream], rollouts: list[Rollout], *, spli
     return time.perf_counter() - started
 
 
-def measure(kind: str, rollouts: int, rounds: int) -> dict[str, tuple[float, float]]:
-    """Microseconds of CPU per rollout and rollouts per second, by how groups are sent."""
-    with ExitStack() as stack:
+class Deployment:
+    """One way to serve: processes whose CPU counts, and a stream of each of two clients.
+
+    Args:
+        kind: ``sqlite``, ``redis one`` or ``redis two``.
+    """
+
+    def __init__(self, kind: str, stack: ExitStack) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-")))
-        pids: list[int] = []
+        self._pids: list[int] = []
         if kind == "sqlite":
             stores = [["--store", f"sqlite:{folder}/assay.db"]]
         else:
             redis = stack.enter_context(PrivateRedis(folder))
-            pids.append(redis.pid)
+            self._pids.append(redis.pid)
             stores = [["--store", redis.url, "--records", f"{folder}/records"]] * (1 if kind == "redis one" else 2)
         replicas = [stack.enter_context(replica(folder, store)) for store in stores]
-        pids += [pid for _, pid in replicas]
-        clients = [stack.enter_context(Client(replicas[n % len(replicas)][0])) for n in range(2)]
+        self._pids += [pid for _, pid in replicas]
+        token = (folder / "token").read_text(encoding="utf-8").strip()
+        clients = [stack.enter_context(Client(replicas[n % len(replicas)][0], token=token)) for n in range(2)]
         config = RunConfig(run_id="bench", reward="math", estimator="advantage/grpo")
         clients[0].create_run(config)
-        streams = [
+        self._streams = [
             stack.enter_context(client.stream(run=config, consumer=f"rank-{n}")) for n, client in enumerate(clients)
         ]
-        one_round(streams, make_rollouts(4096, "warm"), split=False)
-        found: dict[str, tuple[float, float]] = {}
-        for name, split in (("whole groups", False), ("split groups", True)):
-            costs: list[tuple[float, float]] = []
-            for number in range(rounds):
-                made = make_rollouts(rollouts, f"{name}{number}")
-                before = [cpu_seconds(pid) for pid in pids]
-                seconds = one_round(streams, made, split=split)
-                spent = [cpu_seconds(pid) - b for pid, b in zip(pids, before, strict=True)]
-                costs.append((sum(spent) / rollouts * 1e6, rollouts / seconds))
-            found[name] = (statistics.median(c for c, _ in costs), statistics.median(r for _, r in costs))
-        return found
+        one_round(self._streams, make_rollouts(4096, "warm"), split=False)
+
+    def measure(self, name: str, rollouts: int, *, split: bool) -> tuple[float, float]:
+        """Microseconds of CPU per rollout, and rollouts per second."""
+        made = make_rollouts(rollouts, name)
+        before = sum(map(cpu_seconds, self._pids))
+        seconds = one_round(self._streams, made, split=split)
+        return (sum(map(cpu_seconds, self._pids)) - before) / rollouts * 1e6, rollouts / seconds
 
 
 def waiting_rate(count: int, rollouts: int) -> float:
@@ -151,14 +154,24 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     print(__doc__)
-    found = {kind: measure(kind, arguments.rollouts, arguments.rounds) for kind in ("sqlite", "redis one", "redis two")}
-    for name in ("whole groups", "split groups"):
-        base = found["sqlite"][name][0]
-        for kind, costs in found.items():
-            cost, rate = costs[name]
-            print(f"{name}, {kind:>9}: {cost:5.0f} us CPU a rollout ({cost / base:4.2f}x), {rate:6.0f} rollouts/s")
-    one, two = waiting_rate(1, 4096), waiting_rate(2, 4096)
-    print(f"a verifier that waits: one replica {one:.0f} rollouts/s, two {two:.0f} ({two / one:.2f}x)")
+    with ExitStack() as stack:
+        deployments = {kind: Deployment(kind, stack) for kind in ("sqlite", "redis one", "redis two")}
+        for name, split in (("whole groups", False), ("split groups", True)):
+            rounds = [
+                {
+                    kind: one.measure(f"{name}{number}", arguments.rollouts, split=split)
+                    for kind, one in deployments.items()
+                }
+                for number in range(arguments.rounds)
+            ]
+            for kind in deployments:
+                cost, rate = (statistics.median(each[kind][n] for each in rounds) for n in (0, 1))
+                ratio = statistics.median(each[kind][0] / each["sqlite"][0] for each in rounds)
+                print(f"{name}, {kind:>9}: {cost:5.0f} us CPU a rollout ({ratio:4.2f}x), {rate:6.0f} rollouts/s")
+    pairs = [(waiting_rate(1, 2048), waiting_rate(2, 2048)) for _ in range(arguments.rounds)]
+    one, two = (statistics.median(rates) for rates in zip(*pairs, strict=True))
+    ratio = statistics.median(two / one for one, two in pairs)
+    print(f"a verifier that waits: one replica {one:.0f} rollouts/s, two {two:.0f} ({ratio:.2f}x)")
 
 
 if __name__ == "__main__":

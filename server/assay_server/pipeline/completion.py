@@ -149,7 +149,7 @@ class Completion:
         if self._context.store.shared:
             await self._batches.refresh()
         if self._batches.waits:
-            for group_id in self._desk.stragglers(self._batches.waiting_rollouts):
+            for group_id in self._desk.stragglers(self._batches.waiting_rollouts, await self._shared_counts()):
                 await self._finish(await self._cut(group_id))
             await self._batches.advance()
         self._answers_out += len(answers)
@@ -198,6 +198,15 @@ class Completion:
             self._context.metrics.answered.labels(verdict).inc(count)
 
     # ------------------------------------------------------------ groups
+
+    async def _shared_counts(self) -> dict[str, tuple[int, int]]:
+        """Answered members and size of the groups that slow members hold up, where others answer members, too."""
+        context = self._context
+        watched = self._desk.watched_for_stragglers() if context.store.shared else []
+        if not watched:
+            return {}
+        records = await context.persist(lambda: context.store.get_groups(context.key, watched))
+        return {one.group_id: (one.answered, max(one.size, one.arrived)) for one in records if one is not None}
 
     async def _cut(self, group_id: str) -> list[GroupRecord]:
         context = self._context

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from assay.sdk import Verdict
@@ -170,15 +170,27 @@ class GroupDesk:
             else iter(self._groups.items())
         )
 
-    def stragglers(self, finished_rollouts: int) -> list[str]:
-        """All open groups, once enough of the batch and of each of them is answered (LOOP's quota)."""
-        policy = self._spec.message.groups
-        filling = dict(self._filling()) if policy.straggler_quota else {}
+    def watched_for_stragglers(self) -> list[str]:
+        """Groups that are filling, where the run leaves slow members behind."""
+        return [group_id for group_id, _ in self._filling()] if self._spec.message.groups.straggler_quota else []
+
+    def stragglers(self, finished_rollouts: int, elsewhere: Mapping[str, tuple[int, int]]) -> list[str]:
+        """All open groups, once enough of the batch and of each of them is answered (LOOP's quota).
+
+        Args:
+            elsewhere: answered members and size of groups, where other processes answer members, too.
+        """
+        filling = self.watched_for_stragglers()
         if not filling:
             return []
-        answered = [len(group.members) for group in filling.values()]
-        sizes = [max(group.size, len(group.members)) for group in filling.values()]
-        share = (finished_rollouts + sum(answered)) / (finished_rollouts + sum(sizes))
-        enough_each = all(a >= policy.straggler_quota * s for a, s in zip(answered, sizes, strict=True))
+        counts = [elsewhere.get(group_id) or self._counts_here(group_id) for group_id in filling]
+        answered, sizes = sum(a for a, _ in counts), sum(s for _, s in counts)
+        policy = self._spec.message.groups
+        share = (finished_rollouts + answered) / (finished_rollouts + sizes)
+        enough_each = all(a >= policy.straggler_quota * s for a, s in counts)
         enough = share >= (policy.straggler_batch_share or policy.straggler_quota)
-        return list(filling) if enough_each and enough else []
+        return filling if enough_each and enough else []
+
+    def _counts_here(self, group_id: str) -> tuple[int, int]:
+        group = self._groups[group_id]
+        return len(group.members), max(group.size, len(group.members))
