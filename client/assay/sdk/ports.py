@@ -139,6 +139,7 @@ class SqlVerdict:
         neighbours: databases besides the named one on which they were compared.
         parts: shares in [0, 1] by name, where they were asked for: ``syntax``, ``tables``, ``columns``,
             ``schema``, ``ngram``, ``structure``. None where the query's process was lost.
+        key: a name of what the query answers on the database; equal keys mean equal answers. May be empty.
         speed: the reference's time as a share of the query's, 1 at most; 0 where it was not taken.
     """
 
@@ -151,6 +152,7 @@ class SqlVerdict:
     neighbours: int = 0
     parts: Mapping[str, float] = field(default_factory=dict[str, float])
     speed: float = 0.0
+    key: str = ""
 
 
 class SqlRunner(Protocol):

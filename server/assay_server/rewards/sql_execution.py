@@ -60,7 +60,7 @@ async def execution(
     )
     verdict = Verdict.CORRECT if said.equal else Verdict.INCORRECT
     components = {"executes": 0.0 if said.failure else 1.0}
-    return Score(float(said.equal), verdict, evidence_of(block, said), components=components)
+    return Score(float(said.equal), verdict, evidence_of(block, said), said.key, components=components)
 
 
 def evidence_of(block: Block, said: SqlVerdict) -> Evidence:

@@ -97,7 +97,7 @@ async def partial(
     total = sum(weight for name, weight in wanted.items() if name != "judge")
     value = min(1.0, sum(weight * parts[name] for name, weight in wanted.items()) / total)
     verdict = Verdict.CORRECT if said.equal else Verdict.INCORRECT
-    return Score(value, verdict, evidence_of(block, said), components=parts)
+    return Score(value, verdict, evidence_of(block, said), said.key, components=parts)
 
 
 def _weights(given: Mapping[str, float] | None) -> Mapping[str, float]:

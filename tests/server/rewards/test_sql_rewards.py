@@ -108,7 +108,7 @@ def test_what_is_not_the_querys_fault_is_an_error(engine: Engine, shop: Path) ->
 
 def test_a_query_that_the_items_clock_ends_has_failed_by_itself(engine: Engine) -> None:
     rollout = Rollout("r1", steps=[Step(action=LONG_CALLS["instr"])], reference={"sql": REFERENCE, "database": "shop"})
-    (result,) = engine.score([rollout], "sql/execution", execution_timeout=0.5)
+    (result,) = engine.score([rollout], "sql/execution", execution_timeout=2.0)
     assert result.score is not None
     assert result.score.value == 0.0
 
@@ -158,3 +158,15 @@ def test_weights_that_make_no_sense_are_refused(engine: Engine) -> None:
         (result,) = engine.score([rollout], "sql/partial", {"weights": {**weights}})
         assert result.error is not None
         assert result.error.reason == "INVALID_PARAMETER"
+
+
+def test_equal_answers_have_equal_keys(engine: Engine) -> None:
+    lucky = "SELECT name FROM product WHERE product_id > 3 ORDER BY product_id"
+    queries = [REFERENCE, f"{REFERENCE} ", "SELECT 'x'", "SELECT 'x' AS y", "SELEC", lucky]
+    reference: dict[str, Json] = {"sql": REFERENCE, "database": "shop"}
+    rollouts = [Rollout(str(at), steps=[Step(action=sql)], reference=reference) for at, sql in enumerate(queries)]
+    keys = [result.score.answer_key for result in engine.score(rollouts, "sql") if result.score is not None]
+    assert keys[0] == keys[1] != ""
+    assert keys[2] == keys[3] != keys[0]
+    assert keys[4] == ""
+    assert keys[5] not in ("", keys[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import sqlite3
 import time
@@ -72,6 +73,8 @@ class Grade:
         reason: what differs, or what failed.
         where: the database on which it does: ``database``, or which neighbour.
         neighbours: on how many neighbours it was compared.
+        key: a name of what the query answers; the reference's where they are equal, empty where the query failed or
+            gives more rows than the reference.
         ratio: the reference's shortest time as a share of the query's, 1 at most; 0 where it was not taken.
     """
 
@@ -83,6 +86,7 @@ class Grade:
     reference_rows: int = 0
     neighbours: int = 0
     ratio: float = 0.0
+    key: str = ""
 
 
 @dataclass(slots=True)
@@ -153,7 +157,8 @@ class Grader:
             reason, where, neighbours = self._on_neighbours(target, opened, candidate, known, how, semantics)
         failure = "timeout" if reason and self._clock.over() else ""
         ratio = self._ratio(opened, candidate, reference, how) if how.repeats and not reason else 0.0
-        return Grade(not reason, failure, reason, where, len(said.rows), size, neighbours, ratio)
+        key = _key(said, known, where, ordered=semantics.rows == "ordered")
+        return Grade(not reason, failure, reason, where, len(said.rows), size, neighbours, ratio, key)
 
     def _ratio(self, opened: _Opened, candidate: str, reference: str, how: Grading) -> float:
         """How the times compare, by the shortest of some runs of each in turn; as many as there is time for."""
@@ -253,6 +258,26 @@ class Grader:
         if len(self._opened) > _MOST_DATABASES:
             self._opened.popitem(last=False)[1].close()
         return opened
+
+
+def _key(said: Table, known: Reference, where: str, *, ordered: bool) -> str:
+    """Digest of the rows on the database; what only a neighbour tells apart from the reference gets a mark."""
+    expected = known.keys.get(ordered)
+    if expected is None:
+        expected = known.keys[ordered] = _digest(known.table, ordered=ordered)
+    if not where:
+        return expected
+    if said.cut:
+        return ""
+    found = _digest(said, ordered=ordered)
+    return f"{found} {where}" if found == expected else found
+
+
+def _digest(table: Table, *, ordered: bool) -> str:
+    rows = list(map(repr, table.rows))
+    if not ordered:
+        rows.sort()
+    return hashlib.blake2b("\n".join(rows).encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
 
 
 def _identity(target: Target) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from assay_server.execution.sql.targets import Target
 _SHOWN_ROWS = 1000
 _SHOWN_BYTES = 1 << 20
 _MARGIN_SECONDS = 0.05
+_MARGIN_SHARE = 0.1
 _LONGEST_SQL = 100_000
 _LONGEST_MESSAGE = 500
 
@@ -73,6 +74,7 @@ class CatalogueSql:
             neighbours=grade.neighbours,
             parts=answer.parts,
             speed=grade.ratio,
+            key=grade.key,
         )
 
     def _target(self, name: str) -> Target:
@@ -85,7 +87,9 @@ class CatalogueSql:
 
     def _limited(self, timeout: float) -> float:
         left = current_clock().remaining()
-        return timeout if math.isinf(left) else max(0.001, min(timeout, left - _MARGIN_SECONDS))
+        return (
+            timeout if math.isinf(left) else max(0.001, min(timeout, left - max(_MARGIN_SECONDS, _MARGIN_SHARE * left)))
+        )
 
     async def _answer(self, order: Order) -> Answer:
         clock = current_clock()

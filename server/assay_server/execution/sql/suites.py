@@ -36,6 +36,7 @@ class Reference:
 
     Attributes:
         answers: by the number of the neighbour.
+        keys: names of its answer, in order or not.
         features: what was found in its text, where that was asked for.
     """
 
@@ -43,6 +44,7 @@ class Reference:
     caps: Caps
     table: Table
     reading: Reading
+    keys: dict[bool, str] = field(default_factory=dict[bool, str])
     features: Features | None = None
     answers: dict[int, Table | None] = field(default_factory=dict[int, "Table | None"])
 
