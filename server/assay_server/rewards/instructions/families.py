@@ -38,8 +38,3 @@ FAMILIES: Mapping[str, Check] = {
     "change_case:english_lowercase": formats.english_lowercase,
     "punctuation:no_comma": formats.no_comma,
 }
-
-TELLS_LANGUAGES = frozenset(
-    {"language:response_language", "change_case:english_capital", "change_case:english_lowercase"}
-)
-"""Families whose model is loaded in a worker, not on the loop."""

@@ -9,7 +9,7 @@ from typing import Literal
 from assay.sdk import Evidence, Json, Lane, Sample, Score, Unscorable, Verdict, reward
 from assay_server.rewards.catalogue import nearest
 from assay_server.rewards.instructions.arguments import Arguments
-from assay_server.rewards.instructions.families import FAMILIES, TELLS_LANGUAGES
+from assay_server.rewards.instructions.families import FAMILIES
 from assay_server.rewards.regions import without_thoughts
 
 _MOST_INSTRUCTIONS = 64
@@ -27,9 +27,7 @@ class Instruction:
 
 
 def _on_the_loop(sample: Sample, **parameters: object) -> Score | None:
-    listed = sample.reference.get("instruction_id_list")
-    tells = isinstance(listed, list) and any(item in TELLS_LANGUAGES for item in listed if isinstance(item, str))
-    return None if tells or len(sample.response) > _LONGEST_INLINE else ifeval.function(sample, **parameters)
+    return None if len(sample.response) > _LONGEST_INLINE else ifeval.function(sample, **parameters)
 
 
 @reward(
