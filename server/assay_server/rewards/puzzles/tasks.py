@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
@@ -15,8 +14,8 @@ from assay_server.rewards.regions import without_thoughts
 
 _LONGEST_SHOWN = 1000
 _LONGEST_ANSWER = 20_000
-_OPENED = re.compile("<answer>", re.IGNORECASE)
-_CLOSED = re.compile("</answer>", re.IGNORECASE)
+_OPENED = ("<answer>", "<Answer>", "<ANSWER>")
+_CLOSED = ("</answer>", "</Answer>", "</ANSWER>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +63,14 @@ def asked(question: str, form: str) -> str:
 def final_answer(sample: Sample) -> JudgedText | None:
     """What stands in the last answer tag, else in a box, else in the last fence, else the whole outside thoughts."""
     region = without_thoughts(sample.response)
-    opened = None if region is None else next(reversed(list(_OPENED.finditer(region))), None)
-    if region is None or opened is None:
+    start = -1 if region is None else max(region.rfind(tag) for tag in _OPENED)
+    if region is None or start < 0:
         return final_text(sample)
-    closed = _CLOSED.search(region, opened.end())
-    if closed is None and sample.truncated:
+    start += len(_OPENED[0])
+    ends = [at for tag in _CLOSED if (at := region.find(tag, start)) >= 0]
+    if not ends and sample.truncated:
         return None
-    start, end = opened.end(), len(region) if closed is None else closed.start()
+    end = min(ends, default=len(region))
     held = region[start:end].strip()
     return JudgedText(held, "answer_tag", start, end) if held and len(held) <= _LONGEST_ANSWER else None
 
