@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import structlog
 
@@ -23,6 +24,7 @@ from assay_server.store.protocol import MAX_UNBATCHED, OutboxKind, Pending, Reco
 _log = structlog.get_logger(__name__)
 _PART_BYTES = 2 * 1024 * 1024
 _KEPT_TEXTS = 1024
+_KEPT_SUMMARIES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,9 @@ class BatchDesk:
         self._batches = Batches()
         if not standing.barriers:
             return
+        if len(self._summaries) > 2 * len(standing.unbatched):  # batches that others finished took the rest
+            known = self._summaries
+            self._summaries = {group_id: known[group_id] for group_id in standing.unbatched if group_id in known}
         missing = [group_id for group_id in standing.unbatched if group_id not in self._summaries]
         for record in await context.persist(lambda: context.store.get_groups(context.key, missing)):
             if record is not None and record.result is not None:
@@ -98,7 +103,9 @@ class BatchDesk:
     def add(self, finished: FinishedResult) -> None:
         """A group's result was stored."""
         self._batches.add_group(finished.finished)
-        if self._context.store.shared and len(self._summaries) < MAX_UNBATCHED:
+        if self._context.store.shared:
+            if len(self._summaries) >= _KEPT_SUMMARIES:  # there may never be a barrier; the store knows them all
+                self._summaries = dict(islice(self._summaries.items(), _KEPT_SUMMARIES // 2, None))
             self._summaries[finished.message.group_id] = finished.finished
         if self._context.spec.deferred and finished.message.kept and len(self._kept) < self._room:
             self._kept[finished.message.group_id] = KeptGroup(finished.group, finished.members)

@@ -298,7 +298,8 @@ class Pending:
         growing: rollouts in progress.
         groups: groups that are filling or due; those of the empty name left out.
         barriers: unfinished barriers in the order they were first sent.
-        unbatched: emitted groups that no barrier took, in the order of their emission.
+        unbatched: emitted groups that no barrier took, in the order of their emission, the newest MAX_UNBATCHED of
+            them; none while no barrier is unfinished.
     """
 
     unanswered: int

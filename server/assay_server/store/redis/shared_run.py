@@ -13,6 +13,7 @@ from typing import TypeAlias, cast
 from assay_server.store.changes import Changes, Inheritance
 from assay_server.store.memory_run import MemoryRun
 from assay_server.store.protocol import (
+    MAX_UNBATCHED,
     AcceptCode,
     AcceptItem,
     AcceptOutcome,
@@ -312,12 +313,13 @@ class SharedRun:
     def pending(self) -> Pending:
         """How much is unfinished, wherever it is worked on."""
         unfinished = self.unfinished
+        barriers = tuple(barrier.record() for barrier in self.run.barriers.values() if barrier.finish_tick is None)
         return Pending(
             len(unfinished.scoring),
             len(unfinished.growing),
             len(unfinished.open) + len(unfinished.emitting),
-            tuple(barrier.record() for barrier in self.run.barriers.values() if barrier.finish_tick is None),
-            tuple(unfinished.unbatched),
+            barriers,
+            tuple(unfinished.unbatched)[-MAX_UNBATCHED:] if barriers else (),  # else there may be very many
         )
 
     def recover(self, writer: str) -> Recovery:
