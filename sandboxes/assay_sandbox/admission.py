@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Generator
+from contextlib import AbstractContextManager
 
 _MEMORY = 0.9
 _FIRST_GUESS_SECONDS = 0.02
@@ -62,16 +63,19 @@ class Admission:
         if not self._free and len(self._waiting) >= self._queue:
             raise Busy(self.expected_wait)
 
-    @contextlib.contextmanager
-    def call(self) -> Generator[None]:
-        """Somebody is let in who will bring one or more jobs, and keeps trying where there is no room for them.
+    def call(self) -> AbstractContextManager[None]:
+        """A place for somebody who brings one or more jobs and keeps trying where there is no room for them; enter it.
 
-        Raises Busy, at once, where there is none now, or where as many calls as there are places are let in already:
-        their jobs may not have come yet.
+        Raises Busy, at once, where there is no room now, or where as many have places as there is room for: their jobs
+        may not have come yet.
         """
         self.check()
         if self._calls >= self._slots + self._queue:
             raise Busy(self.expected_wait)
+        return self._place()
+
+    @contextlib.contextmanager
+    def _place(self) -> Generator[None]:
         self._calls += 1
         try:
             yield

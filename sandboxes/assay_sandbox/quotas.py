@@ -49,7 +49,10 @@ class Quotas:
 
     def check(self, tenant: str) -> None:
         """Raise Busy where a call of the tenant's that came now would be refused."""
-        account, jobs = self._account(tenant), self._settings.jobs
+        jobs = self._settings.jobs
+        if not jobs and not self._settings.cpu_seconds:
+            return
+        account = self._account(tenant)
         if jobs and account.turns.running >= jobs:
             message = f"the tenant has {jobs} sandbox jobs running, which is its quota"
             raise Busy(account.turns.expected_wait, message, "SANDBOX_QUOTA")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from google.protobuf import duration_pb2
@@ -98,15 +98,12 @@ class SandboxCalls:
                 for task in work:
                     task.cancel()
 
-    @contextlib.contextmanager
-    def _accepted(self, principal: Principal) -> Generator[None]:
-        """A call that was let in before it is read: refusing costs little. Raises Failure where there is no room."""
-        with contextlib.ExitStack() as stack:
-            try:
-                stack.enter_context(self._judge.accepting(principal.tenant))
-            except Busy as busy:
-                raise _failure(busy) from busy
-            yield
+    def _accepted(self, principal: Principal) -> AbstractContextManager[None]:
+        """A place for a call, before it is read: refusing costs little. Raises Failure where there is no room."""
+        try:
+            return self._judge.place(principal.tenant)
+        except Busy as busy:
+            raise _failure(busy) from busy
 
     async def _result(self, principal: Principal, job: wire.TestJob, slots: asyncio.Semaphore) -> wire.TestJobResult:
         async with slots:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from assay.sdk import Json, SuiteReport, SuiteTest, Unscorable
@@ -26,12 +26,10 @@ class CodeJudge:
         self._sandboxes = sandboxes
         self._judge: Judge | None = None
 
-    @contextlib.contextmanager
-    def accepting(self, tenant: str) -> Generator[None]:
-        """Let a call in, all jobs of which will get their answers. Raises Busy where there is no room for it now."""
+    def place(self, tenant: str) -> AbstractContextManager[None]:
+        """For a call, all jobs of which will get their answers; enter it. Raises Busy where there is no room now."""
         self._sandboxes.quotas.check(tenant)
-        with self._sandboxes.admission.call():
-            yield
+        return self._sandboxes.admission.call()
 
     async def judge(self, job: Job) -> Verdict:
         """What the suite says. Raises Unjudged, Busy, WorkerLost, SandboxUnavailable."""
