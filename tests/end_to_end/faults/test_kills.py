@@ -44,7 +44,7 @@ class Schedule:
         async with asyncio.TaskGroup() as restarts:
             for number in range(self.kills):
                 await asyncio.sleep(self.every)
-                while not (victims := _victims(fleet)):  # noqa: ASYNC110 - processes tell nobody
+                while not (victims := _victims(fleet, number)):  # noqa: ASYNC110 - processes tell nobody
                     await asyncio.sleep(self.every / 10)
                 if number in self.redis_at:
                     fleet.redis.kill()
@@ -57,10 +57,13 @@ class Schedule:
                     restarts.create_task(fleet.start(member))
 
 
-def _victims(fleet: Fleet) -> list[Member]:
-    """Who can be killed so that somebody is left; nobody while too many are being started."""
+def _victims(fleet: Fleet, number: int) -> list[Member]:
+    """Who can be killed so that somebody is left; nobody while too many are being started. One in three is a worker."""
     servers = [member for member in fleet.replicas if member.serves]
-    return [*servers, *(member for member in fleet.workers if member.serves)] if len(servers) > 1 else []
+    workers = [member for member in fleet.workers if member.serves]
+    if len(servers) < 2:
+        return []
+    return workers if workers and number % 3 == 2 else [*servers, *workers]
 
 
 async def survive(
