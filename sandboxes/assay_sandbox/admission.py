@@ -18,15 +18,15 @@ class Busy(Exception):
 
     Attributes:
         retry_after: seconds after which there is likely to be room.
-        reason: stable UPPER_SNAKE_CASE name of what is full.
+        by_quota: it is the tenant's own quota that is used up.
     """
 
     def __init__(
-        self, retry_after: float, what: str = "the sandboxes' queue is full", reason: str = "SANDBOX_BUSY"
+        self, retry_after: float, what: str = "the sandboxes' queue is full", *, by_quota: bool = False
     ) -> None:
         super().__init__(f"{what}; room is expected in {retry_after:.2f} s")
         self.retry_after = retry_after
-        self.reason = reason
+        self.by_quota = by_quota
 
 
 class Admission:

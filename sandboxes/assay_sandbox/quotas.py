@@ -55,11 +55,11 @@ class Quotas:
         account = self._account(tenant)
         if jobs and account.turns.running >= jobs:
             message = f"the tenant has {jobs} sandbox jobs running, which is its quota"
-            raise Busy(account.turns.expected_wait, message, "SANDBOX_QUOTA")
+            raise Busy(account.turns.expected_wait, message, by_quota=True)
         wait = self._cpu_wait(account)
         if wait:
             message = f"the tenant has used its quota of {self._settings.cpu_seconds:g} CPU seconds a minute"
-            raise Busy(wait, message, "SANDBOX_QUOTA")
+            raise Busy(wait, message, by_quota=True)
 
     @contextlib.asynccontextmanager
     async def job(self, tenant: str) -> AsyncGenerator[Callable[[float], None]]:

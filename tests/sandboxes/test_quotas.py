@@ -31,7 +31,7 @@ async def test_cpu_time_that_is_used_up_comes_back_and_who_was_let_in_waits_for_
     await use(quotas, "a", 60_200)  # a minute's worth at once, and a little more
     with pytest.raises(Busy) as refused:
         quotas.check("a")
-    assert refused.value.reason == "SANDBOX_QUOTA"
+    assert refused.value.by_quota
     assert 0 < refused.value.retry_after < 1
     quotas.check("b")
     await use(quotas, "b", 1)

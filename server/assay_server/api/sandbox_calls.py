@@ -174,7 +174,8 @@ def _failure(error: Exception) -> Failure:
                 return Failure(failure.code, error.reason, error.message, failure.violations)
             return Failure(Code.FAILED_PRECONDITION, error.reason, error.message, retryable=error.retryable)
         case Busy():
-            return Failure(Code.RESOURCE_EXHAUSTED, error.reason, str(error), retry_after=error.retry_after)
+            reason = "SANDBOX_QUOTA" if error.by_quota else "SANDBOX_BUSY"
+            return Failure(Code.RESOURCE_EXHAUSTED, reason, str(error), retry_after=error.retry_after)
         case WorkerLost():
             return Failure(Code.UNAVAILABLE, "WORKER_LOST", "the sandbox was lost several times", retry_after=1.0)
         case SandboxUnavailable():
