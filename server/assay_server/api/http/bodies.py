@@ -20,6 +20,9 @@ M = TypeVar("M", bound=Message)
 MAX_NESTING: Final = 200
 """Levels of arrays and objects; code that walks a value may recurse as deep."""
 
+MAX_OBJECTS: Final = 1_000_000
+"""Objects in a body; each costs far more than its bytes."""
+
 BIG_BYTES: Final = 64 * 1024
 """More than this is read and written in another thread, so that it holds nobody else up."""
 
@@ -77,8 +80,10 @@ def parse_json(data: bytes) -> Json:
     """The value of a JSON text: UTF-8, finite numbers, every name once, not too deep.
 
     Raises:
-        Failure: NOT_UTF8, NOT_JSON, NOT_FINITE, DUPLICATE_NAME, NESTED_TOO_DEEP.
+        Failure: NOT_UTF8, NOT_JSON, NOT_FINITE, DUPLICATE_NAME, NESTED_TOO_DEEP, BODY_TOO_LARGE.
     """
+    if len(data) > MAX_OBJECTS and data.count(b"{") > MAX_OBJECTS:
+        raise _too_large(f"at most {MAX_OBJECTS} objects are read")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -140,8 +145,8 @@ def _too_deep() -> Failure:
     return _unreadable("NESTED_TOO_DEEP", f"nested deeper than {MAX_NESTING} levels")
 
 
-def _too_large() -> Failure:
-    return Failure(Code.INVALID_ARGUMENT, "BODY_TOO_LARGE", f"at most {MAX_MESSAGE_BYTES} bytes are read")
+def _too_large(message: str = f"at most {MAX_MESSAGE_BYTES} bytes are read") -> Failure:
+    return Failure(Code.INVALID_ARGUMENT, "BODY_TOO_LARGE", f"{message}; send several requests")
 
 
 def _unsupported(message: str) -> Failure:

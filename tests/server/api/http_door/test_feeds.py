@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -203,6 +204,7 @@ async def test_a_listener_that_leaves_gives_its_place_back(door: Doors) -> None:
     run = await made(door, "left")
     async with feed(door, run, "a") as opened:
         await opened.until("opened")
-    while "assay_streams 0" not in (await door.http.get("/metrics")).text:
-        pass
+    async with asyncio.timeout(60):
+        while "assay_streams 0" not in (await door.http.get("/metrics")).text:
+            pass
     assert refused(await send(door, run, "a", rollouts("g"))).reason == "NO_FEED"

@@ -111,6 +111,12 @@ async def test_a_body_that_grows_too_large_is_cut_off(door: Doors) -> None:
     assert " 413 " in await _first_line(door, "Transfer-Encoding: chunked", chunk, 65)
 
 
+async def test_a_body_of_too_many_objects_is_not_worked_through(door: Doors) -> None:
+    response = await door.post("/v1/RunService/PutTasks", b'{"tasks":[' + b"{}," * 1_000_000 + b"{}]}")
+    assert response.status_code == 413
+    assert refused(response).reason == "BODY_TOO_LARGE"
+
+
 async def test_paths_that_are_not_there(door: Doors) -> None:
     for path in ("/v1/RewardService/Nothing", "/v1/../../etc/passwd", "/docs", "/redoc", "/v1/RewardService/Score/x"):
         response = await door.post(path, {})
@@ -126,7 +132,8 @@ async def test_the_server_lives_after_all_that(door: Doors) -> None:
 
 
 async def test_a_full_server_says_when_to_come_back_and_forgets_callers_that_left(tmp_path: Path) -> None:
-    async with doors(settings(tmp_path / "token").model_copy(update={"max_unary": 1})) as door:
+    chosen = settings(tmp_path / "token").model_copy(update={"max_unary": 1})
+    async with doors(chosen) as door, asyncio.timeout(60):
         endless: Json = {"language": "python", "source": "import time; time.sleep(60)", "limits": {"wallTime": "60s"}}
         caller = asyncio.create_task(door.post("/v1/SandboxService/Execute", endless))
         while 'grpc_method="Execute"' not in (await door.http.get("/metrics")).text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -64,10 +65,11 @@ async def test_a_session_ends_with_its_connection(door: Doors) -> None:
         _, state = await ask(socket, "state")
     action: Json = {"sessionId": state["session_id"], "action": "look", "expectedStep": 0}
     reason = ""
-    while "SESSION" not in reason:
-        answer = await door.post("/v1/EnvironmentService/Step", {"actions": [action]})
-        reason = answer.text if "error" in answer.text else ""
-        action = {**action, "expectedStep": 9}
+    async with asyncio.timeout(60):
+        while "SESSION" not in reason:
+            answer = await door.post("/v1/EnvironmentService/Step", {"actions": [action]})
+            reason = answer.text if "error" in answer.text else ""
+            action = {**action, "expectedStep": 9}
 
 
 @pytest.mark.parametrize(
