@@ -7,6 +7,7 @@ import os
 import statistics
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -54,23 +55,37 @@ async def sample(fleet: Fleet, server: Server) -> Sample:
     return found
 
 
-async def steps(client: aio.Client, rank: int, ranks: int, until: float) -> int:
+@dataclass
+class Waves:
+    """How far the ranks are: a wave that one has begun is sent by all, since its groups need them."""
+
+    until: float
+    begun: int = -1
+
+    def begin(self, wave: int) -> bool:
+        if wave > self.begun and time.monotonic() >= self.until:
+            return False
+        self.begun = max(wave, self.begun)
+        return True
+
+
+async def steps(client: aio.Client, rank: int, ranks: int, waves: Waves) -> int:
     """Send a rank's part of one wave after the other and await what is owed for it; how many rollouts it were."""
-    done = 0
+    wave = 0
     async with client.stream(RUN.run_id or "", consumer=f"rank-{rank}") as stream:
-        while time.monotonic() < until:
+        while waves.begin(wave):
             began = time.monotonic()
             received = Received()
-            part = rollouts(WAVE, programs_every=50, first=done * ranks)[rank::ranks]
+            part = rollouts(WAVE, programs_every=50, first=wave * WAVE)[rank::ranks]
             await stream.send_many(part)
             while len(received.samples) < len(part) or len(received.groups) < WAVE // SIZE:
-                event = await stream.receive(60.0)
+                event = await stream.receive(120.0)
                 assert event is not None
                 received.note(event)
             assert not received.repeated
-            done += len(part)
+            wave += 1
             await asyncio.sleep(max(0.0, began + EVERY - time.monotonic()))
-    return done
+    return wave * WAVE // ranks
 
 
 def show(series: Sequence[Sample]) -> None:
@@ -97,8 +112,8 @@ async def test_a_fleet_at_work_does_not_grow(redis: PrivateRedis, tmp_path: Path
     async with Fleet(redis, tmp_path, 2, workers=1, also=also) as fleet:
         async with aio.Client(fleet.target, token=fleet.token.read_text(), timeout=120.0) as client:
             await client.create_run(RUN)
-            until = time.monotonic() + SECONDS
-            ranks = [asyncio.create_task(steps(client, rank, 2, until)) for rank in range(2)]
+            waves = Waves(time.monotonic() + SECONDS)
+            ranks = [asyncio.create_task(steps(client, rank, 2, waves)) for rank in range(2)]
             while not all(rank.done() for rank in ranks):
                 await asyncio.wait(ranks, timeout=SAMPLE_SECONDS)
                 series.append(await sample(fleet, server))
