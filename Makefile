@@ -31,11 +31,13 @@ format: setup ## let ruff fix and format what it can
 
 test: lint ## lint, then every test that needs minutes at most, with the coverage gate
 	@tools/apt-packages test
-	$(PYTEST) -m "not full and not soak" --cov --cov-report=term --durations=10
+	$(PYTEST) -m "not full and not soak and not extras" --cov --cov-report=term --durations=10
 
 test-full: test ## then those that need an engine, a toolchain or many minutes
 	@tools/apt-packages full
+	tools/setup-extras
 	$(PYTEST) -m full
+	.venv-extras/bin/python -m pytest -m extras
 
 soak: setup ## the long runs
 	@$(PYTEST) -m soak || { status=$$?; [[ $$status == 5 ]] && echo "no test is marked soak" || exit $$status; }

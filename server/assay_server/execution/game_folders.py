@@ -1,4 +1,4 @@
-"""Folders of ALFWorld games on disk, as ALFWorld lays them out: ``SPLIT/TASK/TRIAL/game.tw-pddl``."""
+"""Folders of games on disk: ALFWorld's, laid out as ``SPLIT/TASK/TRIAL/game.tw-pddl``, and TextWorld's."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pathlib import Path
 
 from assay_server.environments.catalogue import EnvironmentCatalogue
 from assay_server.environments.household import household_definition
+from assay_server.environments.textworld_adapter import textworld_definition
 
 GAME_FILE = "game.tw-pddl"
+_TEXTWORLD_ENDINGS = (".z8", ".ulx")
 
 _TAIL_BYTES = 64 * 1024
 _SOLVABLE = re.compile(rb'"solvable"\s*:\s*(true|false)')
@@ -57,11 +59,42 @@ class GameFolder:
         return frozenset(self._names)
 
 
+class TextWorldFolder:
+    """Games of TextWorld below a folder, each with the ``.json`` that was made with it.
+
+    Satisfies :class:`assay_server.environments.textworld_adapter.TextWorldGames`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def names(self) -> Sequence[str]:
+        """Their paths below the folder, sorted."""
+        return self._names
+
+    def path(self, name: str) -> str:
+        """The file of a game.
+
+        Raises:
+            KeyError: there is no such game.
+        """
+        if name not in self._names:
+            raise KeyError(name)
+        return str(self._root / name)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        files = (Path(folder) / file for folder, _, names in os.walk(self._root) for file in names)
+        games = (path for path in files if path.suffix in _TEXTWORLD_ENDINGS and path.with_suffix(".json").is_file())
+        return sorted(path.relative_to(self._root).as_posix() for path in games)
+
+
 def with_game_folder(catalogue: EnvironmentCatalogue, root: Path) -> EnvironmentCatalogue:
-    """The catalogue with a ``household`` whose options may name games of a folder; its digest stays the code's."""
-    household = household_definition(GameFolder(root))
-    digest = catalogue.resolve(household.id).digest
-    return catalogue.with_definitions(dataclasses.replace(household, digest=digest))
+    """The catalogue with ``household`` and ``textworld`` over the games of a folder; digests stay the code's."""
+    definitions = (household_definition(GameFolder(root)), textworld_definition(TextWorldFolder(root)))
+    return catalogue.with_definitions(
+        *(dataclasses.replace(one, digest=catalogue.resolve(one.id).digest) for one in definitions)
+    )
 
 
 def _is_solvable(path: Path) -> bool:

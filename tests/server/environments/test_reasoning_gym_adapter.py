@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from importlib.util import find_spec
+import sys
 
 import pytest
 
@@ -11,13 +11,10 @@ from assay_server.environments import EpisodeOver, InvalidOptions
 from assay_server.environments.catalogue import builtin_environments
 from assay_server.environments.reasoning_gym_adapter import SAFE_TASKS, ReasoningGymEpisode, answer_in
 
-INSTALLED = find_spec("reasoning_gym") is not None
-needs_it = pytest.mark.skipif(not INSTALLED, reason="reasoning-gym (the extra `reasoning`) is not installed")
 SUMS: dict[str, Json] = {"task": "basic_arithmetic"}
 
 
-@needs_it
-@pytest.mark.full
+@pytest.mark.extras
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_every_task_is_solved_by_its_own_answer_and_by_no_nonsense():
     for task in sorted(SAFE_TASKS):
@@ -30,8 +27,7 @@ def test_every_task_is_solved_by_its_own_answer_and_by_no_nonsense():
         assert episode.step("qqqq").reward < 1.0
 
 
-@needs_it
-@pytest.mark.full
+@pytest.mark.extras
 def test_the_scorers_that_are_taken_do_not_evaluate_answers():
     from reasoning_gym.factory import DATASETS  # type: ignore[import-not-found] - an extra
 
@@ -40,8 +36,7 @@ def test_the_scorers_that_are_taken_do_not_evaluate_answers():
         assert not re.search(r"\b(eval|exec|parse_expr|sympify|literal_eval|compile)\b", source), task
 
 
-@needs_it
-@pytest.mark.full
+@pytest.mark.extras
 def test_attempts_end_the_episode_and_an_answer_tag_is_read():
     episode = ReasoningGymEpisode()
     episode.reset(1, {**SUMS, "attempts": 2})
@@ -55,8 +50,7 @@ def test_attempts_end_the_episode_and_an_answer_tag_is_read():
     assert episode.step(f"so <answer> {episode.solution()[0]} </answer>").won
 
 
-@needs_it
-@pytest.mark.full
+@pytest.mark.extras
 def test_other_seeds_ask_other_questions():
     episode = ReasoningGymEpisode()
     assert len({episode.reset(seed, SUMS).state_digest for seed in range(5)}) == 5
@@ -64,8 +58,8 @@ def test_other_seeds_ask_other_questions():
         episode.reset(0, {**SUMS, "params": {"nonsense": 1}})
 
 
-@pytest.mark.skipif(INSTALLED, reason="reasoning-gym is installed")
-def test_without_the_package_it_says_what_to_install():
+def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "reasoning_gym", None)
     with pytest.raises(InvalidOptions, match=r"assay-server\[reasoning\]"):
         ReasoningGymEpisode().reset(0, SUMS)
 
