@@ -21,6 +21,7 @@ MAX_STEPS = 100_000
 _LONGEST_ACTION = 1_000
 _REFUSED = "That is no command here."
 _BLANK_LINES = re.compile(r"\n{3,}")
+_STATUS_LINE = re.compile(r">[^\S\n]*-= [^\n]{0,200}$")
 _NEAREST = 5
 _ASKED = (
     *("admissible_commands", "won", "lost", "max_score", "facts"),
@@ -211,8 +212,9 @@ def _most_steps(options: Mapping[str, Json]) -> int:
 
 
 def _text(said: str) -> str:
-    """What is said, without the prompt at its end and without runs of empty lines."""
-    return _BLANK_LINES.sub("\n\n", said.strip().removesuffix(">").strip())
+    """What is said, without the prompt and the status line at its end, and without runs of empty lines."""
+    shown = _STATUS_LINE.sub("", said.strip()).strip().removesuffix(">").strip()
+    return _BLANK_LINES.sub("\n\n", shown)
 
 
 def _opened(path: str) -> _Game:

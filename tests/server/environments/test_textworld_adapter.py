@@ -92,6 +92,7 @@ def test_the_commands_it_was_made_with_win(games: TextWorldFolder):
         assert inner.reset(seed, {}) == started
         assert "$$" not in started.observation  # the banner
         assert "-=" in started.observation
+        assert ">" not in started.observation  # the prompt and the line of the score
         rewards = 0.0
         *before, last = inner.solution()
         for command in before:
