@@ -53,8 +53,9 @@ bench: setup ## every benchmark in turn; each prints its method
 	done
 	exit $$status
 
-bench-math: setup ## math answers per second and accuracy, side by side with Math-Verify
+bench-math: setup ## math answers per second and accuracy, side by side with Math-Verify; what hostile answers cost
 	@$(BIN)/python benchmarks/math_verifiers.py
+	$(BIN)/python benchmarks/hostile_math.py
 
 bench-env: setup ## steps a second and resets of household and shop; GAMES=folder adds ALFWorld's games, and its engine
 	@$(BIN)/python benchmarks/environments.py $(GAMES)
