@@ -15,12 +15,14 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from assay_server.cli.exit_codes import ExitCode
 from assay_server.cli.versions import installed
 from assay_server.config import Settings
+from assay_server.store.opening import REDIS_SCHEMES
 
 _OLDEST_PYTHON = (3, 11)
 _LITTLE_SPACE = 1 << 30
@@ -55,7 +57,7 @@ def examine() -> list[Finding]:
         return [*findings, Finding("settings", Status.FAIL, f"not usable: {named}", "correct these variables")]
     return [
         *findings,
-        _store(settings.store),
+        _store(settings),
         _address("grpc address", settings.listen),
         *([_address("http address", settings.http_listen)] if settings.http_listen else []),
         _exposure(settings),
@@ -105,12 +107,16 @@ def _packages() -> Finding:
     return Finding("packages", Status.OK, ", ".join(f"{name} {found}" for name, found in versions.items()))
 
 
-def _store(url: str) -> Finding:
-    kind, _, rest = url.partition(":")
+def _store(settings: Settings) -> Finding:
+    kind, _, rest = settings.store.partition(":")
+    if kind in REDIS_SCHEMES:
+        return _redis(settings.store, settings.records)
     if kind == "memory":
         return Finding("store", Status.NOTE, "memory", "accepted rollouts are lost when the server stops")
     if kind != "sqlite" or not rest:
-        return Finding("store", Status.FAIL, f"{url!r} is not a store", "use sqlite:PATH or memory:")
+        return Finding(
+            "store", Status.FAIL, f"{kind!r} is not a store", "use sqlite:PATH, memory: or redis://HOST:PORT"
+        )
     path = Path(rest).expanduser()
     holder = next(parent for parent in path.absolute().parents if parent.exists())
     if not os.access(holder, os.W_OK | os.X_OK):
@@ -120,6 +126,35 @@ def _store(url: str) -> Finding:
     free = shutil.disk_usage(holder).free
     detail = f"{path} ({'exists' if path.exists() else 'made on first start'}, {free / 1e9:.0f} GB free)"
     return Finding("store", Status.NOTE if free < _LITTLE_SPACE else Status.OK, detail)
+
+
+def _redis(url: str, records: Path | None) -> Finding:
+    """A fleet's store: its folder, and whether Redis answers to this user. Passwords of the URL are not told."""
+    import redis
+
+    if records is None:
+        hint = "name a folder that all members of the fleet see with ASSAY_RECORDS"
+        return Finding("store", Status.FAIL, "Redis without a folder of records", hint)
+    if not os.access(records, os.W_OK | os.X_OK):
+        return Finding(
+            "store", Status.FAIL, f"{records} is not there, or cannot be written", "mount it, or let us write"
+        )
+    place = _place_of(url)
+    try:
+        with closing(redis.Redis.from_url(url, socket_timeout=5.0, socket_connect_timeout=5.0)) as server:  # pyright: ignore[reportUnknownMemberType] - its options
+            server.ping()  # pyright: ignore[reportUnknownMemberType] - as above
+    except redis.RedisError as error:
+        hint = "servers and workers wait for it; see that it runs, that we may reach it, and whose password this is"
+        return Finding("store", Status.FAIL, f"Redis at {place}: {type(error).__name__}", hint)
+    except ValueError:
+        return Finding("store", Status.FAIL, "the URL of Redis is none", "redis://USER:PASSWORD@HOST:PORT/0")
+    return Finding("store", Status.OK, f"Redis at {place} answers; records in {records}")
+
+
+def _place_of(url: str) -> str:
+    """What of a URL may be shown."""
+    parts = urlsplit(url)
+    return parts.path if parts.scheme == "unix" else parts.netloc.rpartition("@")[2]
 
 
 def _sqlite_problem(path: Path) -> str:
@@ -190,6 +225,9 @@ def _sandbox(settings: Settings) -> list[Finding]:
 
     if settings.sandbox == "none":
         return [Finding("sandbox", Status.NOTE, "switched off", "no untrusted code is run; ASSAY_SANDBOX says so")]
+    if settings.sandbox == "workers":
+        hint = "ask there: assay doctor, with the settings of assay worker"
+        return [Finding("sandbox", Status.NOTE, "rewards leave programs to the workers of the fleet", hint)]
     docker = DockerSettings(settings.sandbox_image, settings.sandbox_runtime)
     level = (DockerBackend(docker) if settings.sandbox == "docker" else NamespacesBackend()).probe()
     floor = Grade[settings.sandbox_floor.upper()]

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sqlite3
+import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TypedDict
@@ -11,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from assay_server.cli.app import app
+from assay_server.store.redis.private_server import PrivateRedis, program
 
 
 class Check(TypedDict):
@@ -100,10 +104,44 @@ def test_a_store_that_exists_is_fine(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert examine()[0]["store"]["status"] == "ok"
 
 
-@pytest.mark.parametrize(("url", "status"), [("memory:", "note"), ("redis://somewhere", "fail"), ("sqlite:", "fail")])
+@pytest.mark.parametrize(
+    ("url", "status"), [("memory:", "note"), ("redis://somewhere", "fail"), ("sqlite:", "fail"), ("files:x", "fail")]
+)
 def test_other_stores(monkeypatch: pytest.MonkeyPatch, url: str, status: str):
     monkeypatch.setenv("ASSAY_STORE", url)
     assert examine()[0]["store"]["status"] == status
+
+
+@pytest.fixture
+def redis() -> Iterator[PrivateRedis]:
+    if program() is None:
+        pytest.skip("redis-server is not installed")
+    with tempfile.TemporaryDirectory(prefix="assay-") as folder:
+        users = Path(folder) / "users.acl"
+        users.write_text("user default off\nuser worker on >hush -@all +ping +hello +auth +client|setname +select\n")
+        with PrivateRedis(Path(folder), users=users) as server:
+            yield server
+
+
+def test_a_fleets_store_is_asked_and_its_password_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, redis: PrivateRedis
+):
+    monkeypatch.setenv("ASSAY_STORE", f"unix://worker:hush@{redis.socket}")
+    assert "folder" in examine()[0]["store"]["detail"]
+    monkeypatch.setenv("ASSAY_RECORDS", str(tmp_path))
+    checks, ok, _ = examine()
+    assert (checks["store"]["status"], ok) == ("ok", True)
+    assert str(redis.socket) in checks["store"]["detail"]
+    monkeypatch.setenv("ASSAY_STORE", f"unix://worker:wrong@{redis.socket}")
+    checks, ok, _ = examine()
+    assert (checks["store"]["status"], ok) == ("fail", False)
+    assert "AuthenticationError" in checks["store"]["detail"]
+    assert not {"hush", "wrong"} & set(re.findall(r"\w+", json.dumps(checks)))
+
+
+def test_programs_that_workers_run_are_not_looked_at_here(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ASSAY_SANDBOX", "workers")
+    assert "workers" in examine()[0]["sandbox"]["detail"]
 
 
 def test_a_port_in_use_is_worth_knowing(monkeypatch: pytest.MonkeyPatch):
