@@ -139,7 +139,8 @@ def _redis(url: str, records: Path | None) -> Finding:
         return Finding(
             "store", Status.FAIL, f"{records} is not there, or cannot be written", "mount it, or let us write"
         )
-    place = _place_of(url)
+    if not (place := _place_of(url)):
+        return Finding("store", Status.FAIL, "the URL of Redis is none", "redis://USER:PASSWORD@HOST:PORT/0")
     try:
         with closing(redis.Redis.from_url(url, socket_timeout=5.0, socket_connect_timeout=5.0)) as server:  # pyright: ignore[reportUnknownMemberType] - its options
             server.ping()  # pyright: ignore[reportUnknownMemberType] - as above
@@ -152,8 +153,11 @@ def _redis(url: str, records: Path | None) -> Finding:
 
 
 def _place_of(url: str) -> str:
-    """What of a URL may be shown."""
-    parts = urlsplit(url)
+    """What of a URL may be shown; empty where it is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     return parts.path if parts.scheme == "unix" else parts.netloc.rpartition("@")[2]
 
 

@@ -139,6 +139,15 @@ def test_a_fleets_store_is_asked_and_its_password_kept(
     assert not {"hush", "wrong"} & set(re.findall(r"\w+", json.dumps(checks)))
 
 
+@pytest.mark.parametrize("url", ["redis://[u:hush@x", "redis://", "redis://u:hush@x:port"])
+def test_a_url_of_redis_that_is_none_is_broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str):
+    monkeypatch.setenv("ASSAY_STORE", url)
+    monkeypatch.setenv("ASSAY_RECORDS", str(tmp_path))
+    checks, _, code = examine()
+    assert (checks["store"]["status"], code) == ("fail", 1)
+    assert "hush" not in json.dumps(checks)
+
+
 def test_programs_that_workers_run_are_not_looked_at_here(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ASSAY_SANDBOX", "workers")
     assert "workers" in examine()[0]["sandbox"]["detail"]
