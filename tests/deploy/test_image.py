@@ -71,6 +71,16 @@ def test_the_compose_service_is_restricted() -> None:
     assert service["stop_grace_period"] == "60s"
 
 
+def test_the_fleets_workers_can_make_sandboxes_without_a_capability() -> None:
+    services = mapping(at(cast("Yaml", yaml.safe_load((ROOT / "deploy/compose.fleet.yaml").read_text())), "services"))
+    unconfined = ["seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined"]
+    for name in ("assay-1", "assay-2", "worker"):
+        service = mapping(services[name])
+        assert service["cap_drop"] == ["ALL"]
+        added = unconfined if name == "worker" else []
+        assert service["security_opt"] == ["no-new-privileges:true", *added]
+
+
 def test_mirrors_are_arguments_without_a_value() -> None:
     arguments = re.findall(r"^ARG (\w+)(=.*)?$", dockerfile(), re.MULTILINE)
     assert {name: value for name, value in arguments if name.endswith(("URL", "MIRROR"))} == {
