@@ -1,4 +1,4 @@
-"""A Redis of the tests' own."""
+"""A Redis of the tests' own, and logging as nobody has set it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from assay_server.store.redis.private_server import PrivateRedis, program
+
+
+@pytest.fixture(autouse=True)
+def unset_logging() -> None:
+    """An engine that an earlier test embedded has set it for the process."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

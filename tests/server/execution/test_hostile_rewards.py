@@ -91,6 +91,14 @@ async def test_the_lane_comes_back_however_often_its_template_is_killed_while_it
         await until(lambda: at_full_strength(pool))
 
 
+async def test_a_template_that_was_stopped_is_taken_for_dead(pool: CpuPool) -> None:
+    pool.template.patience = 1.0
+    said, *neighbours = await asyncio.gather(outcome(pool, "stop_parent"), *(outcome(pool, "fine") for _ in range(3)))
+    assert said == "REWARD_CRASHED"
+    assert neighbours == [FINE] * 3
+    await until(lambda: at_full_strength(pool))
+
+
 async def test_a_batch_with_one_of_each_scores_all_the_others(pool: CpuPool) -> None:
     kinds = [kind for kind in OUTCOMES if kind not in ("kill_parent", "allocate", "huge_text")]
     calls = [

@@ -13,8 +13,9 @@ import sys
 import uuid
 from collections import deque
 from collections.abc import Callable
+from typing import TypeVar
 
-from assay_server.execution.cpu.template import TemplateSetup, receive_with_fd, send_with_fd
+from assay_server.execution.cpu.template import ARE_YOU_THERE, TemplateSetup, receive_with_fd, send_with_fd
 
 _READ_LIMIT = 8 * 1024 * 1024
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ")
@@ -24,6 +25,10 @@ _STOP_SECONDS = 5.0
 _LOW_PRIORITY = 19
 _FLAGS_FIELD = 6  # of /proc/PID/stat, after the name
 _EXITING = 0x4
+_PATIENCE_SECONDS = 30.0
+_FULL_SECONDS = 0.05
+
+_T = TypeVar("_T")
 
 
 class ForkedWorker:
@@ -110,6 +115,7 @@ class TemplateProcess:
 
     Attributes:
         mark: ``NAME=value`` in the environment of this template and of all that descends from it, and nowhere else.
+        patience: seconds after which one that does not answer is taken for stopped.
     """
 
     def __init__(self, setup: TemplateSetup, on_dead: Callable[[int, int], None], on_end: Callable[[], None]) -> None:
@@ -119,7 +125,9 @@ class TemplateProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._forks: deque[asyncio.Future[tuple[int, int]]] = deque()
+        self._asked: deque[asyncio.Future[None]] = deque()
         self._ready: asyncio.Future[None] | None = None
+        self.patience = _PATIENCE_SECONDS
         self.mark = f"{_MARK}={uuid.uuid4().hex}"
 
     @property
@@ -179,9 +187,11 @@ class TemplateProcess:
                 self._forks.pop()
                 raise TemplateEnded from None
         try:
-            pid, pidfd = await answer
+            pid, pidfd = await self._patiently(answer)
         except BaseException:
             ours.close()  # the worker sees the end of its connection and ends
+            if not answer.cancel() and answer.exception() is None:
+                os.close(answer.result()[1])
             raise
         connecting = asyncio.ensure_future(asyncio.open_unix_connection(sock=ours, limit=_READ_LIMIT))
         try:
@@ -196,6 +206,38 @@ class TemplateProcess:
             forked.kill()
             raise TemplateEnded
         return forked
+
+    async def confirm(self) -> None:
+        """Wait for a sign of life that it gave after this was called.
+
+        Raises:
+            TemplateEnded: there is none.
+        """
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        while True:
+            if self._control is None:
+                raise TemplateEnded
+            try:
+                self._control.send(ARE_YOU_THERE)
+            except ConnectionError:  # its end is noticed where its answers are read
+                raise TemplateEnded from None
+            except BlockingIOError:  # more questions are on their way to it than the connection holds
+                await asyncio.sleep(_FULL_SECONDS)
+            else:
+                break
+        self._asked.append(answer)
+        await self._patiently(answer)
+
+    async def _patiently(self, answer: asyncio.Future[_T]) -> _T:
+        """Its answer; one that says nothing for long (an item may have stopped it) is killed and has ended."""
+        process = self._process
+        done, _ = await asyncio.wait((answer,), timeout=self.patience)
+        if not done:
+            answer.cancel()
+            if process is not None:
+                process.kill()
+            raise TemplateEnded
+        return answer.result()
 
     def _on_control(self) -> None:
         assert self._control is not None
@@ -214,6 +256,10 @@ class TemplateProcess:
                     os.close(fd)
                 else:
                     answer.set_result((int(pid), fd))
+            case [b"here"] if self._asked:
+                asked = self._asked.popleft()
+                if not asked.done():
+                    asked.set_result(None)
             case [b"dead", pid, status]:
                 self._on_dead(int(pid), int(status))
             case _:
@@ -227,10 +273,11 @@ class TemplateProcess:
         self._control = None
         self._process.kill()
         self._process.wait()
-        for waiting in (*self._forks, *([self._ready] if self._ready is not None else [])):
+        for waiting in (*self._forks, *self._asked, *([self._ready] if self._ready is not None else [])):
             if not waiting.done():
                 waiting.set_exception(TemplateEnded())
         self._forks.clear()
+        self._asked.clear()
         self._on_end()
 
     def sweep(self) -> None:

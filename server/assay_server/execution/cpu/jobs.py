@@ -36,6 +36,7 @@ class Job:
     Attributes:
         attempts: workers that died while it ran, or before it could start.
         seen_blocked: it was found waiting for something, rather than computing.
+        vouched: the template gave a sign of life after this had begun.
     """
 
     task: Task | GroupTask
@@ -47,6 +48,7 @@ class Job:
     started: float = 0.0
     start_seconds: float = 0.0
     seen_blocked: bool = False
+    vouched: bool = False
 
     def succeed(self, outcome: Score | Computed, now: float) -> None:
         if not self.answer.done():
@@ -86,7 +88,7 @@ class Worker:
 
     @property
     def on_probation(self) -> bool:
-        """Whether what it has is suspected of having ended a worker, and has not used up its slice yet."""
+        """Whether what it has is suspected of having ended a worker, and is not known yet to have ended nothing."""
         return not self.slow and any(job.attempts for job in self.jobs.values())
 
     @property

@@ -12,7 +12,8 @@ import asyncio
 import contextlib
 import signal
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import structlog
 
@@ -45,7 +46,6 @@ _WATCH_MARGIN_SECONDS = 0.001
 _SECOND_LOOK_SECONDS = 0.005
 _OBITUARY_SECONDS = 0.1
 _BURIAL_SECONDS = 5.0
-_PROBATION_SECONDS = 0.25
 _SPARES = 2
 _FAILED_STARTS = 3
 _RESTART_SECONDS = 0.1
@@ -74,6 +74,7 @@ class CpuPool:
         self._down = False
         self._filler: asyncio.Task[None] | None = None
         self._reviver: asyncio.Task[None] | None = None
+        self._asking: set[asyncio.Task[None]] = set()
 
     # ------------------------------------------------------------ life
 
@@ -98,7 +99,7 @@ class CpuPool:
     async def stop(self) -> None:
         """End all workers and the template; items that wait are failed as retryable."""
         self._stopping = True
-        for task in (self._filler, self._reviver):
+        for task in (self._filler, self._reviver, *self._asking):
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
@@ -294,7 +295,7 @@ class CpuPool:
         job = worker.jobs.get(number)
         if job is not None and worker.current is None:
             worker.current = job
-            job.started, job.start_seconds = now, cpu_seconds
+            job.started, job.start_seconds, job.vouched = now, cpu_seconds, False
             self._watch(worker, job)
         elif not worker.slow:  # what a slow worker was told to forget may have started before it heard of it
             raise BadReport("the start of an item that was not given")
@@ -329,9 +330,9 @@ class CpuPool:
             self._kill(worker, "timeout")
             return
         if not worker.slow:
-            held = _PROBATION_SECONDS - (loop.time() - job.started)
-            if worker.on_probation and held > 0:  # what it did may take a moment to be noticed
-                worker.watch = loop.call_later(min(held, left), self._look, worker, job)
+            if worker.on_probation and not job.vouched:  # what it did may take a moment to be noticed
+                worker.watch = loop.call_later(left, self._look, worker, job)
+                self._ask_template(partial(self._look_again, worker, job))
                 return
             wait = self._slice_left(worker, job)
             if wait > _WATCH_MARGIN_SECONDS:
@@ -341,6 +342,25 @@ class CpuPool:
             if worker.current is not job:
                 return
         worker.watch = loop.call_later(left, self._look, worker, job)
+
+    def _look_again(self, worker: Worker, job: Job) -> None:
+        """The template is alive, so the item did not end it."""
+        job.vouched = True
+        if worker.current is job and worker.watch is not None:
+            worker.watch.cancel()
+            self._look(worker, job)
+
+    def _ask_template(self, then: Callable[[], None]) -> None:
+        """Go on when the template has given a sign of life; its end is dealt with where it is noticed."""
+
+        async def ask() -> None:
+            with contextlib.suppress(TemplateEnded):
+                await self._template.confirm()
+                then()
+
+        asking = asyncio.create_task(ask(), name="cpu lane's template asked")
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
 
     def _slice_left(self, worker: Worker, job: Job) -> float:
         """Seconds until an item is looked at again; none where it has used its slice, or waits instead of computing."""
@@ -462,8 +482,10 @@ class CpuPool:
         if at_place and worker.exit_code is None and left > 0 and worker.forked.ending:
             loop = asyncio.get_running_loop()
             loop.call_later(_OBITUARY_SECONDS, self._settle_late, worker, left - _OBITUARY_SECONDS)
-            return
-        self._settle(worker)
+        elif at_place and worker.exit_code is None:  # nobody has told how it ended: the template may have ended, too
+            self._ask_template(partial(self._settle, worker))
+        else:
+            self._settle(worker)
 
     def _settle(self, worker: Worker) -> None:
         if self._workers.get(worker.forked.pid) is not worker:

@@ -48,6 +48,10 @@ class TemplateSetup:
         return cls(tuple(plugins), tuple(modules), int(memory_bytes))
 
 
+ARE_YOU_THERE = b"?"
+"""Asks the template for a sign of life."""
+
+
 def receive_with_fd(connection: socket.socket) -> tuple[bytes, int | None]:
     """One message and the descriptor attached to it, if any."""
     fds = array.array("i")
@@ -103,8 +107,16 @@ class Template:
                     data, fd = receive_with_fd(self._control)
                 except ConnectionError:
                     return
-                if not data or fd is None or not self._fork(fd):
+                if not (self._fork(fd) if fd is not None else data == ARE_YOU_THERE and self._say_so()):
                     return
+
+    def _say_so(self) -> bool:
+        """Whether the server is still there to be told."""
+        try:
+            self._control.send(b"here")
+        except ConnectionError:
+            return False
+        return True
 
     def _fork(self, fd: int) -> bool:
         """Whether the server is still there to be told."""

@@ -191,6 +191,12 @@ def kill_parent() -> NoReturn:
     sleep()
 
 
+def stop_parent() -> NoReturn:
+    os.kill(os.getppid(), signal.SIGSTOP)
+    os.kill(os.getpid(), signal.SIGKILL)
+    sleep()
+
+
 def kill_self() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
