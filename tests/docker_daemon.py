@@ -57,7 +57,7 @@ def _started() -> tuple[str, ...]:
 
 def _build(command: tuple[str, ...], folder: Path) -> None:
     tree = folder / "tree"
-    _run("debootstrap", "--variant=minbase", "--include=python3", _RELEASE, tree)
+    _run("debootstrap", "--variant=minbase", "--include=python3,python3-pytest", _RELEASE, tree)
     archive = folder / "tree.tar"
     _run("tar", "--create", "--file", archive, "--directory", tree, ".")
     shutil.rmtree(tree)
