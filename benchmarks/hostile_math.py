@@ -34,7 +34,7 @@ REWARD = "verify/math-v1"
 PARAMETERS: dict[str, object] = {"last_characters": None, "boxes": "last", "strictness": "default"}
 TIMEOUT = 1.0
 HOSTILE_EVERY = 100
-ORDINARY = (("\\tan x", "\\frac{\\sin x}{\\cos x}"), ("\\sin 2x", "2\\sin x\\cos x"), ("\\sin 2x", "2\\sin x"))
+ORDINARY = (("\\tan x", "\\frac{\\sin x}{\\cos x}"),)
 
 
 class Round:
