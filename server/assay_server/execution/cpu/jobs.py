@@ -36,7 +36,7 @@ class Job:
     Attributes:
         attempts: workers that died while it ran, or before it could start.
         seen_blocked: it was found waiting for something, rather than computing.
-        vouched: the template gave a sign of life after this had begun.
+        vouched: it was suspected, and the template gave a sign of life after it had begun once more.
     """
 
     task: Task | GroupTask

@@ -72,6 +72,7 @@ class CpuPool:
         self._runs_of: Counter[str] = Counter()
         self._stopping = False
         self._down = False
+        self._asking_after_suspect = False
         self._filler: asyncio.Task[None] | None = None
         self._reviver: asyncio.Task[None] | None = None
         self._asking: set[asyncio.Task[None]] = set()
@@ -215,7 +216,10 @@ class CpuPool:
                 return
 
     def _dispatch(self) -> None:
-        if self._stopping:
+        if self._stopping or self._asking_after_suspect:
+            return
+        if self._suspected or any(worker.on_probation for worker in self._workers.values()):
+            self._try_suspect()
             return
         for worker in self._workers.values():
             if not worker.idle:
@@ -223,13 +227,29 @@ class CpuPool:
             if self._slow and self._slow_workers() < self._slow_limit:
                 self._make_slow(worker)
                 self._give(worker, [self._slow.popleft()])
-            elif self._suspected:  # alone, so that nobody else is blamed where it does it again
-                if all(other.slow or not other.jobs for other in self._workers.values()):
-                    self._give(worker, [self._suspected.popleft()])
-            elif self._fast and not any(other.on_probation for other in self._workers.values()):
+            elif self._fast:
                 share = -(-len(self._fast) // max(1, len(self._workers)))
                 count = min(_MAX_BATCH, share, len(self._fast))
                 self._give(worker, [self._fast.popleft() for _ in range(count)])
+
+    def _try_suspect(self) -> None:
+        """Run what may have ended a worker or the template alone, so that nobody else is blamed if it does it again.
+
+        Until it has ended, or the template has given a sign of life after it began, nothing else is started. What the
+        fast lane runs is waited for, which is short; what the slow lane runs makes room and begins anew later.
+        """
+        busy = [worker for worker in self._workers.values() if worker.jobs]
+        if not self._suspected or any(not worker.slow for worker in busy):
+            return
+        if busy:
+            for job in busy[0].jobs.values():
+                job.slow = True
+            self._kill(busy[0], "made room")
+            self._dispatch()
+            return
+        worker = next((worker for worker in self._workers.values() if worker.idle), None)
+        if worker is not None:
+            self._give(worker, [self._suspected.popleft()])
 
     def _make_slow(self, worker: Worker) -> None:
         worker.slow = True
@@ -270,7 +290,7 @@ class CpuPool:
     def _on_report(self, worker: Worker, report: Report) -> None:
         now = asyncio.get_running_loop().time()
         if report.number is not None:
-            self._finish(self._ended_job(worker, report.number), report)
+            self._ended(worker, self._ended_job(worker, report.number), report)
         if report.started is not None:
             self._started(worker, report.started, now, report.cpu_seconds)
         if report.retiring:
@@ -295,13 +315,16 @@ class CpuPool:
         job = worker.jobs.get(number)
         if job is not None and worker.current is None:
             worker.current = job
-            job.started, job.start_seconds, job.vouched = now, cpu_seconds, False
+            job.started, job.start_seconds = now, cpu_seconds
             self._watch(worker, job)
         elif not worker.slow:  # what a slow worker was told to forget may have started before it heard of it
             raise BadReport("the start of an item that was not given")
 
-    def _finish(self, job: Job, report: Report) -> None:
+    def _ended(self, worker: Worker, job: Job, report: Report) -> None:
         self.figures.finished += 1
+        if job.attempts and not job.vouched and not worker.slow:  # what it did may take a moment to be noticed
+            self._asking_after_suspect = True
+            self._ask_template(self._let_off)
         if isinstance(report.outcome, Score | Computed):
             job.succeed(report.outcome, asyncio.get_running_loop().time())
         elif report.outcome is not None:
@@ -345,10 +368,14 @@ class CpuPool:
 
     def _look_again(self, worker: Worker, job: Job) -> None:
         """The template is alive, so the item did not end it."""
-        job.vouched = True
         if worker.current is job and worker.watch is not None:
+            job.vouched = True
             worker.watch.cancel()
             self._look(worker, job)
+
+    def _let_off(self) -> None:
+        self._asking_after_suspect = False
+        self._dispatch()
 
     def _ask_template(self, then: Callable[[], None]) -> None:
         """Go on when the template has given a sign of life; its end is dealt with where it is noticed."""
@@ -408,6 +435,7 @@ class CpuPool:
         if job is None:
             return
         job.attempts += 1
+        job.vouched = False
         if job.attempts >= _MAX_ATTEMPTS:
             self._count_kill(job)
             job.fail("REWARD_CRASHED", f"{job.task.component}: its worker was lost {job.attempts} times")
@@ -426,7 +454,8 @@ class CpuPool:
         if worker.reader is not None and worker.reader is not asyncio.current_task():
             worker.reader.cancel()
         for job in reversed([job for job in worker.jobs.values() if not job.answer.done()]):
-            (self._suspected if job.attempts else self._slow if job.slow else self._fast).appendleft(job)
+            suspected = job.attempts and not job.vouched
+            (self._suspected if suspected else self._slow if job.slow else self._fast).appendleft(job)
         worker.jobs.clear()
         worker.current = None
 
@@ -508,8 +537,9 @@ class CpuPool:
         if self._stopping:
             return
         _log.error("the cpu lane's template died; starting over")
+        self._asking_after_suspect = False
         workers = list(self._workers.values())
-        for worker in [worker for worker in workers if worker.on_probation] or workers:
+        for worker in workers:
             self._suspect(worker)
         for worker in workers:
             self._bury(worker)
