@@ -51,8 +51,8 @@ def parse_json(text: str) -> Json:
         raise
     except ValueError:  # an integer of more digits than the interpreter converts
         raise NotReadable("a number has too many digits") from None
-    if text.count("[") + text.count("{") > MAX_NESTING:
-        _check_nesting(value)
+    if text.count("[") + text.count("{") > MAX_NESTING and deeper_than(value, MAX_NESTING):
+        raise _too_deep()
     if "\\ud" in text or "\\uD" in text:
         _check_characters(value)
     return value
@@ -72,13 +72,14 @@ _NAMES: Mapping[type, str] = {
 }  # fmt: skip
 
 
-def _check_nesting(value: Json) -> None:
+def deeper_than(value: Json, levels: int) -> bool:
+    """Whether what is in a value lies below more than so many arrays and objects; without recursion."""
     level: list[Json] = [value]
-    for _ in range(MAX_NESTING + 1):
+    for _ in range(levels + 1):
         level = [item for container in level for item in _items(container)]
         if not level:
-            return
-    raise _too_deep()
+            return False
+    return True
 
 
 def _items(value: Json) -> list[Json]:

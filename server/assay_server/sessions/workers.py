@@ -11,9 +11,7 @@ import asyncio
 import contextlib
 import mmap
 import os
-import socket
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,6 +20,7 @@ from pathlib import Path
 
 import structlog
 
+from assay_server.execution.child_modules import start_module
 from assay_server.sessions.channel import (
     LENGTH,
     MARK,
@@ -40,7 +39,7 @@ _log = structlog.get_logger(__name__)
 
 STALL_SECONDS = 0.25
 _WATCH_SECONDS = 0.05
-_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ")
+_MODULE = "assay_server.sessions.worker"
 _READ_LIMIT = 1 << 20
 _STOP_SECONDS = 5.0
 _RESTART_SECONDS = 0.1
@@ -333,20 +332,12 @@ def _bury(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 async def _launch(sources: EnvironmentSources) -> tuple[Worker, asyncio.StreamReader]:
-    ours, theirs = socket.socketpair()
     shared = os.memfd_create("assay-session-mark", os.MFD_CLOEXEC)
     try:
         os.ftruncate(shared, mmap.PAGESIZE)
         mark = mmap.mmap(shared, MARK.size)
-        process = subprocess.Popen(  # noqa: S603, ASYNC220 - this interpreter, this package; it returns at once
-            [sys.executable, "-m", "assay_server.sessions.worker", str(theirs.fileno()), str(shared), sources.encode()],
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-            pass_fds=[theirs.fileno(), shared],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
+        process, connection = start_module(_MODULE, str(shared), sources.encode(), descriptors=[shared])
     finally:
-        theirs.close()
         os.close(shared)
-    reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_READ_LIMIT)
+    reader, writer = await asyncio.open_unix_connection(sock=connection, limit=_READ_LIMIT)
     return Worker(process, writer, mark), reader

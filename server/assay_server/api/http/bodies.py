@@ -14,6 +14,7 @@ from assay.json_mapping import JsonMappingError, message_from_json
 from assay.sdk import Json
 from assay_server.api.streams import MAX_MESSAGE_BYTES
 from assay_server.pipeline.failures import Code, Failure, Violation, invalid
+from assay_server.pipeline.json_fields import deeper_than
 
 M = TypeVar("M", bound=Message)
 
@@ -99,24 +100,9 @@ def parse_json(data: bytes) -> Json:
         raise _unreadable("NOT_JSON", f"not JSON: {error.msg} at character {error.pos + 1}") from None
     except ValueError:
         raise _unreadable("NOT_JSON", "an integer has too many digits") from None
-    if data.count(b"[") + data.count(b"{") > MAX_NESTING:
-        _check_nesting(value)
+    if data.count(b"[") + data.count(b"{") > MAX_NESTING and deeper_than(value, MAX_NESTING):
+        raise _too_deep()
     return value
-
-
-def _check_nesting(value: Json) -> None:
-    level: list[Json] = [value]
-    for _ in range(MAX_NESTING + 1):
-        level = [item for container in level for item in _items(container)]
-        if not level:
-            return
-    raise _too_deep()
-
-
-def _items(value: Json) -> list[Json]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return list(value) if isinstance(value, list) else []
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -9,16 +9,16 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import uuid
 from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
+from assay_server.execution.child_modules import start_module
 from assay_server.execution.cpu.template import ARE_YOU_THERE, TemplateSetup, receive_with_fd, send_with_fd
 
 _READ_LIMIT = 8 * 1024 * 1024
-_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ")
+_MODULE = "assay_server.execution.cpu.template"
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _MARK = "ASSAY_CPU_LANE"
 _STOP_SECONDS = 5.0
@@ -137,22 +137,12 @@ class TemplateProcess:
 
     def launch(self) -> None:
         """Start it with an environment of its own and no descriptor but its control connection."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         name, _, value = self.mark.partition("=")
-        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        environment |= {**_ONE_THREAD, name: value}
-        self._process = subprocess.Popen(  # noqa: S603 - this interpreter, this package
-            [sys.executable, "-I", "-m", "assay_server.execution.cpu.template", str(theirs.fileno())],
-            env=environment,
-            cwd="/",
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
-        theirs.close()
-        ours.setblocking(False)
-        ours.send(self._setup.encode())
-        self._control = ours
+        variables = {**_ONE_THREAD, name: value}
+        self._process, control = start_module(_MODULE, variables=variables, kind=socket.SOCK_SEQPACKET)
+        control.setblocking(False)
+        control.send(self._setup.encode())
+        self._control = control
 
     async def ready(self) -> None:
         """Wait until it has imported everything.

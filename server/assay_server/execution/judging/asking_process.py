@@ -12,12 +12,12 @@ import contextlib
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Iterable
 
 import structlog
 
 from assay.sdk import Unscorable
+from assay_server.execution.child_modules import start_module
 from assay_server.execution.judging.asking import Deadline, Question, Said
 from assay_server.execution.judging.asking_frames import (
     HEADER,
@@ -31,7 +31,8 @@ from assay_server.execution.judging.asking_frames import (
 from assay_server.execution.judging.catalogue import Endpoint
 
 _log = structlog.get_logger(__name__)
-_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_MODULE = "assay_server.execution.judging.asking_main"
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _ANSWERS_A_TURN = 2
 _READ_LIMIT = 8 << 20
 _STOP_SECONDS = 5.0
@@ -61,17 +62,8 @@ class AskingProcess:
 
     def launch(self) -> None:
         """Start it with an environment of its own and no descriptor but its connection."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - this interpreter, this package
-                [sys.executable, "-I", "-m", "assay_server.execution.judging.asking_main", str(theirs.fileno())],
-                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-                cwd="/",
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
-        self._socket = ours
+        certificates = {name: os.environ[name] for name in _CERTIFICATES if name in os.environ}
+        self._process, self._socket = start_module(_MODULE, variables=certificates)
 
     async def until_open(self, endpoint: str) -> None:
         """Wait while the endpoint has asked everyone to come back later."""

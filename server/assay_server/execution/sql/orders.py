@@ -11,6 +11,9 @@ from assay_server.execution.sql.grading import Grade, Grading
 from assay_server.execution.sql.sqlite import Caps, Table
 from assay_server.execution.sql.targets import Target
 
+WORKER_MODULE = "assay_server.execution.sql.worker"
+"""What answers orders, in a process of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class QueryOrder:

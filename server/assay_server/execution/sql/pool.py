@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import subprocess
-import sys
 import zlib
 from collections import deque
 from dataclasses import dataclass, field
@@ -20,8 +18,9 @@ from typing import TypeVar
 
 import structlog
 
+from assay_server.execution.child_modules import start_module
 from assay_server.execution.sql.frames import BadFrame, Frames, framed
-from assay_server.execution.sql.orders import Answer, Failed, Order, answer_of, order_message
+from assay_server.execution.sql.orders import WORKER_MODULE, Answer, Failed, Order, answer_of, order_message
 
 _log = structlog.get_logger(__name__)
 
@@ -32,7 +31,6 @@ _MOST_ATTEMPTS = 2
 _SPARES = 2
 _READ_BYTES = 1 << 18
 _STOP_SECONDS = 5.0
-_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ")
 
 
 _Said = TypeVar("_Said")
@@ -149,19 +147,8 @@ class SqlPool:
         return preferred if len(preferred.jobs) <= len(least.jobs) + _AHEAD else least
 
     def _launched(self) -> _Worker:
-        """A new process with an environment of its own and no descriptor but its connection."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            command = ["-I", "-m", "assay_server.execution.sql.worker", str(theirs.fileno()), str(self._memory_bytes)]
-            process = subprocess.Popen(  # noqa: S603 - this interpreter, this package
-                [sys.executable, *command],
-                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-                cwd="/",
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
-        worker = _Worker(process, ours)
+        process, connection = start_module(WORKER_MODULE, str(self._memory_bytes))
+        worker = _Worker(process, connection)
         worker.reading = asyncio.create_task(self._listen(worker), name=f"sql worker {process.pid}")
         return worker
 

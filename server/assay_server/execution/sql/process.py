@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import subprocess
-import sys
 import time
 import weakref
 
+from assay_server.execution.child_modules import start_module
 from assay_server.execution.sql.frames import BadFrame, Frames, framed
-from assay_server.execution.sql.orders import Answer, Failed, Order, answer_of, order_message
+from assay_server.execution.sql.orders import WORKER_MODULE, Answer, Failed, Order, answer_of, order_message
 
 _GRACE_SECONDS = 0.015
 _START_SECONDS = 60.0
 _READ_BYTES = 1 << 18
-_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ")
 
 
 class SqlProcess:
@@ -69,17 +67,7 @@ class SqlProcess:
     def _started(self) -> socket.socket:
         if self._connection is not None:
             return self._connection
-        ours, theirs = socket.socketpair()
-        with theirs:
-            command = ["-I", "-m", "assay_server.execution.sql.worker", str(theirs.fileno()), str(self._memory_bytes)]
-            process = subprocess.Popen(  # noqa: S603 - this interpreter, this package
-                [sys.executable, *command],
-                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-                cwd="/",
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
+        process, ours = start_module(WORKER_MODULE, str(self._memory_bytes))
         self._process, self._connection = process, ours
         self._frames, self._pending = Frames(), []
         self._end = weakref.finalize(self, _ended, process, ours)
