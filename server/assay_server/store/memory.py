@@ -12,6 +12,7 @@ from .protocol import (
     BarrierRecord,
     CheckpointRecord,
     CompleteOutcome,
+    EmittedGroup,
     GroupRecord,
     OutboxEntry,
     OutboxState,
@@ -114,9 +115,13 @@ class MemoryStore(SingleProcess):
         return self._run(key).abort_group(group_id, now)
 
     async def emit_groups(
-        self, key: RunKey, results: Sequence[tuple[str, bytes, tuple[str, ...]]]
+        self, key: RunKey, results: Sequence[tuple[str, bytes, tuple[str, ...]]], facts: Sequence[bytes] = ()
     ) -> tuple[Sequence[int], Mapping[str, int]]:
-        return self._run(key).emit(results)
+        return self._run(key).emit(results, facts)
+
+    async def scan_emitted(self, key: RunKey, after: int = 0) -> AsyncIterator[EmittedGroup]:
+        for group in self._run(key).emitted_after(after):
+            yield group
 
     async def arrive_at_barrier(self, key: RunKey, barrier_id: str, payload: bytes, consumer: str) -> BarrierRecord:
         return self._run(key).arrive(barrier_id, payload, consumer)

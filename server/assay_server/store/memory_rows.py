@@ -50,6 +50,7 @@ class MemoryGroup:
     emit_position: int = 0
     barrier_id: str = ""
     result: bytes | None = None
+    facts: bytes = b""
 
     def record(self) -> GroupRecord:
         return self.counts.record(emit_position=self.emit_position, barrier_id=self.barrier_id, result=self.result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import repeat
 
 from .checkpoints import beginning, checkpoint_record
 from .growth import judge_append
@@ -21,6 +22,7 @@ from .protocol import (
     BarrierRecord,
     CheckpointRecord,
     CompleteOutcome,
+    EmittedGroup,
     GroupRecord,
     GroupState,
     OutboxEntry,
@@ -162,20 +164,31 @@ class MemoryRun:
         group.counts.state = GroupState.ABORTED
         return group.record()
 
-    def emit(self, results: Iterable[tuple[str, bytes, tuple[str, ...]]]) -> tuple[list[int], dict[str, int]]:
+    def emit(
+        self, results: Iterable[tuple[str, bytes, tuple[str, ...]]], facts: Sequence[bytes] = ()
+    ) -> tuple[list[int], dict[str, int]]:
         positions: list[int] = []
         sequences: dict[str, int] = {}
-        for group_id, payload, consumers in results:
+        for (group_id, payload, consumers), numbers in zip(results, facts or repeat(b"")):  # noqa: B905 - one is endless
             group = self.groups.get(group_id)
             if group is None or group.counts.state not in {GroupState.READY, GroupState.ABORTED}:
                 positions.append(0)
                 continue
             self.emitted += 1
             group.counts.state = GroupState.EMITTED
-            group.emit_position, group.result = self.emitted, payload
+            group.emit_position, group.result, group.facts = self.emitted, payload, numbers
             self._hold(OutboxKind.GROUP, group_id, payload, consumers, sequences)
             positions.append(self.emitted)
         return positions, sequences
+
+    def emitted_after(self, position: int) -> list[EmittedGroup]:
+        """The emitted groups that have facts, in order of emission."""
+        emitted = (
+            EmittedGroup(group_id, group.emit_position, group.barrier_id, group.facts)
+            for group_id, group in self.groups.items()
+            if group.emit_position > position and group.facts
+        )
+        return sorted(emitted, key=lambda one: one.position)
 
     # ------------------------------------------------------------ barriers and outboxes
 
@@ -310,7 +323,7 @@ class MemoryRun:
 
     def _reopen(self, group: MemoryGroup, counts: Membership, late: frozenset[str]) -> None:
         group.counts = replace(counts)
-        group.emit_position, group.result, group.barrier_id = 0, None, ""
+        group.emit_position, group.result, group.facts, group.barrier_id = 0, None, b"", ""
         aborted = counts.state is GroupState.ABORTED
         group.counts.reopen()
         for rollout_id, member in group.members.items():

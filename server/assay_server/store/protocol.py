@@ -221,6 +221,21 @@ def is_due(record: GroupRecord) -> bool:
     return record.state is GroupState.READY or given_up
 
 
+class EmittedGroup(NamedTuple):
+    """What is kept of an emitted group for as long as the run is there.
+
+    Attributes:
+        position: order of emission within the run.
+        barrier_id: the finished barrier that took it, empty = none yet.
+        facts: as they were given to :meth:`Store.emit_groups`; opaque.
+    """
+
+    group_id: str
+    position: int
+    barrier_id: str
+    facts: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class CompleteOutcome:
     """What :meth:`Store.complete_rollouts` did.
@@ -439,13 +454,18 @@ class Store(Protocol):
         ...
 
     async def emit_groups(
-        self, key: RunKey, results: Sequence[tuple[str, bytes, tuple[str, ...]]]
+        self, key: RunKey, results: Sequence[tuple[str, bytes, tuple[str, ...]]], facts: Sequence[bytes] = ()
     ) -> tuple[Sequence[int], Mapping[str, int]]:
         """Store group results ``(group_id, payload, consumers)`` and put them into the consumers' outboxes.
 
         Only the first result of a READY or ABORTED group counts. Returns per result the emit position (0 = it was
-        not the first, nothing was stored) and, per consumer, the last sequence.
+        not the first, nothing was stored) and, per consumer, the last sequence. ``facts`` are parallel to the results
+        (or left out): a few numbers of each group that stay with the run when its result is acknowledged and gone.
         """
+        ...
+
+    def scan_emitted(self, key: RunKey, after: int = 0) -> AsyncIterator[EmittedGroup]:
+        """The emitted groups that have facts, from the one after that position, in order of emission, in pages."""
         ...
 
     # ------------------------------------------------------------ barriers

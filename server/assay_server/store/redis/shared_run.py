@@ -65,6 +65,7 @@ class SharedRun:
         members: writers that hold a lease, in the order in which they came.
         archives: where settled rollouts were put aside among the records, in order, and the tick after which what was
             created is forgotten.
+        fact_archives: likewise of what is kept of settled groups.
     """
 
     def __init__(self, record: RunRecord) -> None:
@@ -72,6 +73,7 @@ class SharedRun:
         self.members: dict[str, None] = {}
         self.unfinished = Unfinished()
         self.archives: list[tuple[bytes, int]] = []
+        self.fact_archives: list[tuple[bytes, int]] = []
         self._operations: dict[str, Callable[..., object]] = {
             name.removeprefix("op_"): getattr(self, name) for name in dir(type(self)) if name.startswith("op_")
         }
@@ -107,6 +109,7 @@ class SharedRun:
             changes.restored = True
             tick = point.tick if point is not None else 0
             self.archives = [(archive, min(tick, limit)) for archive, limit in self.archives if tick]
+            self.fact_archives = [(archive, min(tick, limit)) for archive, limit in self.fact_archives if tick]
             self.derive(writer)
         return restored
 
@@ -194,10 +197,15 @@ class SharedRun:
         return record
 
     def op_emit(
-        self, _: str, changes: Changes, generation: int, results: Sequence[tuple[str, bytes, Sequence[str]]]
+        self,
+        _: str,
+        changes: Changes,
+        generation: int,
+        results: Sequence[tuple[str, bytes, Sequence[str]]],
+        facts: Sequence[bytes] = (),
     ) -> tuple[list[int], dict[str, int]]:
         self._check(generation)
-        outcome = self.run.emit((group_id, ref, tuple(names)) for group_id, ref, names in results)
+        outcome = self.run.emit([(group_id, ref, tuple(names)) for group_id, ref, names in results], facts)
         positions, sequences = outcome
         for (group_id, _ref, _names), position in zip(results, positions, strict=True):
             if position:
@@ -272,8 +280,9 @@ class SharedRun:
         groups: Sequence[str],
         barriers: Sequence[str],
         archive: bytes,
+        facts: bytes | None = None,
     ) -> None:
-        """Forget what is settled; ``archive`` is where it lies among the records."""
+        """Forget what is settled; ``archive`` and ``facts`` are where it, and what stays of groups, lie in the records."""
         self._check(generation)
         run = self.run
         for rollout_id in rollouts:
@@ -285,6 +294,8 @@ class SharedRun:
         for barrier_id in barriers:
             del run.barriers[barrier_id]
         self.archives.append((archive, run.tick))
+        if facts is not None:
+            self.fact_archives.append((facts, run.tick))
 
     # ------------------------------------------------------------ who works on what
 

@@ -42,6 +42,7 @@ class _Image(NamedTuple):
     members: Sequence[str]
     scoring: dict[str, str]
     emitting: dict[str, str]
+    fact_archives: Sequence[tuple[bytes, int]] = ()
 
 
 class _Rollout(NamedTuple):
@@ -78,6 +79,7 @@ class _Group(NamedTuple):
     emit_position: int
     barrier_id: str
     result: bytes | None
+    facts: bytes = b""
 
 
 class _Checkpoint(NamedTuple):
@@ -110,6 +112,7 @@ def dump(shared: SharedRun) -> bytes:
         list(shared.members),
         shared.unfinished.scoring,
         shared.unfinished.emitting,
+        shared.fact_archives,
     )
     return pack(image)
 
@@ -130,6 +133,7 @@ def load(record: RunRecord, data: bytes) -> SharedRun:
     run.outboxes = {name: _outbox(last, acked, entries) for name, last, acked, entries in image.outboxes}
     run.checkpoints = {row[0]: _checkpoint(_Checkpoint(*row)) for row in image.checkpoints}
     shared.archives = list(image.archives)
+    shared.fact_archives = list(image.fact_archives)
     shared.members = dict.fromkeys(image.members)
     shared.derive("")
     shared.unfinished.scoring.update(image.scoring)
@@ -199,15 +203,15 @@ def _group_image(group: MemoryGroup) -> _Group:
         group.emit_position,
         group.barrier_id,
         group.result,
+        group.facts,
     )
 
 
 def _group(run: MemoryRun, row: Iterable[object]) -> MemoryGroup:
     image = _Group(*row)  # type: ignore[arg-type]  # as it was written
     members = {name: run.rollouts[name] for name in image.members}
-    return MemoryGroup(
-        _counts(image.counts), image.created, members, image.emit_position, image.barrier_id, image.result
-    )
+    counts, position = _counts(image.counts), image.emit_position
+    return MemoryGroup(counts, image.created, members, position, image.barrier_id, image.result, image.facts)
 
 
 def _outbox(last: int, acked: int, entries: Sequence[tuple[tuple[int, int, bytes], str]]) -> MemoryOutbox:

@@ -16,6 +16,7 @@ import structlog
 
 from assay_server.store.changes import Listener
 from assay_server.store.ending import end
+from assay_server.store.memory_run import MemoryRun
 from assay_server.store.protocol import (
     AcceptItem,
     AcceptOutcome,
@@ -23,6 +24,7 @@ from assay_server.store.protocol import (
     BarrierRecord,
     CheckpointRecord,
     CompleteOutcome,
+    EmittedGroup,
     GroupRecord,
     OutboxEntry,
     OutboxState,
@@ -233,11 +235,27 @@ class RedisStore:
         return cast("GroupRecord | None", await self._do(key, object, "abort", group_id, now))
 
     async def emit_groups(
-        self, key: RunKey, results: Sequence[tuple[str, bytes, tuple[str, ...]]]
+        self, key: RunKey, results: Sequence[tuple[str, bytes, tuple[str, ...]]], facts: Sequence[bytes] = ()
     ) -> tuple[Sequence[int], Mapping[str, int]]:
-        refs = await self._write(key, [payload for _, payload, _ in results])
+        refs = await self._write(key, [*(payload for _, payload, _ in results), *facts])
+        refs, numbers = refs[: len(results)], refs[len(results) :]
         named = [(group_id, ref, names) for (group_id, _, names), ref in zip(results, refs, strict=True)]
-        return cast("tuple[Sequence[int], Mapping[str, int]]", await self._do(key, tuple, "emit", named))
+        return cast("tuple[Sequence[int], Mapping[str, int]]", await self._do(key, tuple, "emit", named, numbers))
+
+    async def scan_emitted(self, key: RunKey, after: int = 0) -> AsyncIterator[EmittedGroup]:
+        """See :meth:`Store.scan_emitted`; what was put aside is among it."""
+        state = await self._state(key)
+        found = state.run.emitted_after(after)
+        for archive, limit in tuple(state.fact_archives):
+            rows = cast(
+                "Sequence[tuple[int, tuple[str, int, str, bytes]]]", unpack((await self._read(key, [archive]))[0])
+            )
+            found += [EmittedGroup(*row) for created, row in rows if created <= limit and row[1] > after]
+        found.sort(key=lambda group: group.position)
+        for start in range(0, len(found), _PAGE):
+            page = found[start : start + _PAGE]
+            for group, facts in zip(page, await self._read(key, [group.facts for group in page]), strict=True):
+                yield group._replace(facts=facts)
 
     # ------------------------------------------------------------ barriers
 
@@ -462,9 +480,10 @@ class RedisStore:
         rows = [
             (rollout.created, _archived(rollout.stored())) for rollout in map(run.rollouts.__getitem__, found.rollouts)
         ]
+        groups = [(run.groups[one.group_id].created, tuple(one)) for one in _with_facts(run, found.groups)]
         try:
-            (archive,) = await self._write(key, [pack(rows)])
-            await log.submit(("put_aside", key.generation, *found, archive))
+            archives = await self._write(key, [pack(rows), *([pack(groups)] if groups else [])])
+            await log.submit(("put_aside", key.generation, *found, *archives))
         except StoreError as error:  # restored or lost meanwhile: then there is another time
             _log.warning("what is settled was not put aside", run=key.run_id, error=str(error))
 
@@ -487,6 +506,11 @@ class RedisStore:
                 if time.monotonic() - log.used > _IDLE_SECONDS and not log.busy and self._logs.get(name) is log:
                     del self._logs[name]
                     await log.close()
+
+
+def _with_facts(run: MemoryRun, group_ids: Sequence[str]) -> list[EmittedGroup]:
+    named = frozenset(group_ids)
+    return [one for one in run.emitted_after(0) if one.group_id in named]
 
 
 def _archived(stored: StoredRollout) -> tuple[object, ...]:

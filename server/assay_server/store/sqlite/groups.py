@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import repeat
 
 from assay_server.store.protocol import GroupRecord, GroupState, OutboxKind, RunKey
 
@@ -54,13 +55,16 @@ def abort(transaction: Transaction, key: RunKey, group_id: str, now: float) -> G
 
 
 def emit(
-    transaction: Transaction, key: RunKey, results: Sequence[tuple[str, bytes, tuple[str, ...]]]
+    transaction: Transaction,
+    key: RunKey,
+    results: Sequence[tuple[str, bytes, tuple[str, ...]]],
+    facts: Sequence[bytes],
 ) -> tuple[list[int], dict[str, int]]:
     """See :meth:`Store.emit_groups`."""
     run = transaction.run(key)
     positions: list[int] = []
     given: dict[str, None] = {}
-    for group_id, payload, names in results:
+    for (group_id, payload, names), numbers in zip(results, facts or repeat(b"")):  # noqa: B905 - one is endless
         group = transaction.group(run, group_id)
         if group is None or group.counts.state not in {GroupState.READY, GroupState.ABORTED}:
             positions.append(0)
@@ -69,7 +73,7 @@ def emit(
         group.counts.state = GroupState.EMITTED
         consumers = [transaction.consumer(run, name) for name in names]
         result = transaction.hold(run, OutboxKind.GROUP, group.key, payload, consumers)
-        transaction.emissions.add(group.key, run.numbers.emitted, result)
+        transaction.emissions.add(group.key, run.numbers.emitted, result, numbers or None)
         transaction.finish_group(run, group)
         positions.append(run.numbers.emitted)
         given.update(dict.fromkeys(names))

@@ -59,7 +59,7 @@ UNDO = (
     "DELETE FROM groups WHERE id > :groups AND id <= :last",
     """
     UPDATE groups SET state = 0, announced = c.announced, size = c.size, fixed = c.fixed, short = c.short,
-        expected = c.expected, emit_position = 0, barrier = NULL, result = NULL
+        expected = c.expected, emit_position = 0, barrier = NULL, result = NULL, facts = NULL
     FROM checkpoint_groups c WHERE c.checkpoint = :point AND groups.id = c.grp
     """,
     """

@@ -13,6 +13,7 @@ from itertools import accumulate, count
 from assay_server.store.protocol import (
     MAX_UNBATCHED,
     BarrierRecord,
+    EmittedGroup,
     GroupRecord,
     GroupState,
     OutboxEntry,
@@ -40,6 +41,7 @@ _HELD = (  # what a consumer holds after a sequence
 
 _SCAN_ROLLOUTS = 256
 _SCAN_BYTES = 32 << 20
+_SCAN_GROUPS = 1024
 _MOST_BYTES = 256 << 20  # far below the largest blob SQLite makes
 
 
@@ -80,6 +82,17 @@ class Reader:
         with self._snapshot(key) as run:
             records = self._group_records(read_groups(self._connection, "run = ? AND group_id = ?", (run, group_id)))
             return records[0] if records else None
+
+    def emitted(self, key: RunKey, after: int) -> list[EmittedGroup]:
+        """The next emitted groups with facts, in order of emission."""
+        with self._snapshot(key) as run:
+            rows = self._connection.execute(
+                "SELECT g.group_id, g.emit_position, coalesce(b.barrier_id, ''), g.facts"
+                " FROM groups g LEFT JOIN barriers b ON b.id = g.barrier WHERE g.run = ? AND g.state = 2"
+                " AND g.emit_position > ? AND g.facts IS NOT NULL ORDER BY g.emit_position LIMIT ?",
+                (run, after, _SCAN_GROUPS),
+            )
+            return [EmittedGroup(*row) for row in rows.fetchall()]
 
     def members(self, key: RunKey, group_id: str) -> list[StoredRollout]:
         with self._snapshot(key) as run:

@@ -15,7 +15,7 @@ from assay_server.store.protocol import StoreUnavailable
 
 Synchronous = Literal["NORMAL", "FULL"]
 
-VERSION = 2
+VERSION = 3
 KEY_BITS = 40
 PAGE_BYTES = 4096  # larger pages pack 4 KB texts no better, and an index over random ids writes a page per id
 
@@ -117,7 +117,10 @@ CREATE TABLE objects (
 _COUNTERS = """
 CREATE TABLE counters (run INTEGER, name TEXT, value REAL NOT NULL, PRIMARY KEY (run, name)) WITHOUT ROWID;
 """
-_VERSIONS = (_TABLES, _COUNTERS)  # what each version added to the one before
+_FACTS = """
+ALTER TABLE groups ADD COLUMN facts BLOB;
+"""
+_VERSIONS = (_TABLES, _COUNTERS, _FACTS)  # what each version added to the one before
 
 
 def connect(path: Path, synchronous: Synchronous = "NORMAL", *, cache_bytes: int = 32 << 20) -> sqlite3.Connection:

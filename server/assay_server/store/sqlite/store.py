@@ -17,6 +17,7 @@ from assay_server.store.protocol import (
     BarrierRecord,
     CheckpointRecord,
     CompleteOutcome,
+    EmittedGroup,
     GroupRecord,
     OutboxEntry,
     OutboxState,
@@ -198,9 +199,15 @@ class SqliteStore(SingleProcess):
         return await self._write(lambda transaction: groups.abort(transaction, key, group_id, now))
 
     async def emit_groups(
-        self, key: RunKey, results: Sequence[tuple[str, bytes, tuple[str, ...]]]
+        self, key: RunKey, results: Sequence[tuple[str, bytes, tuple[str, ...]]], facts: Sequence[bytes] = ()
     ) -> tuple[Sequence[int], Mapping[str, int]]:
-        return await self._write(lambda transaction: groups.emit(transaction, key, results))
+        return await self._write(lambda transaction: groups.emit(transaction, key, results, facts))
+
+    async def scan_emitted(self, key: RunKey, after: int = 0) -> AsyncIterator[EmittedGroup]:
+        while page := await self._next_emitted(key, after):
+            for group in page:
+                yield group
+            after = page[-1].position
 
     # ------------------------------------------------------------ barriers
 
@@ -257,6 +264,9 @@ class SqliteStore(SingleProcess):
 
     async def _next_page(self, key: RunKey, after: int) -> list[StoredRollout]:
         return await self._read(lambda reader: reader.page(key, after))
+
+    async def _next_emitted(self, key: RunKey, after: int) -> list[EmittedGroup]:
+        return await self._read(lambda reader: reader.emitted(key, after))
 
     async def _write(
         self,

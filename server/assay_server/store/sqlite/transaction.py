@@ -61,7 +61,9 @@ class Transaction:
         self.results = insert("results", 4)
         self.answers = Bulk("UPDATE rollouts SET result = column2 FROM {rows} WHERE id = column1", 2)
         self.emissions = Bulk(
-            "UPDATE groups SET state = 2, emit_position = column2, result = column3 FROM {rows} WHERE id = column1", 3
+            "UPDATE groups SET state = 2, emit_position = column2, result = column3, facts = column4 FROM {rows}"
+            " WHERE id = column1",
+            4,
         )
         self.outbox = insert("outbox", 2)
         self.objects = Bulk("INSERT OR IGNORE INTO objects SELECT * FROM {rows} WHERE column1 IS NOT NULL", 4)
