@@ -20,11 +20,13 @@ from assay.sdk.environments import (
 )
 
 __all__ = [
+    "Asking",
     "Carrying",
     "Dumping",
     "Environment",
     "EnvironmentFault",
     "EpisodeOver",
+    "Informing",
     "InvalidDump",
     "InvalidOptions",
     "ResetResult",
@@ -91,6 +93,36 @@ class TurnTaking(Environment, Protocol):
 
     def agent_to_act(self) -> str:
         """Whose turn it is; empty where that makes no difference."""
+        ...
+
+
+@runtime_checkable
+class Asking(Environment, Protocol):
+    """An environment some of whose actions need an answer of the outside, such as what a program prints.
+
+    It asks nobody itself: who runs the episode does, and records the answer with the action, so that a replay is told
+    the same and nothing is asked again.
+    """
+
+    def request_for(self, action: str) -> str:
+        """What is to be asked before this action is taken, as JSON; empty where nothing is. Changes nothing."""
+        ...
+
+    def receive(self, answer: str) -> None:
+        """The answer, as JSON, for the action that comes next.
+
+        Raises:
+            EnvironmentFault: it is none.
+        """
+        ...
+
+
+@runtime_checkable
+class Informing(Environment, Protocol):
+    """An environment with more to say about the present step than its observation."""
+
+    def info(self) -> Mapping[str, Json]:
+        """Counters and schemas, for the caller; the policy is not shown them."""
         ...
 
 

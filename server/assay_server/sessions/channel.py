@@ -22,7 +22,7 @@ MARK = struct.Struct("<Qd")
 """In memory that engine and worker share: the number of the order that runs (0 = none) and when it started."""
 
 _ANSWER = struct.Struct(f"<QBI{DIGEST_BYTES}sII")
-_GOING, _ENDED, _FAULT = range(3)
+_GOING, _ENDED, _ASKS, _FAULT = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,13 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Take one action."""
+    """Take one action; ``heard`` is what the outside answered, where it was asked."""
 
     order: int
     session: int
     action: str
     agent_id: str = ""
+    heard: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,9 @@ def encode_orders(orders: Sequence[Order]) -> bytes:
 def _plain(order: Order) -> tuple[object, ...]:
     match order:
         case Act():
-            return ("a", order.order, order.session, order.action, order.agent_id)
+            return ("a", order.order, order.session, order.action, order.agent_id, order.heard)
         case Open():
-            turns = [(turn.action, turn.agent_id, turn.digest) for turn in order.turns]
+            turns = [(turn.action, turn.agent_id, turn.digest, turn.heard) for turn in order.turns]
             return ("o", order.order, order.session, order.spec.encode(), turns, order.dump)
         case Drop():
             return ("d", order.sessions)
@@ -82,7 +83,7 @@ def decode_orders(payload: bytes) -> Iterator[Order]:
                 yield Act(*rest)  # pyright: ignore[reportArgumentType] - written by _plain
             case "o":
                 order, session, spec, turns, dump = cast(
-                    "tuple[int, int, bytes, list[tuple[str, str, bytes]], bytes]", tuple(rest)
+                    "tuple[int, int, bytes, list[tuple[str, str, bytes, str]], bytes]", tuple(rest)
                 )
                 yield Open(order, session, SessionSpec.decode(spec), tuple(Turn(*turn) for turn in turns), dump)
             case _:
@@ -102,6 +103,7 @@ class Answer:
         digest: of ``state``.
         state: an encoded assay.v1.SessionState without ids; empty where there is a fault.
         dump: what an episode is resumed from, where one is due.
+        request: what the outside is to be asked first; the action was not taken.
     """
 
     order: int
@@ -111,10 +113,14 @@ class Answer:
     state: bytes = b""
     dump: bytes = b""
     fault: SessionFault | None = None
+    request: str = ""
 
 
 def encode_answer(answer: Answer) -> bytes:
     """An answer with its header; several make a frame."""
+    if answer.request:
+        asked = answer.request.encode()
+        return _ANSWER.pack(answer.order, _ASKS, answer.index, b"", len(asked), 0) + asked
     if answer.fault is None:
         kind = _ENDED if answer.ended else _GOING
         sizes = len(answer.state), len(answer.dump)
@@ -141,6 +147,8 @@ def decode_answers(payload: bytes) -> Iterator[Answer]:
             at += length + dumped
             if kind == _FAULT:
                 yield Answer(order, index, fault=_fault(body))
+            elif kind == _ASKS:
+                yield Answer(order, index, request=body.decode())
             else:
                 yield Answer(order, index, kind == _ENDED, digest, body, dump)
     except (struct.error, ValueError, TypeError, AttributeError) as error:

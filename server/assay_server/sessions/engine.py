@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from assay_server.environments.catalogue import EnvironmentCatalogue, UnknownEnvironment
 from assay_server.environments.definition import EnvironmentDefinition, Replay
+from assay_server.sessions.asking import NobodyOutside, Outside
 from assay_server.sessions.channel import Answer
 from assay_server.sessions.living import LiveSession, Placement, Registry
 from assay_server.sessions.recording import Recorder, decode_spec, encode_spec
@@ -62,7 +63,15 @@ class _Making:
 class SessionEngine:
     """The service behind EnvironmentService."""
 
-    def __init__(self, catalogue: EnvironmentCatalogue, journal: Journal, settings: SessionSettings) -> None:
+    def __init__(
+        self,
+        catalogue: EnvironmentCatalogue,
+        journal: Journal,
+        settings: SessionSettings,
+        outside: Outside | None = None,
+    ) -> None:
+        """``outside`` answers what environments ask; whoever made it closes it, after :meth:`stop`."""
+        self._outside = outside or NobodyOutside()
         self.figures = SessionFigures()
         self._catalogue = catalogue
         self._settings = settings
@@ -273,10 +282,10 @@ class SessionEngine:
             raise SessionFault(Reason.EPISODE_OVER, "the episode is over", session.where)
         session.busy = True
         try:
-            answer = await self._take(session, action)
+            answer, heard = await self._take(session, action)
             try:
                 await self._recorder.append(
-                    session.key, index, Turn(action.action, action.agent_id, answer.digest), answer.dump
+                    session.key, index, Turn(action.action, action.agent_id, answer.digest, heard), answer.dump
                 )
             except BaseException:
                 self._placement.leave(session)  # it may be ahead of the journal
@@ -287,22 +296,24 @@ class SessionEngine:
         self.figures.steps += 1
         return session.view()
 
-    async def _take(self, session: LiveSession, action: Action) -> Answer:
-        """Take an action, wherever the session lives by now."""
-        crashes = 0
+    async def _take(self, session: LiveSession, action: Action) -> tuple[Answer, str]:
+        """Take an action, wherever the session lives by now; what followed, and what the outside was heard to say."""
+        crashes, heard = 0, ""
         for _ in range(_MAX_ATTEMPTS):
             await self._settle(session)
             if session.index != action.expected_step:  # the journal knows more than was known here
                 raise SessionFault(Reason.SESSION_MOVED, "the session has moved on", session.where)
             try:
-                answer = await self._placement.take(session, action.action, action.agent_id)
+                answer = await self._placement.take(session, action.action, action.agent_id, heard)
             except SessionFault as fault:
                 crashes += fault.reason is Reason.ENVIRONMENT_CRASHED
                 if fault.reason is Reason.ENVIRONMENT_CRASHED and crashes < _MAX_CRASHES:
                     continue  # somebody else may have killed the worker
                 raise
-            if answer is not None:
-                return answer
+            if answer is not None and answer.request:
+                heard = await self._outside.answer(session.tenant, session.session_id, answer.request)
+            elif answer is not None:
+                return answer, heard
         text = f"its worker was lost {_MAX_ATTEMPTS} times"
         raise SessionFault(Reason.ENVIRONMENT_CRASHED, text, session.where, retry_after=1.0)
 
@@ -377,6 +388,7 @@ class SessionEngine:
     def _forget(self, sessions: Sequence[LiveSession]) -> None:
         for session in sessions:
             self._live.remove(session)
+            self._outside.forget(session.tenant, session.session_id)
         self._placement.leave_all(sessions)
 
     # ------------------------------------------------------------ sessions of before

@@ -14,10 +14,12 @@ from typing import cast
 
 from assay.v1 import environment_service_pb2 as wire
 from assay_server.environments.protocol import (
+    Asking,
     Carrying,
     Dumping,
     Environment,
     EnvironmentFault,
+    Informing,
     InvalidDump,
     InvalidOptions,
     StepResult,
@@ -92,6 +94,8 @@ class Episode:
         """
         self._environment = environment
         self._agents = environment if isinstance(environment, TurnTaking) else None
+        self._asking = environment if isinstance(environment, Asking) else None
+        self._informing = environment if isinstance(environment, Informing) else None
         self._carrying = environment if isinstance(environment, Carrying) else None
         self._dumping = environment if isinstance(environment, Dumping) else None
         self._spec = spec
@@ -110,8 +114,12 @@ class Episode:
         state.action_valid = True
         self._hold(state)
 
-    def step(self, action: str, agent_id: str) -> None:
-        """Take an action; what followed is in ``encoded`` and ``digest``.
+    def request_for(self, action: str) -> str:
+        """What the outside is to be asked before this action is taken; empty where nothing is."""
+        return "" if self._asking is None or self.ended else _text("request", self._asking.request_for(action))
+
+    def step(self, action: str, agent_id: str, heard: str = "") -> None:
+        """Take an action, with what the outside answered; what followed is in ``encoded`` and ``digest``.
 
         Raises:
             SessionFault: EPISODE_OVER, INVALID_ACTION_CONTENT, ENVIRONMENT_FAILED.
@@ -123,6 +131,8 @@ class Episode:
             raise SessionFault(
                 Reason.INVALID_ACTION_CONTENT, f"it is {agent!r}'s turn, not {agent_id!r}'s", field="agent_id"
             )
+        if self._asking is not None and heard:
+            self._asking.receive(heard)
         result = self._environment.step(action)
         reward = _finite("reward", result.reward)
         if not result.action_valid:
@@ -155,7 +165,7 @@ class Episode:
         """
         for turn in turns:
             try:
-                self.step(turn.action, turn.agent_id)
+                self.step(turn.action, turn.agent_id, turn.heard)
             except SessionFault as error:
                 raise SessionFault(
                     Reason.REPLAY_MISMATCH, f"action {self.index} cannot be taken again: {error.message}"
@@ -223,6 +233,8 @@ class Episode:
         anchor.state_json = json.dumps(_text("anchor", self._environment.anchor()), ensure_ascii=False)
         if self._carrying is not None:
             anchor.inventory.parts.add(text=_text("inventory", self._carrying.inventory()))
+        if self._informing is not None:
+            state.info_json = json.dumps(dict(self._informing.info()), allow_nan=False)
         return state
 
     def _hold(self, state: wire.SessionState) -> None:

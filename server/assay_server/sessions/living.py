@@ -136,10 +136,11 @@ class Placement:
             return answer
         raise _lost()
 
-    async def take(self, session: LiveSession, action: str, agent_id: str) -> Answer | None:
+    async def take(self, session: LiveSession, action: str, agent_id: str, heard: str = "") -> Answer | None:
         """Have a session's worker take an action; ``None`` where the session lives nowhere any more.
 
-        The session does not move on: see :meth:`moved_on`.
+        The session does not move on: see :meth:`moved_on`. Where the answer has a request, the action was not taken:
+        it comes again, with what was heard.
 
         Raises:
             SessionFault: EPISODE_OVER, INVALID_ACTION_CONTENT, STEP_TIMEOUT, ENVIRONMENT_FAILED, ENVIRONMENT_CRASHED.
@@ -147,7 +148,7 @@ class Placement:
         place = session.place
         if place is None:
             return None
-        order = Act(next(self._orders), session.number, action, agent_id)
+        order = Act(next(self._orders), session.number, action, agent_id, heard)
         answer = await self._errand(place, order, session.timeouts.step or self._step_timeout)
         if answer is None:
             session.place = None
@@ -155,7 +156,7 @@ class Placement:
             if answer.fault.reason not in (Reason.EPISODE_OVER, Reason.INVALID_ACTION_CONTENT):
                 self.leave(session)  # what the environment is like after that, nobody knows
             raise answer.fault
-        elif answer.index != session.index + 1:
+        elif not answer.request and answer.index != session.index + 1:
             self.leave(session)
             raise SessionFault(Reason.REPLAY_MISMATCH, "the worker is at another step than the journal", session.where)
         return answer

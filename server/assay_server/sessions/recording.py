@@ -69,7 +69,7 @@ class Recorder:
         Raises:
             SessionFault: JOURNAL_UNAVAILABLE, SESSION_MOVED.
         """
-        self._rows.append((key, index, JournaledTurn(turn.action, turn.agent_id, turn.digest)))
+        self._rows.append((key, index, JournaledTurn(turn.action, turn.agent_id, turn.digest, turn.heard)))
         if dump:
             self._dumps.append((key, JournaledDump(index + 1, dump)))
         if self._written is None:

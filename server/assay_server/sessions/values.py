@@ -117,6 +117,8 @@ class EnvironmentSources:
         shops: a folder of catalogues of the shop; empty = there is none.
         questions: a folder of sets of questions about databases; empty = there is none.
         checked: environments are held to their promises at every step.
+        corpora: a folder of corpora that tools search; empty = there is none.
+        programs: whether there is a sandbox for what policies write.
     """
 
     plugins: tuple[str, ...] = ()
@@ -124,16 +126,19 @@ class EnvironmentSources:
     shops: str = ""
     questions: str = ""
     checked: bool = False
+    corpora: str = ""
+    programs: bool = False
 
     def encode(self) -> str:
         """As JSON, for a worker's command line."""
-        return json.dumps([self.plugins, self.games, self.shops, self.questions, self.checked])
+        return json.dumps(asdict(self))
 
     @classmethod
     def decode(cls, text: str) -> EnvironmentSources:
         """The inverse of :meth:`encode`."""
-        plugins, games, shops, questions, checked = cast("tuple[list[str], str, str, str, bool]", json.loads(text))
-        return cls(tuple(plugins), games, shops, questions, checked)
+        named = cast("dict[str, object]", json.loads(text))
+        plugins = tuple(cast("list[str]", named.pop("plugins")))
+        return cls(plugins, **named)  # pyright: ignore[reportArgumentType] - written by encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +148,10 @@ class Turn:
     Attributes:
         agent_id: whose action it was, in episodes of several agents.
         digest: of everything that the environment answered, 16 bytes.
+        heard: what the outside answered when it was asked for this action; a replay is told the same.
     """
 
     action: str
     agent_id: str
     digest: bytes
+    heard: str = ""

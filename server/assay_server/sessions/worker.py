@@ -55,6 +55,8 @@ class Host:
                     episode.close()
             return None
         try:
+            if isinstance(order, Act) and not order.heard and (request := self._request(order)):
+                return Answer(order.order, request=request)
             episode = self._open(order) if isinstance(order, Open) else self._act(order)
         except SessionFault as fault:
             return Answer(order.order, fault=fault)
@@ -75,8 +77,11 @@ class Host:
 
     def _act(self, order: Act) -> Episode:
         episode = self._episodes[order.session]
-        episode.step(order.action, order.agent_id)
+        episode.step(order.action, order.agent_id, order.heard)
         return episode
+
+    def _request(self, order: Act) -> str:
+        return self._episodes[order.session].request_for(order.action)
 
 
 class Connection:

@@ -22,11 +22,12 @@ class RequestTaken(StoreError):
 
 
 class JournaledTurn(NamedTuple):
-    """One acknowledged action; ``digest`` is of what was answered."""
+    """One acknowledged action; ``digest`` is of what was answered, ``heard`` what the outside said when asked."""
 
     action: str
     agent_id: str
     digest: bytes
+    heard: str = ""
 
 
 class SessionKey(NamedTuple):

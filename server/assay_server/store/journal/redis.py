@@ -214,5 +214,4 @@ def _packed(turn: JournaledTurn) -> bytes:
 
 
 def _unpacked(data: bytes) -> JournaledTurn:
-    action, agent_id, digest = cast("tuple[str, str, bytes]", msgpack.unpackb(data))
-    return JournaledTurn(action, agent_id, digest)
+    return JournaledTurn(*cast("tuple[str, str, bytes, str]", msgpack.unpackb(data)))  # without the last, from before

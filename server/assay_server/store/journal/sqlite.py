@@ -27,7 +27,9 @@ from .protocol import (
 
 T = TypeVar("T")
 
-_VERSION = 1
+_VERSION = 2
+_BEFORE_HEARING = 1
+"""Files of this version have turns without what was heard; they are given the column."""
 _MAX_OPERATIONS = 256
 _BUSY_SECONDS = 5.0
 _TABLES = """
@@ -49,6 +51,7 @@ CREATE TABLE IF NOT EXISTS turns (
     action TEXT NOT NULL,
     agent TEXT NOT NULL,
     digest BLOB NOT NULL,
+    heard TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (session, step)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS dumps (session INTEGER PRIMARY KEY, step INTEGER NOT NULL, content BLOB NOT NULL);
@@ -169,7 +172,7 @@ class SqliteJournal:
                 ],
             )
             connection.executemany(
-                "INSERT INTO turns VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?)",
                 [
                     (key, index, *turn)
                     for key, new in zip(keys, sessions, strict=True)
@@ -194,7 +197,7 @@ class SqliteJournal:
         put_aside = [(key.number, *dump) for key, dump in dumps]
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.executemany("INSERT INTO turns VALUES (?, ?, ?, ?, ?)", rows)
+            connection.executemany("INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?)", rows)
             if put_aside:
                 connection.executemany("INSERT OR REPLACE INTO dumps VALUES (?, ?, ?)", put_aside)
 
@@ -262,9 +265,14 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version not in (0, _VERSION):
+    if version not in (0, _BEFORE_HEARING, _VERSION):
         connection.close()
         raise sqlite3.DatabaseError(f"it was written by another version of the server ({version})")
+    if version == _BEFORE_HEARING:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ALTER TABLE turns ADD COLUMN heard TEXT NOT NULL DEFAULT ''")
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+        connection.execute("COMMIT")
     connection.executescript(_TABLES)
     connection.execute(f"PRAGMA user_version = {_VERSION}")
     return connection
@@ -335,7 +343,9 @@ def _read(connection: sqlite3.Connection, tenant: str, session_id: str) -> Journ
     ).fetchone()
     if found is None:
         raise UnknownJournalEntry(session_id)
-    turns = connection.execute("SELECT action, agent, digest FROM turns WHERE session = ? ORDER BY step", found[:1])
+    turns = connection.execute(
+        "SELECT action, agent, digest, heard FROM turns WHERE session = ? ORDER BY step", found[:1]
+    )
     dump = connection.execute("SELECT step, content FROM dumps WHERE session = ?", found[:1]).fetchone()
     number, *values, closed = found
     return JournaledSession(
