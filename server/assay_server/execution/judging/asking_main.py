@@ -117,6 +117,7 @@ def main() -> None:
     """Ask judges until the server goes away."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     os.nice(_LOWER_PRIORITY)
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # a question wakes it; it need not push the asker aside
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server's to hear
     asyncio.run(work(socket.socket(fileno=int(sys.argv[1]))))
 
