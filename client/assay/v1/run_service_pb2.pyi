@@ -341,12 +341,32 @@ class SampleTasksRequest(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., global_step: _Optional[int] = ..., count: _Optional[int] = ..., seed: _Optional[int] = ..., prompt_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SampleTasksResponse(_message.Message):
-    __slots__ = ("prompt_ids", "weights")
+    __slots__ = ("prompt_ids", "weights", "standings")
     PROMPT_IDS_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    STANDINGS_FIELD_NUMBER: _ClassVar[int]
     prompt_ids: _containers.RepeatedScalarFieldContainer[str]
     weights: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, prompt_ids: _Optional[_Iterable[str]] = ..., weights: _Optional[_Iterable[float]] = ...) -> None: ...
+    standings: _containers.RepeatedCompositeFieldContainer[PromptStanding]
+    def __init__(self, prompt_ids: _Optional[_Iterable[str]] = ..., weights: _Optional[_Iterable[float]] = ..., standings: _Optional[_Iterable[_Union[PromptStanding, _Mapping]]] = ...) -> None: ...
+
+class PromptStanding(_message.Message):
+    __slots__ = ("visits", "pass_rate", "value", "hint_level", "hint_helped", "best_tool_calls", "success_rollout_ids")
+    VISITS_FIELD_NUMBER: _ClassVar[int]
+    PASS_RATE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    HINT_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    HINT_HELPED_FIELD_NUMBER: _ClassVar[int]
+    BEST_TOOL_CALLS_FIELD_NUMBER: _ClassVar[int]
+    SUCCESS_ROLLOUT_IDS_FIELD_NUMBER: _ClassVar[int]
+    visits: int
+    pass_rate: float
+    value: float
+    hint_level: int
+    hint_helped: int
+    best_tool_calls: int
+    success_rollout_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, visits: _Optional[int] = ..., pass_rate: _Optional[float] = ..., value: _Optional[float] = ..., hint_level: _Optional[int] = ..., hint_helped: _Optional[int] = ..., best_tool_calls: _Optional[int] = ..., success_rollout_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AllocateRolloutsRequest(_message.Message):
     __slots__ = ("run_id", "allocator_id", "params_json", "prompt_ids", "total")
