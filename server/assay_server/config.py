@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +27,25 @@ def _default_store() -> str:
 
 def _default_token_file() -> Path:
     return config_directory() / "token"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files.
+
+    Attributes:
+        certificate: the server's, and those up to its authority.
+        client_ca: authorities of clients' certificates: who has none of theirs is not talked to. None = anyone is.
+    """
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All of them."""
+        return (self.certificate, self.key) if self.client_ca is None else (self.certificate, self.key, self.client_ca)
 
 
 class Settings(BaseSettings):
@@ -59,6 +79,36 @@ class Settings(BaseSettings):
 
     token_file: Path | None = Field(default_factory=_default_token_file)
     """The bearer token, in a file only its owner can read; made where there is none. None = no authentication."""
+
+    keys_file: Path | None = None
+    """Keys with scopes, of tenants (``assay keys``); read again when it changes. Then the token file does not count."""
+
+    tls_certificate: Path | None = None
+    """The server's certificate, PEM, with those up to its authority; both doors then speak TLS only. Read again when it
+    changes, as are the next two."""
+
+    tls_key: Path | None = None
+    """The certificate's private key, PEM."""
+
+    tls_client_ca: Path | None = None
+    """Authorities of clients' certificates, PEM; then both doors talk to nobody without one (mutual TLS)."""
+
+    probe_listen: str = ""
+    """Address of a door in plain text that has ``/livez``, ``/readyz`` and nothing else: for probes that cannot speak
+    the TLS of the others. Empty = none."""
+
+    audit_log: Path | None = None
+    """A file to which a line is appended for each call: who, what, which run, how it ended. None = none."""
+
+    tenant_requests_per_minute: float = Field(default=0.0, ge=0.0)
+    """Calls that a tenant may make; a minute's worth can be used at once. 0 = no limit."""
+
+    tenant_rollouts_per_minute: float = Field(default=0.0, ge=0.0)
+    """Rollouts that a tenant may have scored; calls beyond are refused with a retry hint, streams are read more slowly.
+    0 = no limit."""
+
+    tenant_streams: int = Field(default=0, ge=0)
+    """Streams that a tenant may have open at a time; 0 = as many as there are."""
 
     max_in_flight: int = Field(default=1024, ge=1, le=65_536)
     """Rollouts a stream may have queued or scoring."""
@@ -96,6 +146,9 @@ class Settings(BaseSettings):
     question_folder: Path | None = None
     """A folder whose folders are sets of questions, as Spider and BIRD lay them out, that the options of ``sql`` may
     name. Generated questions are always there."""
+
+    corpus_folder: Path | None = None
+    """A folder whose folders are corpora that the options of ``tools`` may name. A generated one is always there."""
 
     execution_timeout: float = Field(default=10.0, gt=0.0)
     """Seconds an item may run where neither the spec nor the reward says."""
@@ -159,13 +212,26 @@ class Settings(BaseSettings):
     judges: Path | None = None
     """A TOML file with a ``[judges.NAME]`` table for each endpoint that rewards may ask. None = there are none."""
 
+    @property
+    def tls(self) -> TlsFiles | None:
+        """The files of transport security; None = plain text. Raises ValueError where they are not complete."""
+        if self.tls_certificate is None and self.tls_key is None and self.tls_client_ca is None:
+            return None
+        if self.tls_certificate is None or self.tls_key is None:
+            raise ValueError("TLS needs both a certificate and its key (ASSAY_TLS_CERTIFICATE, ASSAY_TLS_KEY)")
+        return TlsFiles(self.tls_certificate, self.tls_key, self.tls_client_ca)
+
     @field_validator("plugins")
     @classmethod
     def _absolute(cls, plugins: tuple[str, ...]) -> tuple[str, ...]:
         """Files are found from where the server starts; workers run in a directory of their own."""
         return tuple(os.path.abspath(plugin) if ".py" in plugin else plugin for plugin in plugins)
 
-    @field_validator("token_file", "judges", "databases", "game_folder", "records", "stream_seconds", mode="before")
+    @field_validator(
+        "token_file", "keys_file", "tls_certificate", "tls_key", "tls_client_ca", "audit_log",
+        "judges", "databases", "game_folder", "records", "stream_seconds",
+        mode="before",
+    )  # fmt: skip
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         """An environment variable cannot say None."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -14,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-import uvicorn
+from starlette.types import ASGIApp
 
 from assay_server.api.grpc_server import GrpcServer
 from assay_server.api.http.access import Names
@@ -24,11 +22,14 @@ from assay_server.api.http.dispatch import Dispatch
 from assay_server.api.http.feeds import Feeds
 from assay_server.api.http.openapi import openapi_routes
 from assay_server.api.http.openenv import openenv_routes
-from assay_server.api.http.probes import probe_routes
+from assay_server.api.http.probes import health_routes, operator_routes
 from assay_server.api.http.remote_reward import remote_reward_routes
 from assay_server.api.http.run_code import run_code_routes
+from assay_server.api.keyring import Keyring
 from assay_server.api.methods import Methods
-from assay_server.api.principals import DEFAULT_TENANT, Authenticator, load_or_create_token
+from assay_server.api.principals import Authenticator, load_or_create_token
+from assay_server.api.scopes import METRICS
+from assay_server.audit import AuditLog
 from assay_server.config import Settings
 from assay_server.execution.code_judge import CodeJudge
 from assay_server.execution.discovery import Discovered, discover
@@ -40,8 +41,8 @@ from assay_server.execution.sql.catalogue import Databases, load_databases
 from assay_server.execution.sql.pool import SqlPool
 from assay_server.execution.sql.port import CatalogueSql
 from assay_server.garbage import keep_pauses_short
+from assay_server.http_server import HttpServer
 from assay_server.metrics import Metrics
-from assay_server.pipeline.intake import MAX_ROLLOUT_BYTES
 from assay_server.pipeline.runs import Runs
 from assay_server.rewards.catalogue import Catalogue
 from assay_server.sandbox_lane import sandbox_queue, sandbox_settings
@@ -52,6 +53,7 @@ from assay_server.store.ending import end
 from assay_server.store.journal import open_journal
 from assay_server.store.opening import open_store
 from assay_server.store.protocol import StoreUnavailable
+from assay_server.tls import Tls
 
 if TYPE_CHECKING:
     from assay_server.execution.judging import CatalogueJudge
@@ -59,22 +61,18 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 _SWITCH_INTERVAL_SECONDS = 0.0005
 _LAG_PERIOD_SECONDS = 0.25
+_FILES_PERIOD_SECONDS = 1.0
 _LAST_WORDS_SECONDS = 5.0
 _STORE_PAUSE_SECONDS = 0.5
-
-
-class _HttpServer(uvicorn.Server):
-    """Uvicorn on a loop that is not its own: signals belong to the process."""
-
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # pyright: ignore[reportIncompatibleMethodOverride] - a generator there
-        return contextlib.nullcontext()
 
 
 class ServerProcess:
     """One server: store, pipeline and doors on one event loop."""
 
     def __init__(self, settings: Settings, catalogue: Catalogue | None = None) -> None:
-        token = load_or_create_token(settings.token_file) if settings.token_file else None
+        authenticator = _authenticator(settings)
+        self._tls = None if settings.tls is None else Tls(settings.tls)
+        self._audit = AuditLog(settings.audit_log)
         self._settings = settings
         self._metrics = Metrics()
         self._store = open_store(
@@ -90,27 +88,30 @@ class ServerProcess:
         self._code = CodeJudge(self._sandboxes)
         self._queue = sandbox_queue(settings, self._code)
         self._sql = SqlPool(settings.sql_workers, settings.sql_memory_mib << 20)
-        sandbox = QueuedSandbox(self._queue, DEFAULT_TENANT)
+        queue = self._queue
         sql = CatalogueSql(_databases(settings), self._sql)
-        ports = ServerPorts(self._store, self._judge, sandbox=sandbox, sql=sql)
+        ports = ServerPorts(self._store, self._judge, sandbox=lambda tenant: QueuedSandbox(queue, tenant), sql=sql)
         self._lanes = Lanes(_lane_settings(settings, found.names), ports)
         self._lanes.launch()
         judges: Mapping[str, bool] = {} if self._judge is None else self._judge.names
         catalogues = found.catalogues.with_judges(judges)
         self._runs = Runs(self._store, catalogues, self._metrics, self._lanes, watch_seconds=settings.lease_seconds / 3)
         self._ready = False
-        self._http: _HttpServer | None = None
+        self._http: list[HttpServer] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._lag: asyncio.Task[None] | None = None
+        self._watches: list[asyncio.Task[None]] = []
         self._waiting: asyncio.Task[None] | None = None
         self._sessions = SessionEngine(
-            catalogues.environments, open_journal(settings.store), _session_settings(settings, found.names)
+            catalogues.environments,
+            open_journal(settings.store),
+            _session_settings(settings, found.names),
         )
         self._grpc = GrpcServer(
-            self._runs, self._sessions, self._code, settings, Authenticator(token), self._metrics, found.records
+            self._runs, self._sessions, self._code, settings, authenticator, self._metrics, self._audit, found.records
         )
         self.address = ""
         self.http_address = ""
+        self.probe_address = ""
 
     @property
     def methods(self) -> Methods:
@@ -137,11 +138,13 @@ class ServerProcess:
         await self._queue.open()
         self._lanes.start()
         there = await self._took_up()
-        self.address = await self._grpc.start(self._settings.listen)
-        if self._settings.http_listen:
-            await self._start_http(self._settings.http_listen)
-        self._lag = asyncio.create_task(self._watch_lag(), name="loop lag")
-        self._tasks.append(self._lag)
+        self.address = await self._grpc.start(self._settings.listen, self._tls)
+        self._start_http()
+        self._watches = [
+            asyncio.create_task(self._watch_lag(), name="loop lag"),
+            asyncio.create_task(self._watch_files(), name="keys and certificates"),
+        ]
+        self._tasks += self._watches
         if there:
             await self._say_ready()
         else:
@@ -196,10 +199,10 @@ class ServerProcess:
 
     async def _release(self) -> None:
         await self._wait_no_more()
-        if self._http is not None:  # what it serves needs all that follows
-            self._http.should_exit = True
-        if self._lag is not None:
-            self._lag.cancel()
+        for server in self._http:  # what it serves needs all that follows
+            server.should_exit = True
+        for watch in self._watches:
+            watch.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._runs.close()
         await self._sessions.stop()
@@ -211,14 +214,22 @@ class ServerProcess:
         if self._judge is not None:
             await self._judge.close()
         await self._store.close()
+        self._audit.close()
 
-    async def _start_http(self, address: str) -> None:
-        host, _, port = address.rpartition(":")
-        listener = socket.create_server((host.strip("[]"), int(port)), family=_family(host))
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each answer waits 40 ms for an ACK
+    def _start_http(self) -> None:
+        if self._settings.probe_listen:
+            application = http_application(health_routes(lambda: self._ready), Names("", ("*",)))
+            self.probe_address = self._serve_http(application, self._settings.probe_listen, None)
+        if not (address := self._settings.http_listen):
+            return
         dispatch = Dispatch(self._grpc.door, self.methods)
         routes = [
-            *probe_routes(self._metrics, lambda: self._ready, self._sandboxes.level),
+            *health_routes(lambda: self._ready),
+            *operator_routes(
+                self._metrics,
+                self._sandboxes.level,
+                lambda request: dispatch.known(request.headers, request.url.path, METRICS),
+            ),
             *call_routes(dispatch),
             *openapi_routes(dispatch),
             *Feeds(dispatch, self._runs).routes(),
@@ -226,26 +237,37 @@ class ServerProcess:
             *run_code_routes(dispatch),
             *openenv_routes(dispatch),
         ]
-        config = uvicorn.Config(
-            http_application(routes, Names(address, self._settings.http_hosts)),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="websockets-sansio",
-            ws_max_size=MAX_ROLLOUT_BYTES,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-        self._http = _HttpServer(config)
-        self._tasks.append(asyncio.create_task(self._http.serve(sockets=[listener]), name="http"))
-        bound: tuple[str, int] = listener.getsockname()[:2]
-        self.http_address = f"{host}:{bound[1]}"
+        application = http_application(routes, Names(address, self._settings.http_hosts))
+        self.http_address = self._serve_http(application, address, self._tls)
+
+    def _serve_http(self, application: ASGIApp, address: str, tls: Tls | None) -> str:
+        """Listen; the address as it can be dialled. Raises OSError."""
+        server = HttpServer(application, address, None if tls is None else tls.context)
+        self._http.append(server)
+        self._tasks.append(asyncio.create_task(server.run_until_told(), name="http"))
+        return server.address
+
+    async def _watch_files(self) -> None:
+        """Take notice of keys that were added or revoked, of renewed certificates, of an audit log that was moved."""
+        while True:
+            await asyncio.sleep(_FILES_PERIOD_SECONDS)
+            self._grpc.door.refresh()
+            self._audit.follow_rotation()
+            if self._tls is not None:
+                self._tls.refresh()
 
     async def _watch_lag(self) -> None:
         while True:
             due = time.monotonic() + _LAG_PERIOD_SECONDS
             await asyncio.sleep(_LAG_PERIOD_SECONDS)
             self._metrics.loop_lag.set(max(0.0, time.monotonic() - due))
+
+
+def _authenticator(settings: Settings) -> Authenticator:
+    """Who is let in. Raises InvalidKeys, OSError, ValueError: the file of keys, or of the token, cannot be used."""
+    if settings.keys_file is not None:
+        return Authenticator(None, Keyring(settings.keys_file))
+    return Authenticator(load_or_create_token(settings.token_file) if settings.token_file else None)
 
 
 def _log_broken(found: Discovered) -> None:
@@ -265,15 +287,16 @@ def _lane_settings(settings: Settings, plugins: tuple[str, ...]) -> LaneSettings
 
 
 def _session_settings(settings: Settings, plugins: tuple[str, ...]) -> SessionSettings:
-    games, shops, questions = (
+    games, shops, questions, corpora = (
         "" if folder is None else str(folder.absolute())
-        for folder in (settings.game_folder, settings.shop_folder, settings.question_folder)
+        for folder in (settings.game_folder, settings.shop_folder, settings.question_folder, settings.corpus_folder)
     )
+    programs = settings.sandbox in ("namespaces", "docker")
     return SessionSettings(
         workers=settings.environment_workers,
         max_sessions=settings.max_sessions,
         idle_timeout=settings.session_idle_timeout,
-        sources=EnvironmentSources(plugins, games, shops, questions, settings.check_environments),
+        sources=EnvironmentSources(plugins, games, shops, questions, settings.check_environments, corpora, programs),
     )
 
 
@@ -296,10 +319,6 @@ def _judge(catalogue: Path | None) -> CatalogueJudge | None:
     asking = AskingProcess(endpoints)
     asking.launch()
     return CatalogueJudge(endpoints, asking)
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 async def run_until_signal(settings: Settings) -> None:

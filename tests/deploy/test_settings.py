@@ -6,10 +6,9 @@ import json
 
 import pytest
 
-from assay_sandbox.protocol import Grade, Level
 from assay_server import process
 from assay_server.api.http.access import OPEN_PATHS
-from assay_server.api.http.probes import probe_routes
+from assay_server.api.http.probes import health_routes
 from assay_server.api.principals import DEFAULT_TENANT
 from assay_server.cli.app import app
 from assay_server.config import Settings
@@ -73,8 +72,7 @@ def test_headless_services_resolve_to_every_replica(base: Objects) -> None:
 
 
 def test_probes_ask_what_is_answered(objects: Objects) -> None:
-    level = Level("namespaces", Grade.NONE, (), memory_enforced=False)
-    served = {route.path for route in probe_routes(Metrics(), lambda: True, lambda: level)}
+    served = {route.path for route in health_routes(lambda: True)}
     for member in SERVERS:
         container = container_of(objects, member)
         for probe in ("startupProbe", "readinessProbe"):

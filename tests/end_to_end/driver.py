@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 20.0
 """How long a condition may take before a test gives up; nothing waits this long where all is well."""
 
 
-_CALL_OVER: tuple[type[Exception], ...] = (
+CALL_OVER: tuple[type[Exception], ...] = (
     asyncio.InvalidStateError,
     cygrpc.InternalError,  # pyright: ignore - without stubs
     cygrpc.ExecuteBatchError,  # pyright: ignore - as above
@@ -93,7 +93,7 @@ class Stream:
 
     async def start(self) -> None:
         """Open; returns when the server has answered (or ended the stream)."""
-        with contextlib.suppress(*_CALL_OVER, grpc.aio.AioRpcError):  # a refusal; reading tells it
+        with contextlib.suppress(*CALL_OVER, grpc.aio.AioRpcError):  # a refusal; reading tells it
             await self.write(wire.StreamRolloutsRequest(open=self._open))
         self.listen()
         await self.until(lambda: bool(self.opened.run_id) or self.ended is not None, "opened")
@@ -180,7 +180,7 @@ class Stream:
 
     async def half_close(self) -> None:
         """End this side."""
-        with contextlib.suppress(*_CALL_OVER):
+        with contextlib.suppress(*CALL_OVER):
             await self._call.done_writing()
 
     async def finish(self) -> None:

@@ -33,7 +33,7 @@ class Endpoint:
         self.address = address
         self.http_address = http_address
         self.prefix = ""
-        self._metadata = (("authorization", f"Bearer {token}"),) if token else None
+        self.metadata = (("authorization", f"Bearer {token}"),) if token else None
         self.channel = grpc.aio.insecure_channel(
             address,
             options=[
@@ -47,7 +47,7 @@ class Endpoint:
 
     async def call_bytes(self, method: str, data: bytes) -> bytes:
         """A unary call with raw bytes both ways; ``method`` is Service/Method."""
-        return cast("bytes", await self.channel.unary_unary(f"/assay.v1.{method}")(data, metadata=self._metadata))
+        return cast("bytes", await self.channel.unary_unary(f"/assay.v1.{method}")(data, metadata=self.metadata))
 
     async def call(self, method: str, request: message.Message, answer: type[M]) -> M:
         """A unary call."""
@@ -65,7 +65,7 @@ class Endpoint:
     async def call_stream(self, method: str, request: message.Message, answer: type[M]) -> list[M]:
         """A call answered with a stream."""
         multi = cast("Callable[..., AsyncIterator[bytes]]", self.channel.unary_stream(f"/assay.v1.{method}"))
-        call = multi(request.SerializeToString(), metadata=self._metadata)
+        call = multi(request.SerializeToString(), metadata=self.metadata)
         return [answer.FromString(data) async for data in call]
 
     def run_id(self, name: str) -> str:
@@ -80,7 +80,7 @@ class Endpoint:
     def bytes_call(self) -> Call:
         """A rollout stream of raw bytes."""
         method = "/assay.v1.RewardService/StreamRollouts"
-        return cast("Call", self.channel.stream_stream(method)(metadata=self._metadata))
+        return cast("Call", self.channel.stream_stream(method)(metadata=self.metadata))
 
     def stream(
         self,

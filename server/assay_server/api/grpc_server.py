@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from assay_server.api.handlers import Admission, Context, Door, abort
+from assay_server.api.handlers import Admission, Context, Door, abort, authorization_of
 from assay_server.api.methods import Methods, implemented, path_of, services, unimplemented
 from assay_server.api.principals import Authenticator
+from assay_server.api.rates import RateSettings, TenantRates
+from assay_server.api.scopes import ANY, scopes_of
 from assay_server.api.streams import MAX_MESSAGE_BYTES, RolloutStreams
+from assay_server.audit import AuditLog
 from assay_server.config import Settings
 from assay_server.execution.code_judge import CodeJudge
 from assay_server.execution.plugin_records import PluginRecord
+from assay_server.keys import Scope
 from assay_server.metrics import Metrics
+from assay_server.pipeline.failures import Failure
 from assay_server.pipeline.runs import Runs
 from assay_server.sessions.engine import SessionEngine
+from assay_server.tls import Tls
 
 _OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -41,6 +47,30 @@ class _Health(Protocol):
     async def set(self, service: str, status: health_pb2.HealthCheckResponse.ServingStatus) -> None: ...
 
 
+async def _enter(door: Door, what: str, needed: frozenset[Scope], context: Context) -> None:
+    """End a call of who may not make it."""
+    try:
+        door.principal(what, needed, authorization_of(context))
+    except Failure as failure:
+        await abort(context, failure)
+
+
+class _Reflection(reflection.aio.ReflectionServicer):  # pyright: ignore - without stubs
+    """Describes the contract to who has a key."""
+
+    def __init__(self, names: Sequence[str], door: Door) -> None:
+        super().__init__(names)  # pyright: ignore - as above
+        self._door = door
+
+    async def ServerReflectionInfo(  # noqa: N802  # pyright: ignore - a generator there as well, typed as none
+        self, requests: AsyncIterator[object], context: Context
+    ) -> AsyncIterator[object]:
+        """Answer what is asked of the descriptors."""
+        await _enter(self._door, reflection.SERVICE_NAME, ANY, context)
+        async for answer in super().ServerReflectionInfo(requests, context):  # pyright: ignore - as above
+            yield answer
+
+
 class GrpcServer:
     """The server object with its health; owns nothing else.
 
@@ -57,13 +87,20 @@ class GrpcServer:
         settings: Settings,
         authenticator: Authenticator,
         metrics: Metrics,
+        audit: AuditLog,
         plugins: Sequence[PluginRecord] = (),
     ) -> None:
         self._server = grpc.aio.server(options=list(_OPTIONS))
         self._health: _Health = health.aio.HealthServicer()  # pyright: ignore - missing in its stubs
-        self.door = Door(authenticator, metrics, Admission(settings.max_unary), Admission(settings.max_streams))
-        self._streams = RolloutStreams(runs, settings, metrics)
-        self.methods = implemented(runs, sessions, code, self._streams, plugins)
+        rates = TenantRates(
+            RateSettings(
+                settings.tenant_requests_per_minute, settings.tenant_rollouts_per_minute, settings.tenant_streams
+            )
+        )
+        unary, streams = Admission(settings.max_unary), Admission(settings.max_streams)
+        self.door = Door(authenticator, metrics, unary, streams, rates, audit)
+        self._streams = RolloutStreams(runs, settings, metrics, rates)
+        self.methods = implemented(runs, sessions, code, self._streams, plugins, rates)
         handlers = _handlers(self.door, self.methods)
         for service in services():
             table = {method.name: handlers[path_of(method)] for method in service.methods}
@@ -71,16 +108,20 @@ class GrpcServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = [service.full_name for service in services()]
         self._names = [*names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
-        reflection.enable_server_reflection(self._names, self._server)
+        described = _Reflection(self._names, self.door)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(described, self._server)
 
-    async def start(self, address: str) -> str:
+    async def start(self, address: str, tls: Tls | None = None) -> str:
         """Listen, and say that nothing is served yet; the address as it can be dialled.
 
         Raises:
             OSError: the address cannot be bound.
         """
         try:
-            port = self._server.add_insecure_port(address)
+            if tls is None:
+                port = self._server.add_insecure_port(address)
+            else:
+                port = self._server.add_secure_port(address, tls.grpc_credentials())
         except RuntimeError as error:
             raise OSError(f"cannot listen on {address}: {error}") from error
         await self.set_serving(False)
@@ -109,14 +150,15 @@ def _handlers(door: Door, methods: Methods) -> Mapping[str, grpc.RpcMethodHandle
     }
     for service in services():
         for method in service.methods:
-            handlers.setdefault(path_of(method), _unimplemented(method))
+            handlers.setdefault(path_of(method), _unimplemented(door, method))
     return handlers
 
 
-def _unimplemented(method: MethodDescriptor) -> grpc.RpcMethodHandler[bytes, bytes]:
-    failure = unimplemented(method)
+def _unimplemented(door: Door, method: MethodDescriptor) -> grpc.RpcMethodHandler[bytes, bytes]:
+    failure, path = unimplemented(method), path_of(method)
 
     async def refuse(_: object, context: Context) -> bytes:
+        await _enter(door, path, scopes_of(path), context)
         await abort(context, failure)
 
     match method.client_streaming, method.server_streaming:

@@ -6,16 +6,21 @@ never becomes a status.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Mapping
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, NoReturn, Protocol, Self, TypeVar
 
 import grpc
 import structlog
 from google.protobuf import message
 
-from assay_server.api.principals import Authenticator, Principal
+from assay_server.api.principals import Authenticator, Principal, no_longer_known
+from assay_server.api.rates import TenantRates
+from assay_server.api.scopes import require, scopes_of
+from assay_server.audit import AuditLog, begin_note
+from assay_server.keys import Scope
 from assay_server.metrics import Metrics
 from assay_server.pipeline.failures import Code, Failure, failure_of, internal
 
@@ -86,13 +91,27 @@ class Admission:
 
 
 class Door:
-    """Calls methods for those who may, and wraps them into gRPC handlers."""
+    """Calls methods for those who may, and wraps them into gRPC handlers.
 
-    def __init__(self, authenticator: Authenticator, metrics: Metrics, unary: Admission, streams: Admission) -> None:
+    Who calls is found out once a call, and once a stream: never for a message of it.
+    """
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        metrics: Metrics,
+        unary: Admission,
+        streams: Admission,
+        rates: TenantRates,
+        audit: AuditLog,
+    ) -> None:
         self._authenticator = authenticator
         self._metrics = metrics
         self._unary = unary
         self._streams = streams
+        self._rates = rates
+        self._audit = audit
+        self._conversations: dict[asyncio.Timeout, Principal] = {}
 
     async def call(self, method: str, function: Unary, authorization: str, data: bytes) -> bytes:
         """The answer of a unary method, whichever way it was called.
@@ -100,9 +119,9 @@ class Door:
         Raises:
             Failure: everything that goes wrong.
         """
-        with _Call(self._metrics, method) as call:
+        with _Call(self._metrics, self._audit, method) as call:
             try:
-                principal = self._authenticator.principal(authorization)
+                principal = self._entering(call, method, authorization)
                 with self._unary:
                     return (await function(principal, data)).SerializeToString()
             except Exception as error:
@@ -112,45 +131,89 @@ class Door:
         self, method: str, function: ServerStream, authorization: str, data: bytes
     ) -> AsyncGenerator[message.Message]:
         """The answers of a method that streams them. Raises as :meth:`call`."""
-        with _Call(self._metrics, method) as call:
+        with _Call(self._metrics, self._audit, method) as call:
             try:
-                principal = self._authenticator.principal(authorization)
-                with self._streams:
+                principal = self._entering(call, method, authorization)
+                call.begun()
+                with self.place(principal):
                     async for response in function(principal, data):
                         yield response
             except Exception as error:
                 raise call.failed(error) from error
 
     async def converse(self, method: str, function: BidiStream, authorization: str, wire: Wire) -> None:
-        """Serve a method with streams both ways. Raises as :meth:`call`."""
-        with _Call(self._metrics, method) as call:
+        """Serve a method with streams both ways, for as long as its caller's key counts. Raises as :meth:`call`."""
+        with _Call(self._metrics, self._audit, method) as call:
             try:
-                principal = self._authenticator.principal(authorization)
-                with self._streams:
-                    await function(principal, wire)
+                principal = self._entering(call, method, authorization)
+                call.begun()
+                with self.place(principal):
+                    await self._while_known(principal, function, wire)
             except Exception as error:
                 raise call.failed(error) from error
 
-    @property
-    def streams(self) -> Admission:
-        """Places of streams."""
-        return self._streams
+    async def _while_known(self, principal: Principal, function: BidiStream, wire: Wire) -> None:
+        limit = asyncio.timeout(None)
+        try:
+            async with limit:
+                self._conversations[limit] = principal
+                await function(principal, wire)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise no_longer_known() from None
+        finally:
+            self._conversations.pop(limit, None)
+
+    def refresh(self) -> None:
+        """Take notice of keys that were added, revoked or have expired: their streams end."""
+        self._authenticator.refresh()
+        for limit, principal in self._conversations.items():
+            if not limit.expired() and not self._authenticator.still_knows(principal):
+                limit.reschedule(asyncio.get_running_loop().time())
+
+    @contextmanager
+    def place(self, principal: Principal) -> Generator[None]:
+        """A stream's place, held for as long as its context. Raises Failure where there is none."""
+        with self._rates.stream(principal.tenant), self._streams:
+            yield
 
     @property
     def knows_callers(self) -> bool:
         """Whether who calls has to say who they are."""
         return self._authenticator.knows_callers
 
-    def principal(self, authorization: str) -> Principal:
-        """Who sent this ``authorization`` value. Raises Failure."""
-        return self._authenticator.principal(authorization)
+    def principal(self, what: str, needed: frozenset[Scope], authorization: str) -> Principal:
+        """Who sent this ``authorization`` value, before anything else is read.
+
+        Args:
+            what: is asked for, as the audit log shall name it where it is refused.
+            needed: one of these scopes.
+
+        Raises:
+            Failure: UNAUTHENTICATED, PERMISSION_DENIED.
+        """
+        try:
+            principal = self._authenticator.principal(authorization)
+            require(principal, needed)
+        except Failure as failure:
+            self._audit.write("refused", what, begin_note(), failure.code.name, failure.reason, 0.0)
+            raise
+        return principal
+
+    def _entering(self, call: _Call, method: str, authorization: str) -> Principal:
+        principal = self._authenticator.principal(authorization)
+        call.made_by(principal)
+        require(principal, scopes_of(method))
+        self._rates.request(principal.tenant)
+        return principal
 
     def unary(self, method: str, function: Unary) -> grpc.RpcMethodHandler[bytes, bytes]:
         """A unary method."""
 
         async def serve(data: bytes, context: Context) -> bytes:
             try:
-                return await self.call(method, function, _authorization(context), data)
+                return await self.call(method, function, authorization_of(context), data)
             except Failure as failure:
                 await abort(context, failure)
 
@@ -160,7 +223,7 @@ class Door:
         """A method that answers with a stream."""
 
         async def serve(data: bytes, context: Context) -> None:
-            answers = self.answers(method, function, _authorization(context), data)
+            answers = self.answers(method, function, authorization_of(context), data)
             async with aclosing(answers):
                 try:
                     async for response in answers:
@@ -175,37 +238,56 @@ class Door:
 
         async def serve(_: AsyncIterator[bytes], context: Context) -> None:
             try:
-                await self.converse(method, function, _authorization(context), context)
+                await self.converse(method, function, authorization_of(context), context)
             except Failure as failure:
                 await abort(context, failure)
 
         return grpc.stream_stream_rpc_method_handler(serve)
 
 
-def _authorization(context: Context) -> str:
+def authorization_of(context: Context) -> str:
+    """The ``authorization`` value of a call; empty where it has none."""
     metadata = context.invocation_metadata() or ()
     authorization = next((value for name, value in metadata if name == "authorization"), "")
     return authorization if isinstance(authorization, str) else ""
 
 
 class _Call:
-    """Counts one call."""
+    """Counts one call, and has it written down."""
 
-    def __init__(self, metrics: Metrics, method: str) -> None:
+    def __init__(self, metrics: Metrics, audit: AuditLog, method: str) -> None:
         self._metrics = metrics
+        self._audit = audit
         service, name = method.strip("/").split("/")
         self._labels = (service, name)
         self._code = "OK"
+        self._reason = ""
         self._started = time.monotonic()
+        self._note = begin_note()
         metrics.rpcs_started.labels(*self._labels).inc()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        code = "CANCELLED" if kind is not None and self._code == "OK" else self._code
-        self._metrics.rpcs_handled.labels(*self._labels, code).inc()
+        self._code = "CANCELLED" if kind is not None and self._code == "OK" else self._code
+        self._metrics.rpcs_handled.labels(*self._labels, self._code).inc()
         self._metrics.rpc_seconds.labels(*self._labels).observe(time.monotonic() - self._started)
+        self._write("ended")
+
+    def made_by(self, principal: Principal) -> None:
+        """Note who calls."""
+        note = self._note
+        note.tenant, note.principal = principal.tenant, principal.name
+        note.key = "" if principal.key is None else principal.key.key_id
+
+    def begun(self) -> None:
+        """It is a stream, and lasts."""
+        self._write("begun")
+
+    def _write(self, event: str) -> None:
+        seconds = time.monotonic() - self._started
+        self._audit.write(event, "/".join(self._labels), self._note, self._code, self._reason, seconds)
 
     def failed(self, error: Exception) -> Failure:
         """What the caller is told of this error."""
@@ -213,7 +295,7 @@ class _Call:
         if failure is None:
             _log.error("call failed", method="/".join(self._labels), exc_info=error)
             failure = internal()
-        self._code = failure.code.name
+        self._code, self._reason = failure.code.name, failure.reason
         return failure
 
 

@@ -19,6 +19,7 @@ from assay_server.api.advantage_calls import AdvantageCalls
 from assay_server.api.environment_calls import EnvironmentCalls
 from assay_server.api.handlers import BidiStream, ServerStream, Unary
 from assay_server.api.plugin_calls import PluginCalls
+from assay_server.api.rates import TenantRates
 from assay_server.api.reward_calls import RewardCalls
 from assay_server.api.run_calls import RunCalls
 from assay_server.api.sandbox_calls import SandboxCalls
@@ -69,9 +70,10 @@ def implemented(
     code: CodeJudge,
     streams: RolloutStreams,
     plugins: Sequence[PluginRecord],
+    rates: TenantRates,
 ) -> Methods:
     """The methods that these parts serve."""
-    rewards, run_calls = RewardCalls(runs), RunCalls(runs)
+    rewards, run_calls = RewardCalls(runs, rates), RunCalls(runs)
     advantages = AdvantageCalls(runs.catalogues.estimators, runs.lanes.groups)
     plugin_calls = PluginCalls(plugins)
     environments = EnvironmentCalls(sessions)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from assay_server.api.keyring import Keyring
+from assay_server.keys import Key, Scope
 from assay_server.pipeline.failures import Code, Failure
 
 DEFAULT_TENANT = "local"
@@ -15,25 +19,39 @@ DEFAULT_TENANT = "local"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller: its tenant, and what it may do."""
+    """A caller: its tenant, and what it may do.
+
+    Attributes:
+        name: who it is to the operator.
+        key: what it showed; None = the token, or nothing where nobody has to.
+    """
 
     tenant: str
-    scopes: frozenset[str]
+    scopes: frozenset[Scope]
+    name: str = DEFAULT_TENANT
+    key: Key | None = None
 
 
-_LOCAL = Principal(DEFAULT_TENANT, frozenset({"score", "environments", "admin"}))
+_LOCAL = Principal(DEFAULT_TENANT, frozenset(Scope))
 
 
 class Authenticator:
-    """Turns a bearer token into a principal. Without a token everyone is the local tenant."""
+    """Turns the credentials of a call into a principal.
 
-    def __init__(self, token: str | None) -> None:
+    With a keyring only its keys count. Else one token stands for the local tenant; without one everybody is that.
+    """
+
+    def __init__(
+        self, token: str | None, keyring: Keyring | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
         self._expected = None if token is None else f"Bearer {token}".encode()
+        self._keyring = keyring
+        self._clock = clock
 
     @property
     def knows_callers(self) -> bool:
         """Whether who calls has to say who they are."""
-        return self._expected is not None
+        return self._keyring is not None or self._expected is not None
 
     def principal(self, authorization: str) -> Principal:
         """The caller that sent this ``authorization`` value.
@@ -41,12 +59,41 @@ class Authenticator:
         Raises:
             Failure: UNAUTHENTICATED.
         """
+        if self._keyring is not None:
+            return self._of_key(self._keyring, authorization)
         if self._expected is None:
             return _LOCAL
         if hmac.compare_digest(authorization.encode("utf-8", "replace"), self._expected):
             return _LOCAL
-        message = "a bearer token is needed; the local client reads it from the server's token file"
-        raise Failure(Code.UNAUTHENTICATED, "UNAUTHENTICATED", message)
+        raise _unauthenticated("a bearer token is needed; the local client reads it from the server's token file")
+
+    def _of_key(self, keyring: Keyring, authorization: str) -> Principal:
+        key = keyring.find(authorization.removeprefix("Bearer "))
+        if key is None:
+            raise _unauthenticated("a bearer key is needed that this server knows; its operator makes one")
+        if key.expired(self._clock()):
+            raise _unauthenticated("the key has expired; its operator makes a new one")
+        return Principal(key.tenant, key.scopes, key.principal, key)
+
+    def still_knows(self, principal: Principal) -> bool:
+        """Whether what the principal showed would be taken now."""
+        if principal.key is None or self._keyring is None:
+            return True
+        return self._keyring.holds(principal.key) and not principal.key.expired(self._clock())
+
+    def refresh(self) -> None:
+        """Take notice of keys that were added or revoked."""
+        if self._keyring is not None:
+            self._keyring.refresh()
+
+
+def no_longer_known() -> Failure:
+    """What a stream is told whose key was revoked, or has expired."""
+    return _unauthenticated("the key was revoked, or has expired")
+
+
+def _unauthenticated(message: str) -> Failure:
+    return Failure(Code.UNAUTHENTICATED, "UNAUTHENTICATED", message)
 
 
 def load_or_create_token(path: Path) -> str:

@@ -7,13 +7,14 @@ import json
 import time
 from collections.abc import AsyncIterator, Sequence
 
-from assay.sdk import Lane, PluginDefinition, PluginKind, RewardDefinition
+from assay.sdk import Lane, PluginDefinition, PluginKind, Ports, RewardDefinition
 from assay.sdk.parameters import object_schema
 from assay.v1 import advantage_service_pb2 as advantage_wire
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2, run_service_pb2
 from assay_server.api.handlers import parse
 from assay_server.api.principals import Principal
+from assay_server.api.rates import TenantRates
 from assay_server.pipeline.assembly import assemble
 from assay_server.pipeline.failures import Failure, invalid_field
 from assay_server.pipeline.intake import check_rollout
@@ -42,8 +43,9 @@ _SCOPES = {
 class RewardCalls:
     """Score, Rescore, ListRewards."""
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, runs: Runs, rates: TenantRates) -> None:
         self._runs = runs
+        self._rates = rates
 
     async def score(self, principal: Principal, data: bytes) -> wire.ScoreResponse:
         """Score a batch and wait; nothing is stored."""
@@ -51,12 +53,14 @@ class RewardCalls:
         request = parse(wire.ScoreRequest, data)
         if len(request.rollouts) > MAX_ROLLOUTS:
             raise invalid_field("rollouts", f"{len(request.rollouts)} in a request; at most {MAX_ROLLOUTS}")
+        self._rates.rollouts(principal.tenant, len(request.rollouts))
         reward, truncated = await self._reward(principal, request)
+        ports = self._runs.lanes.ports_of(principal.tenant)
         scorings: list[Scoring] = []
         digests = [rollout.task_digest for rollout in request.rollouts if rollout.task_digest]
         await self._runs.tasks.load(principal.tenant, digests)
         for position, rollout in enumerate(request.rollouts):
-            scorings.append(self._score_one(principal.tenant, rollout, reward, truncated, received))
+            scorings.append(self._score_one(principal.tenant, rollout, reward, truncated, received, ports))
             if position % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
         return wire.ScoreResponse(results=await _gathered(scorings))
@@ -70,7 +74,13 @@ class RewardCalls:
         return reward, run_service_pb2.TRUNCATED_POLICY_SCORE
 
     def _score_one(
-        self, tenant: str, rollout: rollout_pb2.Rollout, reward: CompiledReward, truncated: int, received: float
+        self,
+        tenant: str,
+        rollout: rollout_pb2.Rollout,
+        reward: CompiledReward,
+        truncated: int,
+        received: float,
+        ports: Ports,
     ) -> Scoring:
         try:
             check_rollout(rollout)
@@ -79,7 +89,7 @@ class RewardCalls:
             task = self._runs.tasks.get(tenant, rollout.task_digest) if rollout.task_digest else None
         except Failure as failure:
             return failed_result(rollout.rollout_id, rollout.group_id, failure)
-        return score_rollout(rollout, task, reward, truncated, received, self._runs.lanes)
+        return score_rollout(rollout, task, reward, truncated, received, self._runs.lanes, ports)
 
     async def rescore(self, principal: Principal, data: bytes) -> AsyncIterator[wire.RescoreResponse]:
         """Score what is held again, with another reward."""
@@ -107,13 +117,15 @@ class RewardCalls:
     async def _rescored(
         self, tenant: str, page: Sequence[StoredRollout], reward: CompiledReward
     ) -> wire.RescoreResponse:
+        await self._rates.rollouts_in_time(tenant, len(page))
         response = wire.RescoreResponse()
         rollouts = [assemble(stored) for stored in page]
         await self._runs.tasks.load(tenant, [rollout.task_digest for rollout in rollouts if rollout.task_digest])
         now = time.monotonic()
         policy = run_service_pb2.TRUNCATED_POLICY_SCORE
+        ports = self._runs.lanes.ports_of(tenant)
         answered = [(stored, rollout) for stored, rollout in zip(page, rollouts, strict=True) if stored.result]
-        scorings = [self._score_one(tenant, rollout, reward, policy, now) for _, rollout in answered]
+        scorings = [self._score_one(tenant, rollout, reward, policy, now, ports) for _, rollout in answered]
         for (stored, _), after in zip(answered, await _gathered(scorings), strict=True):
             before = rollout_pb2.SampleResult.FromString(stored.result or b"")
             response.results.add(before=before, after=after)

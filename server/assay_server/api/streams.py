@@ -11,6 +11,7 @@ from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import run_service_pb2
 from assay_server.api.handlers import Wire, parse
 from assay_server.api.principals import Principal
+from assay_server.api.rates import TenantRates
 from assay_server.config import Settings
 from assay_server.metrics import Metrics
 from assay_server.pipeline.acknowledging import Acknowledging
@@ -32,8 +33,9 @@ _AGE_SPREAD = 0.2
 class RolloutStreams:
     """Serves StreamRollouts."""
 
-    def __init__(self, runs: Runs, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, runs: Runs, settings: Settings, metrics: Metrics, rates: TenantRates) -> None:
         self._runs = runs
+        self._rates = rates
         self._settings = settings
         self._metrics = metrics
         self._last_sent: dict[asyncio.Task[object], float] = {}
@@ -64,7 +66,7 @@ class RolloutStreams:
         retirement = self._retire_later(sender)
         try:
             await context.write(_opened(run, limit, acked, last).SerializeToString())
-            reader = asyncio.create_task(_read(run, sender, context), name=f"reader of {request.consumer}")
+            reader = asyncio.create_task(_read(run, sender, context, self._rates), name=f"reader of {request.consumer}")
             while frames := await sender.outlet.next_frames():
                 for frame in frames:
                     await context.write(frame)
@@ -139,7 +141,7 @@ def _opened(run: LiveRun, limit: int, acked: int, last: int) -> wire.StreamRollo
     return wire.StreamRolloutsResponse(opened=opened)
 
 
-async def _read(run: LiveRun, sender: Sender, context: Wire) -> None:
+async def _read(run: LiveRun, sender: Sender, context: Wire, rates: TenantRates) -> None:
     """Take requests until the client ends its side; then everything it is owed is sent and the stream ends.
 
     What is read while the server drains, or after Closing, is left to the client, which sends it again where it
@@ -151,6 +153,8 @@ async def _read(run: LiveRun, sender: Sender, context: Wire) -> None:
             if run.closed_to_requests or sender.outlet.closed:
                 continue
             request = parse(wire.StreamRolloutsRequest, data)
+            if rates.counts_rollouts and request.HasField("rollouts"):
+                await rates.rollouts_in_time(run.record.tenant, len(request.rollouts.rollouts))
             try:
                 await _handle(run, sender, acknowledging, request)
             except Failure as failure:  # what is asked makes no sense; whoever asked is told, and goes on

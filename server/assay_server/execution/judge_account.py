@@ -114,9 +114,9 @@ class JudgeAccount:
                 self._sent = {}
 
 
-class ChargeableJudge(Judge, Protocol):
-    """A judge that can tell who pays."""
+class ChargeableJudge(Protocol):
+    """Judges that can tell who asks and who pays."""
 
-    def charged_to(self, account: JudgeAccount) -> Judge:
-        """The same judge, with what it takes counted in an account."""
+    def of(self, tenant: str, account: JudgeAccount | None = None) -> Judge:
+        """The judges as a tenant sees them: no other's verdicts; what they take is counted in the account."""
         ...

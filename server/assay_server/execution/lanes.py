@@ -76,9 +76,9 @@ class Lanes:
             work.cancel()
         await self.cpu.stop()
 
-    def charged_to(self, account: JudgeAccount) -> Ports:
-        """Ports whose judges are paid by a run's account."""
-        return self._ports.charged_to(account)
+    def ports_of(self, tenant: str, account: JudgeAccount | None = None) -> Ports:
+        """A tenant's ports; a run's account pays for its judges."""
+        return self._ports.of(tenant, account)
 
     async def assess(
         self,
@@ -94,7 +94,7 @@ class Lanes:
         is the seconds for which items waited for a worker, at most one after the other.
 
         Args:
-            ports: for leaves that run on the loop; None = the server's, which no run pays for.
+            ports: for leaves that run on the loop; None = those of the default tenant, which no run pays for.
 
         Raises:
             Unscorable: as :meth:`CompiledReward.evaluate`.

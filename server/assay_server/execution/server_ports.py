@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from assay.sdk import Blobs, Judge, PortUnavailable, Sandbox, SqlRunner, Symbolic, Unscorable
 from assay_server.execution.judge_account import ChargeableJudge, JudgeAccount
 from assay_server.store.protocol import Store
@@ -26,7 +28,7 @@ class StoredBlobs:
 
 
 class ServerPorts:
-    """Ports on the loop; what this version does not have says so."""
+    """Ports on the loop, those of one tenant; what this version does not have says so."""
 
     def __init__(
         self,
@@ -34,19 +36,23 @@ class ServerPorts:
         judge: ChargeableJudge | None = None,
         account: JudgeAccount | None = None,
         *,
-        sandbox: Sandbox | None = None,
+        sandbox: Callable[[str], Sandbox] | None = None,
         sql: SqlRunner | None = None,
+        tenant: str = _DEFAULT_TENANT,
     ) -> None:
         self._store = store
-        self._sandbox = sandbox
+        self._sandbox_of = sandbox
+        self._sandbox = None if sandbox is None else sandbox(tenant)
         self._sql = sql
-        self._blobs = StoredBlobs(store, _DEFAULT_TENANT)
+        self._blobs = StoredBlobs(store, tenant)
         self._chargeable = judge
-        self._judge = judge if judge is None or account is None else judge.charged_to(account)
+        self._judge = None if judge is None else judge.of(tenant, account)
 
-    def charged_to(self, account: JudgeAccount) -> ServerPorts:
-        """The same ports, with what judges take counted in a run's account."""
-        return ServerPorts(self._store, self._chargeable, account, sandbox=self._sandbox, sql=self._sql)
+    def of(self, tenant: str, account: JudgeAccount | None = None) -> ServerPorts:
+        """The ports of a tenant, which see nothing of another's; ``account`` pays for judges."""
+        return ServerPorts(
+            self._store, self._chargeable, account, sandbox=self._sandbox_of, sql=self._sql, tenant=tenant
+        )
 
     @property
     def symbolic(self) -> Symbolic:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import structlog
 
 from assay.v1 import reward_service_pb2, run_service_pb2
+from assay_server.audit import note_run
 from assay_server.execution.catalogues import Catalogues
 from assay_server.execution.judge_account import JudgeAccount
 from assay_server.execution.lanes import Lanes
@@ -102,6 +103,7 @@ class Runs:
         """
         if len(run_id) > MAX_ID_CHARACTERS or not run_id.isprintable():
             raise invalid_field("run_id", f"expected at most {MAX_ID_CHARACTERS} printable characters")
+        note_run(run_id)
         compiled = compile_spec(spec, self.catalogues)
         run_id = run_id or f"run-{compiled.digest[:16]}"
         stored = run_service_pb2.Run(run_id=run_id, spec_digest=compiled.digest, pins=compiled.pins, spec=spec)
@@ -117,6 +119,7 @@ class Runs:
             Failure: ``generation`` (unless 0) is not the present one, a pinned reward is gone, or the server is about
                 to stop. UnknownRun.
         """
+        note_run(run_id)
         if self._draining:
             raise Failure(Code.UNAVAILABLE, "DRAINING", "the server is about to stop; connect again", retry_after=1.0)
         async with self._lock:
@@ -135,6 +138,7 @@ class Runs:
 
     async def record(self, tenant: str, run_id: str) -> RunRecord:
         """The run as stored. Raises UnknownRun."""
+        note_run(run_id)
         record = await self.store.get_run(tenant, run_id)
         if record is None:
             raise UnknownRun(run_id)
@@ -158,6 +162,7 @@ class Runs:
         self, tenant: str, run_id: str, name: str, expected_generation: int
     ) -> tuple[run_service_pb2.Run, int]:
         """Go back to a checkpoint; the run in its new generation, and how many rollouts were forgotten."""
+        note_run(run_id)
         async with self._lock:
             record, _, forgotten = await self.store.restore_run(tenant, run_id, name, expected_generation)
             older = self._live.get((tenant, run_id))
@@ -184,7 +189,7 @@ class Runs:
             raise Failure(Code.FAILED_PRECONDITION, "PIN_GONE", message)
         await self._make_room()
         account = await self._account(record, compiled)
-        ports = None if account is None else self.lanes.charged_to(account)
+        ports = self.lanes.ports_of(record.tenant, account)
         records = await self._records(record, compiled)
         context = RunContext(
             record.key, compiled, self.store, self.tasks, self._metrics, self.lanes, account, ports, records

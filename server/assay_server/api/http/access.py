@@ -19,7 +19,7 @@ from assay_server.api.http.refusals import refusal
 from assay_server.pipeline.failures import Code, Failure
 
 OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/sandboxz", "/metrics"})
-"""What anyone may ask, under any name: probes know a server by its address."""
+"""What may be asked under any name: probes and scrapers know a server by its address."""
 
 _ANY: Final = "*"
 _ALWAYS: Final = {

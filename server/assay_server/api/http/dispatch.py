@@ -6,6 +6,7 @@ import asyncio
 import math
 import re
 from collections.abc import AsyncGenerator, Coroutine
+from contextlib import AbstractContextManager
 from typing import Final, TypeVar
 
 from google.protobuf.message import Message
@@ -13,11 +14,13 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
-from assay_server.api.handlers import Admission, Door, Wire
+from assay_server.api.handlers import Door, Wire
 from assay_server.api.http.access import authorization_of
 from assay_server.api.http.refusals import deadline_exceeded
 from assay_server.api.methods import Methods
 from assay_server.api.principals import Principal
+from assay_server.api.scopes import ANY, scopes_of
+from assay_server.keys import Scope
 from assay_server.pipeline.failures import Code, Failure, invalid_field
 
 T = TypeVar("T")
@@ -40,21 +43,26 @@ class Dispatch:
     def admit(self, request: Request, path: str = "") -> Principal:
         """Who calls, before anything of the request's body is read.
 
+        Args:
+            path: of the method that is asked for; empty = what anybody may ask who has a key.
+
         Raises:
-            Failure: UNAUTHENTICATED; PERMISSION_DENIED where the method runs code and callers are not known.
+            Failure: UNAUTHENTICATED; PERMISSION_DENIED where the key is not for this, or the method runs code and
+                callers are not known.
         """
         if path.startswith(_RUN_CODE) and not self._door.knows_callers:
             message = "this server has no token, so over HTTP it runs nobody's code; start it with a token file"
             raise Failure(Code.PERMISSION_DENIED, "NEEDS_TOKEN", message)
-        return self.known(request.headers)
+        needed = scopes_of(path) if path else ANY
+        return self.known(request.headers, path.lstrip("/").removeprefix("assay.v1.") or request.url.path, needed)
 
-    def known(self, headers: Headers) -> Principal:
-        """Who sent these headers. Raises Failure."""
-        return self._door.principal(authorization_of(headers))
+    def known(self, headers: Headers, what: str, needed: frozenset[Scope]) -> Principal:
+        """Who sent these headers, where that is somebody who may. Raises Failure."""
+        return self._door.principal(what, needed, authorization_of(headers))
 
-    def place(self) -> Admission:
+    def place(self, principal: Principal) -> AbstractContextManager[None]:
         """A stream's place, held for as long as its context. Raises Failure where there is none."""
-        return self._door.streams
+        return self._door.place(principal)
 
     async def ask(self, headers: Headers, path: str, message: Message, answer: type[M]) -> M:
         """The answer of a unary method to who sent these headers. Raises Failure."""

@@ -142,7 +142,7 @@ class Feeds:
         return JSONResponse({})
 
     def _key(self, request: Request) -> Key:
-        principal = self._dispatch.admit(request)
+        principal = self._dispatch.admit(request, _STREAM)
         return principal.tenant, request.path_params["run_id"], request.path_params["consumer"]
 
 

@@ -24,6 +24,7 @@ from assay.v1 import rollout_pb2
 from assay_server.api.http.answers import json_bytes
 from assay_server.api.http.bodies import parse_json
 from assay_server.api.http.dispatch import Dispatch
+from assay_server.api.scopes import scopes_of
 from assay_server.pipeline.failures import Code, Failure, failure_of, internal
 
 _SERVICE: Final = "/assay.v1.EnvironmentService"
@@ -49,8 +50,8 @@ def openenv_routes(dispatch: Dispatch) -> list[WebSocketRoute]:
 
     async def serve(socket: WebSocket) -> None:
         try:
-            dispatch.known(socket.headers)
-            with dispatch.place():
+            principal = dispatch.known(socket.headers, "openenv", scopes_of(f"{_SERVICE}/CreateSessions"))
+            with dispatch.place(principal):
                 await socket.accept()
                 await _Episode(dispatch, socket).play()
         except Failure as failure:

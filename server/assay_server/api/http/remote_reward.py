@@ -59,7 +59,7 @@ def remote_reward_routes(dispatch: Dispatch) -> list[Route]:
     """The one route."""
 
     async def get_reward(request: Request) -> Answer:
-        dispatch.admit(request)
+        dispatch.admit(request, _SCORE)
         wanted = _wanted(request.query_params)
         rollouts = _rollouts(await read_value(request), wanted)
         results: list[rollout_pb2.SampleResult] = []

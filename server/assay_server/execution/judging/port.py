@@ -43,11 +43,13 @@ class CatalogueJudge:
         """The judges, and whether their prices are known."""
         return {name: judge.priced for name, judge in self._judges.items()}
 
-    def charged_to(self, account: JudgeAccount) -> Judge:
-        """The same judges, with what they take counted in a run's account."""
-        return _ChargedJudge(self, account)
+    def of(self, tenant: str, account: JudgeAccount | None = None) -> Judge:
+        """The judges as a tenant sees them: no other's verdicts; what they take is counted in a run's account."""
+        return _TenantJudge(self, tenant, account)
 
-    async def ask(self, request: JudgeRequest, account: JudgeAccount | None = None) -> JudgeVerdict:
+    async def ask(
+        self, request: JudgeRequest, account: JudgeAccount | None = None, tenant: str = "local"
+    ) -> JudgeVerdict:
         """The verdict.
 
         Raises:
@@ -60,7 +62,7 @@ class CatalogueJudge:
             known = ", ".join(sorted(self._judges)[:_MOST_NAMED]) or "none"
             message = f"the operator has no judge called {request.endpoint[:80]!r}; there are: {known}"
             raise Unscorable("UNKNOWN_JUDGE", message)
-        return await judge.ask(request, account)
+        return await judge.ask(request, account, tenant)
 
     def spent(self, endpoint: str) -> tuple[int, int]:
         """Calls and tokens that an endpoint has cost in its present period."""
@@ -73,13 +75,14 @@ class CatalogueJudge:
         await self._asking.close()
 
 
-class _ChargedJudge:
-    def __init__(self, judge: CatalogueJudge, account: JudgeAccount) -> None:
+class _TenantJudge:
+    def __init__(self, judge: CatalogueJudge, tenant: str, account: JudgeAccount | None) -> None:
         self._judge = judge
+        self._tenant = tenant
         self._account = account
 
     async def ask(self, request: JudgeRequest) -> JudgeVerdict:
-        return await self._judge.ask(request, self._account)
+        return await self._judge.ask(request, self._account, self._tenant)
 
 
 class _EndpointJudge:
@@ -103,10 +106,10 @@ class _EndpointJudge:
     def priced(self) -> bool:
         return self._settings.prices is not None
 
-    async def ask(self, request: JudgeRequest, account: JudgeAccount | None) -> JudgeVerdict:
+    async def ask(self, request: JudgeRequest, account: JudgeAccount | None, tenant: str) -> JudgeVerdict:
         self._check_length(request)
         question = Question(request, request_data(request))
-        key = self._digest(question)
+        key = f"{tenant} {self._digest(question)}"  # whether another tenant has asked is nobody's business
         held = self._cache.get(key)
         if held is not None:
             self._cache.move_to_end(key)

@@ -195,9 +195,9 @@ async def test_answers_keep_the_order_of_a_large_batch(door: Doors) -> None:
 
 async def test_calls_are_counted_with_those_of_grpc(door: Doors) -> None:
     sample = re.compile(r'grpc_server_handled_total\{[^}]*grpc_method="ListPlugins"[^}]*\} (\S+)')
-    before = sample.findall((await door.http.get("/metrics")).text)
+    before = sample.findall((await door.http.get("/metrics", headers=door.credentials)).text)
     await both(door, "PluginService/ListPlugins", {})
-    after = sample.findall((await door.http.get("/metrics")).text)
+    after = sample.findall((await door.http.get("/metrics", headers=door.credentials)).text)
     assert sum(map(float, after)) == sum(map(float, before)) + 2
 
 

@@ -205,6 +205,6 @@ async def test_a_listener_that_leaves_gives_its_place_back(door: Doors) -> None:
     async with feed(door, run, "a") as opened:
         await opened.until("opened")
     async with asyncio.timeout(60):
-        while "assay_streams 0" not in (await door.http.get("/metrics")).text:
+        while "assay_streams 0" not in (await door.http.get("/metrics", headers=door.credentials)).text:
             pass
     assert refused(await send(door, run, "a", rollouts("g"))).reason == "NO_FEED"

@@ -136,7 +136,7 @@ async def test_a_full_server_says_when_to_come_back_and_forgets_callers_that_lef
     async with doors(chosen) as door, asyncio.timeout(60):
         endless: Json = {"language": "python", "source": "import time; time.sleep(60)", "limits": {"wallTime": "60s"}}
         caller = asyncio.create_task(door.post("/v1/SandboxService/Execute", endless))
-        while 'grpc_method="Execute"' not in (await door.http.get("/metrics")).text:
+        while 'grpc_method="Execute"' not in (await door.http.get("/metrics", headers=door.credentials)).text:
             pass
         response = await door.post("/v1/RewardService/ListRewards", {})
         assert response.status_code == 429

@@ -63,7 +63,7 @@ async def said(judge: Judge, request: JudgeRequest) -> JudgeVerdict | str:
 async def test_nothing_is_asked_beyond_a_limit(server: ChatServer, limits: JudgeLimits, calls: int):
     account = JudgeAccount("local/run", limits, Counters().keep)
     async with judging(server.endpoint(prices=PRICES)) as judge:
-        charged = judge.charged_to(account)
+        charged = judge.of("local", account)
         outcomes = [await said(charged, question(str(number))) for number in range(5)]
     assert outcomes[calls:] == ["JUDGE_QUOTA"] * (5 - calls)
     assert "JUDGE_QUOTA" not in outcomes[:calls]
@@ -75,7 +75,7 @@ async def test_nothing_is_asked_beyond_a_limit(server: ChatServer, limits: Judge
 async def test_calls_are_never_passed_even_when_all_come_at_once(server: ChatServer):
     account = JudgeAccount("local/run", JudgeLimits(calls=7), Counters().keep)
     async with judging(server.endpoint()) as judge:
-        charged = judge.charged_to(account)
+        charged = judge.of("local", account)
         outcomes = await asyncio.gather(*(said(charged, question(str(number))) for number in range(50)))
     assert outcomes.count("JUDGE_QUOTA") == 43
     assert len(server.asked) == 7
@@ -85,7 +85,7 @@ async def test_calls_are_never_passed_even_when_all_come_at_once(server: ChatSer
 async def test_what_is_cached_costs_nothing_and_is_still_given(server: ChatServer):
     account = JudgeAccount("local/run", JudgeLimits(calls=1), Counters().keep)
     async with judging(server.endpoint()) as judge:
-        charged = judge.charged_to(account)
+        charged = judge.of("local", account)
         await charged.ask(question("a"))
         assert (await charged.ask(question("a"))).cached
         assert await said(charged, question("b")) == "JUDGE_QUOTA"
@@ -98,7 +98,7 @@ async def test_a_repair_is_a_call_of_its_own(server: ChatServer):
     server.replies(says("no verdict"))
     account = JudgeAccount("local/run", JudgeLimits(calls=1), Counters().keep)
     async with judging(server.endpoint()) as judge:
-        assert await said(judge.charged_to(account), question()) == "JUDGE_QUOTA"
+        assert await said(judge.of("local", account), question()) == "JUDGE_QUOTA"
     assert len(server.asked) == 1
     await account.close()
 
@@ -107,7 +107,7 @@ async def test_one_run_without_quota_does_not_take_the_verdict_from_another(serv
     poor = JudgeAccount("local/poor", JudgeLimits(calls=0), Counters().keep)
     rich = JudgeAccount("local/rich", JudgeLimits(calls=1), Counters().keep)
     async with judging(server.endpoint()) as judge:
-        asked = [said(judge.charged_to(account), question()) for account in (poor, rich, poor)]
+        asked = [said(judge.of("local", account), question()) for account in (poor, rich, poor)]
         first, second, third = await asyncio.gather(*asked)
     assert (first, third) == ("JUDGE_QUOTA", "JUDGE_QUOTA")
     assert isinstance(second, JudgeVerdict)
@@ -117,7 +117,7 @@ async def test_one_run_without_quota_does_not_take_the_verdict_from_another(serv
 async def test_a_limit_of_cost_needs_a_price(server: ChatServer):
     account = JudgeAccount("local/run", JudgeLimits(cost=1.0), Counters().keep)
     async with judging(server.endpoint()) as judge:
-        assert await said(judge.charged_to(account), question()) == "JUDGE_UNPRICED"
+        assert await said(judge.of("local", account), question()) == "JUDGE_UNPRICED"
     assert server.asked == []
 
 
@@ -125,7 +125,7 @@ async def test_an_endpoint_that_counts_no_tokens_is_charged_the_most_they_can_be
     server.replies(says({"correct": True}, tokens=None))
     account = JudgeAccount("local/run", JudgeLimits(), Counters().keep)
     async with judging(server.endpoint(prices=PRICES)) as judge:
-        await judge.charged_to(account).ask(question())
+        await judge.of("local", account).ask(question())
     asked = sum(len(message["content"].encode()) for message in server.asked[0].messages)
     answered = len('{"correct": true}')
     assert account.spent == (1, asked + answered, pytest.approx((asked * 1e5 + answered * 2e5) / 1e6))
@@ -137,7 +137,7 @@ async def test_counts_outlive_a_store_that_is_away(server: ChatServer):
     account = JudgeAccount("local/run", JudgeLimits(calls=3), counters.keep)
     counters.away = True
     async with judging(server.endpoint()) as judge:
-        charged = judge.charged_to(account)
+        charged = judge.of("local", account)
         await charged.ask(question("a"))
         await charged.ask(question("b"))
         counters.away = False

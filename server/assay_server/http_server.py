@@ -1,0 +1,50 @@
+"""A listener that serves an ASGI application on the process's own loop."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from assay_server.pipeline.intake import MAX_ROLLOUT_BYTES
+
+
+class HttpServer(uvicorn.Server):
+    """Uvicorn on a loop that is not its own: signals belong to the process.
+
+    Attributes:
+        address: as it can be dialled.
+    """
+
+    def __init__(self, application: ASGIApp, address: str, tls: ssl.SSLContext | None = None) -> None:
+        """Bind ``address``, HOST:PORT. Raises OSError."""
+        host, _, port = address.rpartition(":")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host.strip("[]"), int(port)), family=family)
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each answer waits 40 ms for an ACK
+        bound: tuple[str, int] = self._listener.getsockname()[:2]
+        self.address = f"{host}:{bound[1]}"
+        config = uvicorn.Config(
+            application,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="websockets-sansio",
+            ws_max_size=MAX_ROLLOUT_BYTES,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        config.load()
+        config.ssl = tls
+        super().__init__(config)
+
+    async def run_until_told(self) -> None:
+        """Serve until ``should_exit`` is set."""
+        await self.serve(sockets=[self._listener])
+
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # pyright: ignore[reportIncompatibleMethodOverride] - a generator there
+        """Take none."""
+        return contextlib.nullcontext()
