@@ -15,13 +15,17 @@ from assay_server.cli.line_source import Line
 from assay_server.cli.refusals import Usage
 from assay_server.environments.catalogue import EnvironmentCatalogue
 from assay_server.environments.definition import EnvironmentDefinition
-from assay_server.environments.protocol import Environment, EnvironmentFault
+from assay_server.environments.protocol import Asking, Environment, EnvironmentFault
+from assay_server.environments.tools import ToolPorts
+from assay_server.execution.asked_outside import AskedOutside
+from assay_server.execution.corpus_folders import CorpusFolders, with_tools
 from assay_server.execution.discovery import discover, is_path, load_plugin
 from assay_server.execution.game_folders import with_game_folder
 from assay_server.execution.plugged_environments import environment_of
 from assay_server.execution.plugin_files import BrokenPlugin
 from assay_server.execution.shop_folders import with_folders
-from assay_server.execution.sql.question_folders import with_questions
+from assay_server.execution.sql.question_folders import QuestionFolders, with_questions
+from assay_server.logs import log_errors_only
 
 _MAX_GAME_BYTES = 16 * 1024 * 1024
 
@@ -40,6 +44,14 @@ class EpisodeSource:
     def environment(self) -> Environment:
         """A new instance, not reset."""
         return self.definition.make()
+
+    def played(self) -> Environment:
+        """A new instance whose programs are run, where its actions have any."""
+        environment = self.environment()
+        if not isinstance(environment, Asking):
+            return environment
+        log_errors_only()
+        return AskedOutside(environment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,7 @@ def episode_source(names: EpisodeNames) -> EpisodeSource:
         catalogue = with_game_folder(catalogue, names.games)
     with environment_faults_told():
         definition = with_questions(with_folders(catalogue.resolve(names.env)))
+        definition = with_tools(definition, ToolPorts(CorpusFolders(), QuestionFolders(), programs=True))
     read = read_options(names.options)
     if names.game is not None:
         read["game"] = read_game(names.game)

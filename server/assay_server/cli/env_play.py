@@ -7,6 +7,7 @@ import sys
 import typer
 
 from assay_server.cli.env_episode import EpisodeNames, environment_faults_told, episode_source
+from assay_server.environments.protocol import Environment
 
 
 def play_by_hand(names: EpisodeNames, seed: int) -> None:
@@ -16,9 +17,16 @@ def play_by_hand(names: EpisodeNames, seed: int) -> None:
         Usage: the environment, the game or the options are not usable.
     """
     source = episode_source(names)
-    environment = source.environment()
+    environment = source.played()
     with environment_faults_told():
         typer.echo(environment.reset(seed, source.options).observation)
+    try:
+        _play(environment)
+    finally:
+        environment.close()
+
+
+def _play(environment: Environment) -> None:
     while True:
         typer.echo("> ", nl=False, err=True)
         line = sys.stdin.readline()

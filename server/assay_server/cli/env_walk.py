@@ -23,7 +23,7 @@ def walk_lines(names: EpisodeNames, seed: int) -> None:
     """
     source = episode_source(names)
     out: BinaryIO = sys.stdout.buffer
-    environment = source.environment()
+    environment = source.played()
     with environment_faults_told():
         answer = reset_answer(environment, environment.reset(seed, source.options))
     out.write(write_line(answer))

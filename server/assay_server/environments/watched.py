@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import cast
 
 from assay.sdk import Json
 from assay_server.environments.protocol import (
+    Asking,
     Carrying,
     Dumping,
     Environment,
     EnvironmentFault,
+    Informing,
     ResetResult,
     StepResult,
 )
@@ -136,15 +139,50 @@ class _WatchedDumping(Watched):
             raise BrokenPromise("what was restored is put aside as something else")
 
 
-class _WatchedBoth(_WatchedCarrying, _WatchedDumping):
-    """One that does both."""
+class _WatchedAsking(Watched):
+    """One that asks the outside."""
+
+    def request_for(self, action: str) -> str:
+        """What is asked, twice.
+
+        Raises:
+            BrokenPromise: the second request is another one, or asking changed the state.
+        """
+        inner = cast("Asking", self._inner)
+        before, asked = inner.state_digest(), inner.request_for(action)
+        if inner.request_for(action) != asked or inner.state_digest() != before:
+            raise BrokenPromise("request_for() changes what is asked next, or the state: let it only read")
+        return asked
+
+    def receive(self, answer: str) -> None:
+        """Pass it on."""
+        cast("Asking", self._inner).receive(answer)
+
+
+class _WatchedInforming(Watched):
+    """One with more to say."""
+
+    def info(self) -> Mapping[str, Json]:
+        """As the environment says."""
+        return cast("Informing", self._inner).info()
+
 
 
 def watched(environment: Environment) -> Environment:
     """The environment with checks around it; it offers what the environment offers."""
-    if isinstance(environment, Carrying):
-        return (_WatchedBoth if isinstance(environment, Dumping) else _WatchedCarrying)(environment)
-    return (_WatchedDumping if isinstance(environment, Dumping) else Watched)(environment)
+    offers = (
+        (isinstance(environment, Carrying), _WatchedCarrying),
+        (isinstance(environment, Dumping), _WatchedDumping),
+        (isinstance(environment, Asking), _WatchedAsking),
+        (isinstance(environment, Informing), _WatchedInforming),
+    )
+    return _watched_kind(tuple(kind for offered, kind in offers if offered))(environment)
+
+
+@cache
+def _watched_kind(offered: tuple[type[Watched], ...]) -> type[Watched]:
+    """A class that offers all of these."""
+    return type("WatchedEnvironment", offered or (Watched,), {})
 
 
 def _refuse(fault: str) -> None:

@@ -28,6 +28,12 @@ def squad_normal(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
+def is_gold(text: str, golds: Sequence[str]) -> bool:
+    """Whether an answer is one of the golds, in SQuAD's normal form; an empty one is compared as it stands."""
+    normal = squad_normal(text)
+    return any(normal == squad_normal(gold) if normal else text.strip() == gold.strip() for gold in golds)
+
+
 def golds_of(reference: Mapping[str, Json]) -> Sequence[str]:
     """The texts that are right: ``answers``, a list, or ``answer``, a text, a number, or a list.
 

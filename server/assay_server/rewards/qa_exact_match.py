@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from assay.sdk import Evidence, Sample, Score, Verdict, reward
 from assay_server.rewards.answers import short_key
-from assay_server.rewards.qa_answers import Gate, answer_of, golds_of, squad_normal
+from assay_server.rewards.qa_answers import Gate, answer_of, golds_of, is_gold, squad_normal
 
 
 @reward(
@@ -24,5 +24,4 @@ def qa_exact_match(sample: Sample, *, gate: Gate = "none") -> Score:
     if judged is None:
         return Score(0.0, Verdict.INCORRECT, Evidence(reason="no answer found"))
     text = squad_normal(judged.text)
-    equal = any(text == squad_normal(gold) if text else judged.text.strip() == gold.strip() for gold in golds)
-    return judged.score(equal, "squad_text", short_key(text or judged.text.strip()))
+    return judged.score(is_gold(judged.text, golds), "squad_text", short_key(text or judged.text.strip()))

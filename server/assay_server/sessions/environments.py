@@ -8,12 +8,14 @@ from pathlib import Path
 from assay.sdk import PluginDefinition, PluginKind
 from assay_server.environments.catalogue import UnknownEnvironment, builtin_environments
 from assay_server.environments.protocol import Environment
+from assay_server.environments.tools import ToolPorts
 from assay_server.environments.watched import watched
+from assay_server.execution.corpus_folders import corpora_in, with_tool_ports
 from assay_server.execution.discovery import load_plugin
 from assay_server.execution.game_folders import with_game_folder
 from assay_server.execution.plugged_environments import environment_of
 from assay_server.execution.shop_folders import with_shop_folder
-from assay_server.execution.sql.question_folders import with_question_folder
+from assay_server.execution.sql.question_folders import question_folders, with_question_folder
 from assay_server.sessions.values import EnvironmentSources, Reason, SessionFault, SessionSpec
 
 
@@ -35,7 +37,10 @@ def environment_maker(sources: EnvironmentSources) -> Callable[[SessionSpec], En
     if sources.shops:
         catalogue = with_shop_folder(catalogue, Path(sources.shops))
 
-    catalogue = with_question_folder(catalogue, Path(sources.questions) if sources.questions else None)
+    questions = Path(sources.questions) if sources.questions else None
+    catalogue = with_question_folder(catalogue, questions)
+    corpora = corpora_in(Path(sources.corpora) if sources.corpora else None)
+    catalogue = with_tool_ports(catalogue, ToolPorts(corpora, question_folders(questions), sources.programs))
 
     def make(spec: SessionSpec) -> Environment:
         try:

@@ -137,8 +137,16 @@ def with_questions(
 
 def with_question_folder(catalogue: EnvironmentCatalogue, root: Path | None) -> EnvironmentCatalogue:
     """The catalogue with an ``sql`` whose options may name the folders in ``root``; its digest stays the code's."""
-    folders = {path.name: path for path in root.iterdir() if path.is_dir()} if root is not None else {}
-    return catalogue.with_definitions(with_questions(catalogue.resolve(SQL.id), folders))
+    return catalogue.with_definitions(with_questions(catalogue.resolve(SQL.id), _folders_in(root)))
+
+
+def question_folders(root: Path | None) -> QuestionFolders:
+    """The sets in the folders of a folder, and what is generated."""
+    return QuestionFolders(_folders_in(root))
+
+
+def _folders_in(root: Path | None) -> dict[str, Path]:
+    return {path.name: path for path in root.iterdir() if path.is_dir()} if root is not None else {}
 
 
 def _json(cell: Cell) -> Json:
