@@ -33,6 +33,7 @@ from assay_server.audit import AuditLog
 from assay_server.config import Settings
 from assay_server.execution.code_judge import CodeJudge
 from assay_server.execution.discovery import Discovered, discover
+from assay_server.execution.interpreters import Interpreters
 from assay_server.execution.lanes import Lanes, LaneSettings
 from assay_server.execution.queue.sandbox_jobs import QueuedSandbox
 from assay_server.execution.sandboxes import Sandboxes
@@ -86,6 +87,7 @@ class ServerProcess:
         self._judge = _judge(settings.judges)
         self._sandboxes = Sandboxes(sandbox_settings(settings), self._metrics.sandbox_grade.set)
         self._code = CodeJudge(self._sandboxes)
+        self._interpreters = Interpreters(self._sandboxes)
         self._queue = sandbox_queue(settings, self._code)
         self._sql = SqlPool(settings.sql_workers, settings.sql_memory_mib << 20)
         queue = self._queue
@@ -105,6 +107,7 @@ class ServerProcess:
             catalogues.environments,
             open_journal(settings.store),
             _session_settings(settings, found.names),
+            self._interpreters,
         )
         self._grpc = GrpcServer(
             self._runs, self._sessions, self._code, settings, authenticator, self._metrics, self._audit, found.records
@@ -206,6 +209,7 @@ class ServerProcess:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._runs.close()
         await self._sessions.stop()
+        await self._interpreters.close()
         await self._lanes.stop()
         await self._sql.stop()
         await self._queue.close()
