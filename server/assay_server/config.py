@@ -150,9 +150,6 @@ class Settings(BaseSettings):
     corpus_folder: Path | None = None
     """A folder whose folders are corpora that the options of ``tools`` may name. A generated one is always there."""
 
-    corpus_folder: Path | None = None
-    """A folder whose folders are corpora that the options of ``tools`` may name. A generated one is always there."""
-
     execution_timeout: float = Field(default=10.0, gt=0.0)
     """Seconds an item may run where neither the spec nor the reward says."""
 
