@@ -18,6 +18,7 @@ from assay_server.api.grpc_server import GrpcServer
 from assay_server.api.http.access import Names
 from assay_server.api.http.application import http_application
 from assay_server.api.http.calls import call_routes
+from assay_server.api.http.console import console_routes
 from assay_server.api.http.dispatch import Dispatch
 from assay_server.api.http.feeds import Feeds
 from assay_server.api.http.openapi import openapi_routes
@@ -31,6 +32,7 @@ from assay_server.api.principals import Authenticator, load_or_create_token
 from assay_server.api.scopes import METRICS
 from assay_server.audit import AuditLog
 from assay_server.config import Settings
+from assay_server.console.side_process import SideProcess, records_path
 from assay_server.execution.code_judge import CodeJudge
 from assay_server.execution.discovery import Discovered, discover
 from assay_server.execution.interpreters import Interpreters
@@ -112,6 +114,7 @@ class ServerProcess:
         self._grpc = GrpcServer(
             self._runs, self._sessions, self._code, settings, authenticator, self._metrics, self._audit, found.records
         )
+        self._side = SideProcess(records_path(settings.store))
         self.address = ""
         self.http_address = ""
         self.probe_address = ""
@@ -208,6 +211,7 @@ class ServerProcess:
             watch.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._runs.close()
+        await self._side.stop()
         await self._sessions.stop()
         await self._interpreters.close()
         await self._lanes.stop()
@@ -240,6 +244,7 @@ class ServerProcess:
             *remote_reward_routes(dispatch),
             *run_code_routes(dispatch),
             *openenv_routes(dispatch),
+            *console_routes(dispatch, self._side),
         ]
         application = http_application(routes, Names(address, self._settings.http_hosts))
         self.http_address = self._serve_http(application, address, self._tls)

@@ -1,0 +1,11 @@
+"""Why the records cannot say what was asked."""
+
+from __future__ import annotations
+
+
+class NotHeld(Exception):
+    """There is no such run, group or rollout in the records."""
+
+
+class BadQuestion(Exception):
+    """What was asked makes no sense."""

@@ -1,0 +1,111 @@
+"""The server's side of the side process: starts it with the first question, asks one at a time, ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, cast
+
+from assay_server.console.frames import HEADER, MODULE, framed
+from assay_server.execution.child_modules import start_module
+from assay_server.pipeline.failures import Code, Failure
+
+_MOST_WAITING: Final = 32
+_ANSWER_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 5.0
+_CODES: Final = {
+    "NOT_FOUND": (Code.NOT_FOUND, "NOT_IN_RECORDS"),
+    "INVALID_ARGUMENT": (Code.INVALID_ARGUMENT, "INVALID_ARGUMENT"),
+    "UNAVAILABLE": (Code.UNAVAILABLE, "RECORDS_UNAVAILABLE"),
+}
+
+
+class SideProcess:
+    """Answers questions about the records in a process of its own.
+
+    Args:
+        path: the records' file; None where the store is none.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._asking = asyncio.Lock()
+        self._waiting = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, question: str, tenant: str, arguments: Mapping[str, str]) -> bytes:
+        """The answer's JSON.
+
+        Raises:
+            Failure: NOT_FOUND, INVALID_ARGUMENT; FAILED_PRECONDITION where there are no records to read;
+                RESOURCE_EXHAUSTED where too many ask; UNAVAILABLE.
+        """
+        if self._path is None:
+            message = "runs can be looked at where the store is a SQLite file; this server's store is another one"
+            raise Failure(Code.FAILED_PRECONDITION, "NO_RECORDS_FILE", message)
+        if self._waiting >= _MOST_WAITING:
+            raise Failure(Code.RESOURCE_EXHAUSTED, "TOO_MANY_QUESTIONS", "too many ask at once", retry_after=1.0)
+        asked = json.dumps({"question": question, "tenant": tenant, "arguments": dict(arguments)}).encode()
+        self._waiting += 1
+        try:
+            async with self._asking:
+                answer = await asyncio.shield(asyncio.create_task(self._asked(asked), name="question of the console"))
+        finally:
+            self._waiting -= 1
+        return _unwrapped(answer)
+
+    async def stop(self) -> None:
+        """End the process."""
+        async with self._asking:
+            await self._end()
+
+    async def _asked(self, question: bytes) -> bytes:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                reader, writer = await self._opened()
+                writer.write(framed(question))
+                await writer.drain()
+                (length,) = HEADER.unpack(await reader.readexactly(HEADER.size))
+                return await reader.readexactly(length)
+        except (OSError, EOFError, TimeoutError) as error:
+            await self._end()
+            message = "the records could not be read in time" if isinstance(error, TimeoutError) else "try again"
+            raise Failure(Code.UNAVAILABLE, "RECORDS_UNAVAILABLE", message, retry_after=1.0) from error
+
+    async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._streams is None:
+            self._process, ours = start_module(MODULE, str(self._path))
+            self._streams = await asyncio.open_connection(sock=ours)
+        return self._streams
+
+    async def _end(self) -> None:
+        streams, self._streams = self._streams, None
+        process, self._process = self._process, None
+        if streams is not None:
+            streams[1].close()
+        if process is not None:
+            process.terminate()
+            try:
+                await asyncio.to_thread(process.wait, _STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                await asyncio.to_thread(process.wait)
+
+
+def _unwrapped(answer: bytes) -> bytes:
+    head = b'{"answer": '
+    if answer.startswith(head):
+        return answer[len(head) : -1]
+    said = cast("dict[str, str]", json.loads(answer))
+    code, reason = _CODES[said["error"]]
+    raise Failure(code, reason, said["message"])
+
+
+def records_path(url: str) -> Path | None:
+    """The file that a store's URL names; None where it names none."""
+    scheme, _, rest = url.partition(":")
+    return Path(rest).absolute() if scheme == "sqlite" and rest else None
