@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 from assay.errors import invalid
@@ -27,6 +28,17 @@ class Tls:
     root_certificates: bytes | None = None
     private_key: bytes | None = None
     certificate_chain: bytes | None = None
+
+    @classmethod
+    def from_files(
+        cls,
+        root_certificates: str | PathLike[str] | None = None,
+        private_key: str | PathLike[str] | None = None,
+        certificate_chain: str | PathLike[str] | None = None,
+    ) -> Tls:
+        """The same from PEM files. Raises OSError."""
+        paths = (root_certificates, private_key, certificate_chain)
+        return cls(*(None if path is None else Path(path).read_bytes() for path in paths))
 
 
 @dataclass(frozen=True, slots=True)

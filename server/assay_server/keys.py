@@ -115,7 +115,7 @@ def read_keys(path: Path) -> tuple[Key, ...]:
         raise InvalidKeys(f"{path} has mode {mode:o}: others could add a key; chmod go-w {path}")
     try:
         found: Json = json.loads(path.read_text("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidKeys(f"{path} is not JSON") from None
     if not isinstance(found, dict) or found.get("version") != _VERSION or not isinstance(found.get("keys"), list):
         raise InvalidKeys(f'{path}: expected {{"version": {_VERSION}, "keys": [...]}}')

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from assay_server.cli import env, plugins, tasks
+from assay_server.cli import env, keys, plugins, tasks
 from assay_server.cli.refusals import told_plainly
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(env.app, name="env")
+app.add_typer(keys.app, name="keys")
 app.add_typer(plugins.app, name="plugin")
 app.add_typer(tasks.app, name="tasks")
 

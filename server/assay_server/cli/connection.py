@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 from assay.client import Client
+from assay.connection import Tls
 from assay.sdk import Json
 from assay.sdk.spec import Leaf
 from assay_server.cli.refusals import Usage
@@ -53,7 +55,7 @@ def connected(
             raise Usage("--backend is for the embedded server; a named server has its own")
         if file:
             raise Usage(f"--reward {file}: a file can be named without --server only")
-        with Client(server, token=token) as client:
+        with Client(server, token=token, tls=_tls()) as client:
             yield client
         return
     from assay_server.config import Settings
@@ -69,6 +71,17 @@ def connected(
         raise Usage(f"{'--plugin' if plugins else '--reward'} {error}") from error
     with engine:
         yield engine
+
+
+def _tls() -> Tls | None:
+    """TLS as the environment asks for it: ``ASSAY_TLS=1``, or a file of authorities, of a certificate and its key."""
+    files = [os.environ.get(name) or None for name in ("ASSAY_CA", "ASSAY_CLIENT_KEY", "ASSAY_CLIENT_CERTIFICATE")]
+    if not any(files) and os.environ.get("ASSAY_TLS", "") in ("", "0"):
+        return None
+    try:
+        return Tls.from_files(*files)
+    except OSError as error:
+        raise Usage(f"{error.filename}: {error.strerror}") from error
 
 
 def read_params(text: str) -> dict[str, Json]:
