@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from assay.errors import Violation as Violation
     from assay.groups import RolloutGroup as RolloutGroup
     from assay.groups import ScoredRollout as ScoredRollout
+    from assay.histories import MetricSeries as MetricSeries
+    from assay.histories import SampledPrompt as SampledPrompt
     from assay.json_mapping import JsonMappingError as JsonMappingError
     from assay.results import BatchProgress as BatchProgress
     from assay.results import BatchResult as BatchResult
@@ -115,6 +117,7 @@ _HOMES = {
         "Unavailable", "Unimplemented", "Violation",
     ),
     "groups": ("RolloutGroup", "ScoredRollout"),
+    "histories": ("MetricSeries", "SampledPrompt"),
     "json_mapping": ("JsonMappingError",),
     "results": (
         "BatchProgress", "BatchResult", "GroupOutcome", "GroupResult", "Member", "MemberOutcome", "SampleResult",

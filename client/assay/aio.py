@@ -30,6 +30,16 @@ from assay.contents import Blob
 from assay.episodes import EnvironmentInfo, EpisodesPlan, SessionPolicy
 from assay.errors import Failure, Unavailable, error_of
 from assay.groups import GroupLike
+from assay.histories import (
+    ExportFormat,
+    ExportKind,
+    MetricSeries,
+    SampledPrompt,
+    allocation_request,
+    export_request,
+    sampled_prompts,
+    series_of,
+)
 from assay.results import GroupResult, SampleResult
 from assay.rollouts import RolloutLike
 from assay.runs import Checkpoint, DeliveryMode, RunConfig, RunInfo, Task, reward_spec
@@ -227,6 +237,57 @@ class Client:
             answer = await self._call(methods.PUT_BLOBS, request)
             stored += (Blob(blob.sha256, blob.media_type, blob.size_bytes) for blob in answer.blobs)
         return stored
+
+    # ------------------------------------------------------------ what a run did
+
+    async def metrics(
+        self, run_id: str, names: Sequence[str] = (), *, first: int = 0, last: int = 0
+    ) -> dict[str, MetricSeries]:
+        """Series over the trainer's steps of what a run computed; see :meth:`assay.Client.metrics`."""
+        request = runs.GetMetricsRequest(run_id=run_id, metrics=names, from_global_step=first, to_global_step=last)
+        return series_of(await self._call(methods.GET_METRICS, request))
+
+    async def sample_tasks(
+        self, run_id: str, count: int, *, global_step: int = 0, seed: int = 0, prompt_ids: Sequence[str] = ()
+    ) -> list[SampledPrompt]:
+        """Different prompts for the next step by the run's sampling policy; see :meth:`assay.Client.sample_tasks`."""
+        request = runs.SampleTasksRequest(
+            run_id=run_id, global_step=global_step, count=count, seed=seed, prompt_ids=prompt_ids
+        )
+        return sampled_prompts(await self._call(methods.SAMPLE_TASKS, request))
+
+    async def allocate_rollouts(
+        self,
+        run_id: str,
+        prompt_ids: Sequence[str],
+        total: int,
+        allocator: str = "allocate/uniform",
+        params: Mapping[str, Json] | None = None,
+    ) -> list[int]:
+        """How many of ``total`` rollouts each prompt deserves, by what the run remembers; in their order."""
+        request = allocation_request(run_id, prompt_ids, total, allocator, params)
+        return list((await self._call(methods.ALLOCATE_ROLLOUTS, request)).counts)
+
+    async def export_rollouts(
+        self,
+        run_id: str,
+        kind: ExportKind = "rollouts",
+        *,
+        format: ExportFormat = "jsonl",
+        where: Mapping[str, Json] | None = None,
+        timeout: float | None = None,
+    ) -> AsyncIterator[bytes]:
+        """The stored rollouts of a run with their scores; see :meth:`assay.Client.export_rollouts`."""
+        request = export_request(run_id, kind, format, where)
+        method: grpc.aio.UnaryStreamMultiCallable[runs.ExportRolloutsRequest, runs.ExportRolloutsResponse]
+        method = self._opened().unary_stream(
+            methods.EXPORT_ROLLOUTS.path,
+            request_serializer=runs.ExportRolloutsRequest.SerializeToString,
+            response_deserializer=runs.ExportRolloutsResponse.FromString,
+        )
+        with translated():
+            async for response in method(request, timeout=timeout, metadata=self._connection.metadata()):
+                yield response.chunk
 
     # ------------------------------------------------------------ the stream
 

@@ -26,6 +26,16 @@ from assay.contents import Blob
 from assay.episodes import EnvironmentInfo, EpisodesPlan, SessionPolicy
 from assay.errors import Failure, Unavailable, error_of
 from assay.groups import GroupLike
+from assay.histories import (
+    ExportFormat,
+    ExportKind,
+    MetricSeries,
+    SampledPrompt,
+    allocation_request,
+    export_request,
+    sampled_prompts,
+    series_of,
+)
 from assay.results import GroupResult, SampleResult
 from assay.rollouts import RolloutLike
 from assay.runs import Checkpoint, DeliveryMode, RunConfig, RunInfo, Task, reward_spec
@@ -282,6 +292,86 @@ class Client:
             answer = self._call(methods.PUT_BLOBS, request)
             stored += (Blob(blob.sha256, blob.media_type, blob.size_bytes) for blob in answer.blobs)
         return stored
+
+    # ------------------------------------------------------------ what a run did
+
+    def metrics(
+        self, run_id: str, names: Sequence[str] = (), *, first: int = 0, last: int = 0
+    ) -> dict[str, MetricSeries]:
+        """Series over the trainer's steps of what a run computed, by the names asked for.
+
+        Args:
+            names: ``metric/pass_at_k?k=8``, ``metric/effective_gradient``...; empty = what there is.
+            first: the first ``global_step``, ``last`` the last; 0 = to the newest.
+
+        Raises:
+            NotFound: no such run or metric.
+        """
+        request = runs.GetMetricsRequest(run_id=run_id, metrics=names, from_global_step=first, to_global_step=last)
+        return series_of(self._call(methods.GET_METRICS, request))
+
+    def sample_tasks(
+        self, run_id: str, count: int, *, global_step: int = 0, seed: int = 0, prompt_ids: Sequence[str] = ()
+    ) -> list[SampledPrompt]:
+        """Different prompts for the next step by the run's sampling policy; the same question is answered the same.
+
+        Args:
+            prompt_ids: the candidates; empty = the prompts of all tasks that were put for the run.
+
+        Raises:
+            InvalidArgument: there are fewer candidates than ``count``.
+        """
+        request = runs.SampleTasksRequest(
+            run_id=run_id, global_step=global_step, count=count, seed=seed, prompt_ids=prompt_ids
+        )
+        return sampled_prompts(self._call(methods.SAMPLE_TASKS, request))
+
+    def allocate_rollouts(
+        self,
+        run_id: str,
+        prompt_ids: Sequence[str],
+        total: int,
+        allocator: str = "allocate/uniform",
+        params: Mapping[str, Json] | None = None,
+    ) -> list[int]:
+        """How many of ``total`` rollouts each prompt deserves, by what the run remembers; in their order.
+
+        Raises:
+            InvalidArgument: an unknown allocator or parameter, or a total that does not fit.
+        """
+        request = allocation_request(run_id, prompt_ids, total, allocator, params)
+        return list(self._call(methods.ALLOCATE_ROLLOUTS, request).counts)
+
+    def export_rollouts(
+        self,
+        run_id: str,
+        kind: ExportKind = "rollouts",
+        *,
+        format: ExportFormat = "jsonl",
+        where: Mapping[str, Json] | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[bytes]:
+        """The stored rollouts of a run with their scores; yields parts of one file, in order.
+
+        Args:
+            where: which of them, e.g. ``{"verdict": "correct", "global_steps": [100, 200]}``; None = all.
+            timeout: seconds for the whole; None = no limit.
+
+        Raises:
+            FailedPrecondition: Parquet, and the service has nothing that writes it.
+        """
+        request = export_request(run_id, kind, format, where)
+        call = self._opened().unary_stream(
+            methods.EXPORT_ROLLOUTS.path,
+            request_serializer=runs.ExportRolloutsRequest.SerializeToString,
+            response_deserializer=runs.ExportRolloutsResponse.FromString,
+        )
+        with translated():
+            responses: Iterator[runs.ExportRolloutsResponse] = call(
+                request, timeout=timeout, metadata=self._connection.metadata()
+            )
+            for response in responses:
+                yield response.chunk
 
     # ------------------------------------------------------------ the stream
 

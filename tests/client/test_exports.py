@@ -13,9 +13,10 @@ EXPORTS = (
     "DataLoss", "DeadlineExceeded", "DeliveryMode", "Ensemble", "EnsembleKind", "EnvironmentInfo",
     "EstimatorChoice", "EstimatorInfo", "Evidence", "FailedPrecondition", "Failure",
     "FilterChoice", "Gate", "GroupOutcome", "GroupResult", "Grouping", "Internal", "InvalidArgument",
-    "JsonMappingError", "JudgeQuota", "Leaf", "Member", "MemberOutcome", "Message", "Misuse", "NotFound",
-    "NotScored", "PermissionDenied", "Product", "ResourceExhausted", "Retries", "RewardInfo", "Rollout",
+    "JsonMappingError", "JudgeQuota", "Leaf", "Member", "MemberOutcome", "Message", "MetricSeries", "Misuse",
+    "NotFound", "NotScored", "PermissionDenied", "Product", "ResourceExhausted", "Retries", "RewardInfo", "Rollout",
     "RolloutGroup", "RolloutRole", "RolloutState", "RolloutStream", "Route", "RunConfig", "RunInfo", "SampleResult",
+    "SampledPrompt",
     "Score", "ScoredRollout", "ServiceFailed", "SessionPolicy", "SimilarityOrder", "SpanReward", "StaleGeneration",
     "Step", "StreamClosed", "StreamReplaced", "Task", "Tls", "ToolCall", "ToolResult", "TruncatedPolicy",
     "Unauthenticated", "Unavailable", "Unimplemented", "UnscoredPolicy", "VectorEnvironment", "Verdict",
@@ -39,7 +40,7 @@ def test_the_public_names_are_these_and_no_others():
     offered = [name for name in dir(assay) if not name.startswith("_")]
     submodules = {"catalogue", "client", "code", "connection", "contents", "errors", "groups", "json_mapping"}
     submodules |= {"results"}
-    submodules |= {"episodes", "vector"}
+    submodules |= {"episodes", "histories", "vector"}
     submodules |= {"rollout_messages", "rollouts", "runs", "sdk", "signals", "spec_messages", "streams", "v1"}
     extra = {"annotations", "importlib", "TYPE_CHECKING"}
     assert sorted(set(offered) - submodules - extra) == sorted(EXPORTS)

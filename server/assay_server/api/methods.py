@@ -18,6 +18,7 @@ from assay.v1 import (
 from assay_server.api.advantage_calls import AdvantageCalls
 from assay_server.api.environment_calls import EnvironmentCalls
 from assay_server.api.handlers import BidiStream, ServerStream, Unary
+from assay_server.api.history_calls import HistoryCalls
 from assay_server.api.plugin_calls import PluginCalls
 from assay_server.api.rates import TenantRates
 from assay_server.api.reward_calls import RewardCalls
@@ -75,7 +76,7 @@ def implemented(
     """The methods that these parts serve."""
     rewards, run_calls = RewardCalls(runs, rates), RunCalls(runs)
     advantages = AdvantageCalls(runs.catalogues.estimators, runs.lanes.groups)
-    plugin_calls = PluginCalls(plugins)
+    plugin_calls, history = PluginCalls(plugins), HistoryCalls(runs)
     environments = EnvironmentCalls(sessions)
     sandbox = SandboxCalls(code)
     unary: Mapping[str, Unary] = {
@@ -84,6 +85,9 @@ def implemented(
         "/assay.v1.RunService/CheckpointRun": run_calls.checkpoint_run,
         "/assay.v1.RunService/PutTasks": run_calls.put_tasks,
         "/assay.v1.RunService/PutBlobs": run_calls.put_blobs,
+        "/assay.v1.RunService/GetMetrics": history.get_metrics,
+        "/assay.v1.RunService/SampleTasks": history.sample_tasks,
+        "/assay.v1.RunService/AllocateRollouts": history.allocate_rollouts,
         "/assay.v1.RewardService/Score": rewards.score,
         "/assay.v1.RewardService/ListRewards": rewards.list_rewards,
         "/assay.v1.AdvantageService/ComputeAdvantages": advantages.compute_advantages,

@@ -12,6 +12,7 @@ from assay_server.api.principals import Principal
 from assay_server.pipeline.failures import Failure, invalid, invalid_field
 from assay_server.pipeline.intake import check_id
 from assay_server.pipeline.json_fields import parse_object
+from assay_server.pipeline.prompts import put_prompts
 from assay_server.pipeline.runs import Runs
 
 
@@ -65,7 +66,9 @@ class RunCalls:
             task.digest = digest
             objects[digest] = task.SerializeToString(deterministic=True)
             digests.append(digest)
+            _check_difficulty(task, f"tasks[{position}]")
         await self._runs.store.put_objects(principal.tenant, "task", objects)
+        await put_prompts(self._runs.store, principal.tenant, request.run_id, request.tasks)
         return wire.PutTasksResponse(digests=digests)
 
     async def put_blobs(self, principal: Principal, data: bytes) -> wire.PutBlobsResponse:
@@ -79,6 +82,11 @@ class RunCalls:
             references.append(rollout_pb2.BlobRef(sha256=digest, media_type=blob.media_type, size_bytes=len(blob.data)))
         await self._runs.store.put_objects(principal.tenant, "blob", objects)
         return wire.PutBlobsResponse(blobs=references)
+
+
+def _check_difficulty(task: rollout_pb2.Task, path: str) -> None:
+    if not 0.0 <= task.difficulty <= 1.0:
+        raise invalid_field(f"{path}.difficulty", f"expected a number from 0 to 1, got {task.difficulty}")
 
 
 def _task_digest(task: rollout_pb2.Task, path: str) -> str:

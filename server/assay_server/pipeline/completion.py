@@ -13,10 +13,12 @@ from assay_server.pipeline.answering import Answer, Deferred
 from assay_server.pipeline.batches import BatchDesk
 from assay_server.pipeline.consumers import Consumers
 from assay_server.pipeline.context import RunContext
+from assay_server.pipeline.facts import facts_of
 from assay_server.pipeline.finishing import FinishedResult, Finisher
 from assay_server.pipeline.group_rewards import HeldMember
 from assay_server.pipeline.groups import GroupDesk
 from assay_server.pipeline.senders import Sender
+from assay_server.pipeline.specs import counted_roles
 from assay_server.store.protocol import GroupRecord, GroupState, OutboxKind, StaleGeneration, StoredRollout
 
 _MAX_ANSWERS = 512
@@ -35,6 +37,7 @@ class Completion:
         on_quiet: Callable[[], None],
     ) -> None:
         self._context = context
+        self._roles = counted_roles(context.spec.message)
         self._desk = desk
         self._finisher = finisher
         self._batches = batches
@@ -230,7 +233,8 @@ class Completion:
             finished = await self._finisher.finish(list(zip(ready, members, strict=True)))
         for record in records:
             if record.state is GroupState.ABORTED:
-                finished.append(self._finisher.aborted(record.group_id, await self._read(record)))
+                stored = await self._read(record)
+                finished.append(self._finisher.aborted(record.group_id, stored, self._desk.members_of(stored)))
         await self._store_groups(finished)
 
     async def _ask_plugins(self, record: GroupRecord) -> None:
@@ -272,7 +276,8 @@ class Completion:
             (one.message.group_id, one.message.SerializeToString(), () if deferred else one.consumers)
             for one in finished
         ]
-        positions, sequences = await context.persist(lambda: context.store.emit_groups(context.key, results))
+        facts = [facts_of(one, self._roles, context.spec.policies.state.signals) for one in finished]
+        positions, sequences = await context.persist(lambda: context.store.emit_groups(context.key, results, facts))
         entries: list[tuple[tuple[str, ...], bytes]] = []
         counts: Counter[tuple[int, bool]] = Counter()
         for one, (group_id, payload, receivers), position in zip(finished, results, positions, strict=True):

@@ -130,13 +130,19 @@ class Finisher:
                 return reason
         return ""
 
-    def aborted(self, group_id: str, members: Sequence[StoredRollout]) -> FinishedResult:
+    def aborted(
+        self, group_id: str, members: Sequence[StoredRollout], answered: Sequence[HeldMember]
+    ) -> FinishedResult:
         """The result of a group that was given up; all who sent a member hear of it, answered or not."""
+        group = Group(group_id, tuple(held.member for held in answered), answered[0].global_step if answered else 0)
         consumers = tuple(dict.fromkeys(name for stored in members for name in stored.consumers))
         result = rollout_pb2.GroupResult(
-            group_id=group_id, outcome=rollout_pb2.GROUP_OUTCOME_ABORTED, drop_reason="aborted"
+            group_id=group_id,
+            outcome=rollout_pb2.GROUP_OUTCOME_ABORTED,
+            drop_reason="aborted",
+            prompt_id=answered[0].prompt_id if answered else "",
         )
-        return FinishedResult(result, consumers, finished_group(result), Group(group_id, ()))
+        return FinishedResult(result, consumers, finished_group(result), group, answered)
 
     def _computed(
         self,
@@ -168,7 +174,7 @@ class Finisher:
     ) -> FinishedResult:
         result = _empty_result(record, members)
         fill_failed(result, group.members, failure)
-        return FinishedResult(result, _consumers_of(members), finished_group(result), group)
+        return FinishedResult(result, _consumers_of(members), finished_group(result), group, members)
 
     @property
     def _unscored(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from assay.sdk import FinishedGroup, Sample, Unscorable
@@ -21,6 +22,8 @@ class HeldMember(NamedTuple):
 
     Attributes:
         rollout: kept where something reads the text of a whole group.
+        steps: how many there are, ``invalid_steps`` of them with an invalid action.
+        constraints: True = kept.
     """
 
     member: Member
@@ -28,6 +31,11 @@ class HeldMember(NamedTuple):
     prompt_id: str
     global_step: int = 0
     rollout: rollout_pb2.Rollout | None = None
+    hint_level: int = 0
+    truncated: bool = False
+    steps: int = 0
+    invalid_steps: int = 0
+    constraints: Mapping[str, bool] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from assay.sdk import Verdict
 from assay.v1 import rollout_pb2
@@ -16,6 +17,7 @@ from assay_server.store.protocol import GroupRecord, GroupState, StoredRollout
 
 _CACHED_MEMBERS = 100_000
 _CACHED_TEXTS = 8_192
+_NO_CONSTRAINTS: Mapping[str, bool] = MappingProxyType({})
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}
 
 
@@ -75,8 +77,19 @@ class GroupDesk:
             with_steps=self._with_steps,
             verdict=Verdict.UNSPECIFIED if score is None else _VERDICTS[score.verdict],
         )
-        kept = rollout if self._with_texts else None
-        return HeldMember(member, consumers, rollout.prompt_id, rollout.global_step, kept)
+        steps = rollout.steps
+        return HeldMember(
+            member,
+            consumers,
+            rollout.prompt_id,
+            rollout.global_step,
+            rollout if self._with_texts else None,
+            rollout.hint_level,
+            rollout.state == rollout_pb2.ROLLOUT_STATE_TRUNCATED,
+            len(steps),
+            sum(step.HasField("action_valid") and not step.action_valid for step in steps),
+            dict(score.constraints) if score is not None and len(score.constraints) else _NO_CONSTRAINTS,
+        )
 
     def hold(self, group_id: str, held: HeldMember) -> None:
         """Keep an answered member until its group is ready, while there is room."""

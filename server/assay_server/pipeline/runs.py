@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import Mapping
 
@@ -17,11 +18,14 @@ from assay_server.metrics import Metrics
 from assay_server.pipeline.context import RunContext
 from assay_server.pipeline.delivery import stale_stream
 from assay_server.pipeline.failures import Code, Failure, invalid_field
+from assay_server.pipeline.history import RunHistory
 from assay_server.pipeline.intake import MAX_ID_CHARACTERS
 from assay_server.pipeline.live_run import LiveRun
+from assay_server.pipeline.policies import RunPolicies, compile_policies
 from assay_server.pipeline.record_quota import RecordQuota
 from assay_server.pipeline.scoring import Tasks
 from assay_server.pipeline.specs import CompiledSpec, compile_spec
+from assay_server.sampling.run_state import RunState
 from assay_server.store.ending import end
 from assay_server.store.protocol import CheckpointRecord, RunRecord, Store, StoreError, UnknownRun
 
@@ -41,6 +45,7 @@ class Runs:
         self.tasks = Tasks(store)
         self._metrics = metrics
         self._live: dict[tuple[str, str], LiveRun] = {}
+        self._histories: dict[tuple[str, str], RunHistory] = {}
         self._lock = asyncio.Lock()
         self._draining = False
         self._watch_seconds = watch_seconds
@@ -144,6 +149,18 @@ class Runs:
             raise UnknownRun(run_id)
         return record
 
+    async def history(self, tenant: str, run_id: str) -> tuple[RunHistory, RunPolicies]:
+        """What the run remembers in its present generation, and by which policies. UnknownRun."""
+        record = await self.record(tenant, run_id)
+        policies = compile_policies(run_service_pb2.Run.FromString(record.spec).spec)
+        known = self._histories.pop((tenant, run_id), None)
+        if known is None or known.key != record.key:
+            known = RunHistory(self.store, record.key, policies.state)
+        self._histories[tenant, run_id] = known
+        while len(self._histories) > _LIVE_RUNS:
+            del self._histories[next(iter(self._histories))]
+        return known, policies
+
     async def checkpoint(
         self, tenant: str, run_id: str, generation: int, name: str, acked: Mapping[str, int]
     ) -> CheckpointRecord:
@@ -156,7 +173,9 @@ class Runs:
                 await run.consumers.acknowledge(consumer, sequence)
             else:
                 await self.store.outbox_ack(key, consumer, sequence)
-        return await self.store.checkpoint_run(key, name or f"checkpoint-{uuid.uuid4().hex[:16]}", b"")
+        history, _ = await self.history(tenant, run_id)
+        state = b"" if history.key != key else await history.ask(_summary)
+        return await self.store.checkpoint_run(key, name or f"checkpoint-{uuid.uuid4().hex[:16]}", state)
 
     async def restore(
         self, tenant: str, run_id: str, name: str, expected_generation: int
@@ -219,6 +238,11 @@ class Runs:
         account = JudgeAccount(f"{tenant}/{run_id}", spec.judge_limits, keep)
         await account.load()
         return account
+
+
+def _summary(state: RunState) -> bytes:
+    """What a checkpoint keeps of a run's state: which one it is. The groups that it is made of are in the store."""
+    return json.dumps({"batches": state.batches, "groups": state.groups, "digest": state.digest}).encode()
 
 
 def describe(record: RunRecord) -> run_service_pb2.Run:

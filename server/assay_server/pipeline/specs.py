@@ -34,6 +34,7 @@ from assay_server.execution.catalogues import Catalogues
 from assay_server.execution.judge_account import JudgeLimits
 from assay_server.pipeline.failures import Failure, Violation, invalid, invalid_field
 from assay_server.pipeline.intake import check_id
+from assay_server.pipeline.policies import NO_POLICIES, RunPolicies, compile_policies
 from assay_server.rewards.catalogue import Catalogue
 from assay_server.rewards.errors import SpecError, UnknownJudge, UnknownReward
 from assay_server.rewards.tree import CompiledReward, compile_reward
@@ -53,6 +54,7 @@ class CompiledSpec:
         deadline: seconds from a group's first member; None = wait for ever.
         min_size: members with a reward that a group needs to be kept, where it was not announced with fewer.
         judge_limits: what its judges may cost; None = no limit of the run's own.
+        policies: what it remembers of its prompts, and how it chooses them.
     """
 
     message: wire.RunSpec
@@ -64,13 +66,14 @@ class CompiledSpec:
     deadline: float | None
     min_size: int
     judge_limits: JudgeLimits | None = None
+    policies: RunPolicies = NO_POLICIES
 
     @property
     def required_signals(self) -> tuple[str, ...]:
         """Signals that something in the spec reads."""
         estimator = self.estimator.required_signals if self.estimator else ()
         selectors = [name for selector in self.selection.plugged for name in selector.definition.required_signals]
-        return tuple(sorted({*self.reward.required_signals, *estimator, *selectors}))
+        return tuple(sorted({*self.reward.required_signals, *estimator, *selectors, *self.policies.state.signals}))
 
     @property
     def deferred(self) -> bool:
@@ -109,7 +112,10 @@ def compile_spec(spec: wire.RunSpec, catalogues: Catalogues) -> CompiledSpec:
     deadline = seconds_of(spec.groups.deadline, "spec.groups.deadline") if spec.groups.HasField("deadline") else None
     limits = _judge_limits(spec, reward, catalogue)
     min_size = spec.groups.min_size or 2
-    return CompiledSpec(spec, spec_digest(spec), reward, estimator, selection, pins, deadline, min_size, limits)
+    policies = compile_policies(spec)
+    return CompiledSpec(
+        spec, spec_digest(spec), reward, estimator, selection, pins, deadline, min_size, limits, policies
+    )
 
 
 def _judge_limits(spec: wire.RunSpec, reward: CompiledReward, catalogue: Catalogue) -> JudgeLimits | None:

@@ -157,6 +157,9 @@ class MemoryStore(SingleProcess):
     async def get_objects(self, tenant: str, kind: str, digests: Sequence[str]) -> Sequence[bytes | None]:
         return [self._objects.get((tenant, kind, digest)) for digest in digests]
 
+    async def list_objects(self, tenant: str, kind: str) -> Sequence[str]:
+        return sorted(key for owner, of, key in self._objects if (owner, of) == (tenant, kind))
+
     async def recover(self, key: RunKey) -> Recovery:
         return self._run(key).recover()
 

@@ -509,10 +509,17 @@ class Store(Protocol):
     # ------------------------------------------------------------ tasks and blobs
 
     async def put_objects(self, tenant: str, kind: str, objects: Mapping[str, bytes]) -> None:
-        """Content-addressed: ``kind`` is ``task`` or ``blob``, the key is the digest. Repeats are harmless."""
+        """Content-addressed: ``kind`` is ``task`` or ``blob``, the key is the digest. Repeats are harmless.
+
+        Other kinds have keys of their own, of which the first object stays.
+        """
         ...
 
     async def get_objects(self, tenant: str, kind: str, digests: Sequence[str]) -> Sequence[bytes | None]: ...
+
+    async def list_objects(self, tenant: str, kind: str) -> Sequence[str]:
+        """The keys of a kind, sorted."""
+        ...
 
     # ------------------------------------------------------------ recovery
 

@@ -282,7 +282,7 @@ class SharedRun:
         archive: bytes,
         facts: bytes | None = None,
     ) -> None:
-        """Forget what is settled; ``archive`` and ``facts`` are where it, and what stays of groups, lie in the records."""
+        """Forget what is settled; ``archive`` is where it lies among the records, ``facts`` what stays of groups."""
         self._check(generation)
         run = self.run
         for rollout_id in rollouts:

@@ -312,6 +312,10 @@ class RedisStore:
         found = iter(await records.read(tenant, _OBJECTS, [ref for ref in refs if ref is not None]))
         return [None if ref is None else next(found) for ref in refs]
 
+    async def list_objects(self, tenant: str, kind: str) -> Sequence[str]:
+        keys = cast("Sequence[bytes]", await self._server.command("HKEYS", objects_key(tenant, kind)))
+        return sorted(key.decode() for key in keys)
+
     # ------------------------------------------------------------ recovery
 
     async def recover(self, key: RunKey) -> Recovery:

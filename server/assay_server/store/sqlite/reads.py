@@ -138,6 +138,10 @@ class Reader:
             found.update(self._connection.execute(text, (tenant, kind, *parameters)).fetchall())
         return [found.get(digest) for digest in digests]
 
+    def object_keys(self, tenant: str, kind: str) -> list[str]:
+        rows = self._connection.execute("SELECT digest FROM objects WHERE tenant = ? AND kind = ?", (tenant, kind))
+        return sorted(key for (key,) in rows.fetchall())
+
     def recovery(self, key: RunKey) -> Recovery:
         with self._snapshot(key) as run:
             unanswered = self._rollouts(

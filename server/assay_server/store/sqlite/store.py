@@ -250,6 +250,9 @@ class SqliteStore(SingleProcess):
     async def get_objects(self, tenant: str, kind: str, digests: Sequence[str]) -> Sequence[bytes | None]:
         return await self._read(lambda reader: reader.objects(tenant, kind, digests))
 
+    async def list_objects(self, tenant: str, kind: str) -> Sequence[str]:
+        return await self._read(lambda reader: reader.object_keys(tenant, kind))
+
     # ------------------------------------------------------------ recovery
 
     async def recover(self, key: RunKey) -> Recovery:
