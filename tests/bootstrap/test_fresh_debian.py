@@ -79,15 +79,21 @@ class Debian:
     environment: dict[str, str]
 
     def make(self, target: str) -> str:
-        """Runs a make target in the checkout, in mount and process namespaces that end with it."""
+        """Runs a make target in the checkout, in mount and process namespaces that end with it.
+
+        The tree becomes the root of its namespace: in a chroot the kernel gives nobody namespaces of their own.
+        """
         home = "/root" if self.user == "root" else f"/home/{self.user}"
         variables = {**self.environment, "PATH": PATH, "HOME": home}
         folders = {Path(*path.parts[:3]) for path in local_paths(self.environment) if path.is_dir()}
-        script = [f"cd {shlex.quote(str(self.tree))}", "mount -t proc proc proc", "mount --rbind /dev dev"]
+        tree = shlex.quote(str(self.tree))
+        script = [f"mount --bind {tree} {tree}", f"cd {tree}"]
+        script += ["mount -t proc proc proc", "mount -t sysfs sysfs sys", "mount --rbind /dev dev"]
         for folder in sorted(folders):
             script += [f"mkdir -p .{folder}", f"mount --bind -o ro {folder} .{folder}"]
         inside = f"cd {home}/assay && exec make {target}"
-        script += [f"exec chroot --userspec={self.user} . /usr/bin/env -i {assignments(variables)} sh -c '{inside}'"]
+        script += ["mkdir -p .host", "pivot_root . .host", "umount -l /.host", "rmdir /.host"]
+        script += [f"exec chroot --userspec={self.user} / /usr/bin/env -i {assignments(variables)} sh -c '{inside}'"]
         return run("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", "\n".join(script))
 
 
