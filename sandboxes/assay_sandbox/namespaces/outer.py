@@ -24,6 +24,8 @@ _WORKER_SPACES = (
     | kernel.CLONE_NEWNS
 )
 
+_LOWER_PRIORITY = 5  # below the server, which has to answer while programs run
+
 
 def enter(setup: Setup) -> None:
     """Leave all of the host's namespaces; the caller's next child is in the new pid namespace, and root in there.
@@ -87,6 +89,8 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     setup = Setup.decode(control.recv(1 << 20))
     kernel.die_with_parent(signal.SIGKILL)
+    os.nice(_LOWER_PRIORITY)
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # what wakes one is not pushed aside by it
     holds = held(setup.shown)
     # While the roots are changed nothing can be imported: what this function needs is here by now.
     try:
