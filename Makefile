@@ -57,9 +57,10 @@ bench-math: setup ## math answers per second and accuracy, side by side with Mat
 	@$(BIN)/python benchmarks/math_verifiers.py
 	$(BIN)/python benchmarks/hostile_math.py
 
-bench-env: setup ## steps a second and resets of household and shop; GAMES=folder adds ALFWorld's games, and its engine
+bench-env: setup ## steps a second and resets of household, shop and tools; GAMES=folder adds ALFWorld's games, and its engine
 	@$(BIN)/python benchmarks/environments.py $(GAMES)
 	$(BIN)/python benchmarks/shop.py
+	$(BIN)/python benchmarks/tools.py
 
 bench-sandbox: setup ## isolated runs: latency, runs per second, side by side with bubblewrap + python
 	@tools/apt-packages test

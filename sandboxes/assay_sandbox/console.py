@@ -103,6 +103,7 @@ class Console:
 
     async def _why(self, watch: Watch) -> str:
         outcome: Outcome | None = None
+        self._talk.close()
         if not watch.over:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_END_SECONDS):
