@@ -93,6 +93,10 @@ class Settings(BaseSettings):
     tls_client_ca: Path | None = None
     """Authorities of clients' certificates, PEM; then both doors talk to nobody without one (mutual TLS)."""
 
+    network_encrypts: bool = False
+    """The network encrypts what goes over it (a mesh, WireGuard), so that plain text is safe: `assay doctor` believes
+    it."""
+
     probe_listen: str = ""
     """Address of a door in plain text that has ``/livez``, ``/readyz`` and nothing else: for probes that cannot speak
     the TLS of the others. Empty = none."""

@@ -7,6 +7,8 @@ import sys
 
 import structlog
 
+from assay_server.redaction import redact_event
+
 
 def log_to_stderr(level: str) -> None:
     """Log as a server: one JSON object a line, at ``level`` and above.
@@ -22,6 +24,7 @@ def log_to_stderr(level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            redact_event,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
@@ -33,6 +36,13 @@ def log_errors_only() -> None:
     """Log as a guest: errors alone, to stderr; a program that has configured logging itself keeps its own way."""
     if not structlog.is_configured():
         structlog.configure(
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.format_exc_info,
+                redact_event,
+                structlog.dev.ConsoleRenderer(colors=False),
+            ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         )

@@ -16,6 +16,7 @@ from assay_server.pipeline.failures import Code, Failure
 
 _MINUTE = 60.0
 _STREAM_SECONDS = 1.0
+_ROUNDING_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +40,16 @@ class _Account:
     def __init__(self, quota: float, clock: Callable[[], float]) -> None:
         self._quota = quota
         self._clock = clock
-        self._left = quota
+        self._most = max(1.0, quota)
+        self._left = self._most
         self._known = clock()
 
     def wait(self) -> float:
-        """Seconds until something is left; 0 where something is."""
+        """Seconds until one is left; 0 where one is."""
         now = self._clock()
-        self._left = min(self._quota, self._left + (now - self._known) * self._quota / _MINUTE)
+        self._left = min(self._most, self._left + (now - self._known) * self._quota / _MINUTE)
         self._known = now
-        return 0.0 if self._left > 0 else (1.0 - self._left) * _MINUTE / self._quota
+        return 0.0 if self._left >= 1.0 else (1.0 - self._left) * _MINUTE / self._quota + _ROUNDING_SECONDS
 
     def charge(self, amount: float) -> None:
         self._left -= amount

@@ -8,43 +8,24 @@ import os
 import shutil
 import socket
 import sqlite3
-import stat
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
-from enum import Enum
+from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from assay_server.cli.doctor_safety import examine_safety
 from assay_server.cli.exit_codes import ExitCode
+from assay_server.cli.findings import Finding, Status
 from assay_server.cli.versions import installed
 from assay_server.config import Settings
 from assay_server.store.opening import REDIS_SCHEMES
 
 _OLDEST_PYTHON = (3, 11)
 _LITTLE_SPACE = 1 << 30
-_LOOPBACK = ("127.", "localhost", "::1", "[::1]")
-
-
-class Status(str, Enum):
-    """FAIL means broken or unsafe; NOTE is worth knowing."""
-
-    OK = "ok"
-    NOTE = "note"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found; ``hint`` says what to do about it."""
-
-    check: str
-    status: Status
-    detail: str
-    hint: str = ""
 
 
 def examine() -> list[Finding]:
@@ -60,8 +41,7 @@ def examine() -> list[Finding]:
         _store(settings),
         _address("grpc address", settings.listen),
         *([_address("http address", settings.http_listen)] if settings.http_listen else []),
-        _exposure(settings),
-        _token(settings.token_file),
+        *examine_safety(settings),
         *_sandbox(settings),
     ]
 
@@ -190,35 +170,6 @@ def _address(check: str, address: str) -> Finding:
             )
         return Finding(check, Status.FAIL, f"{address}: {error.strerror or error}")
     return Finding(check, Status.OK, f"{address} is free")
-
-
-def _exposure(settings: Settings) -> Finding:
-    open_to = [a for a in (settings.listen, settings.http_listen) if a and not a.startswith(("unix:", *_LOOPBACK))]
-    if not open_to:
-        return Finding("exposure", Status.OK, "this machine only")
-    listed = ", ".join(open_to)
-    if settings.token_file is None:
-        return Finding(
-            "exposure", Status.FAIL, f"{listed} without authentication", "set ASSAY_TOKEN_FILE, or bind to loopback"
-        )
-    return Finding("exposure", Status.NOTE, f"{listed} is open to the network", "keys travel unencrypted without TLS")
-
-
-def _token(path: Path | None) -> Finding:
-    if path is None:
-        return Finding("token", Status.NOTE, "no authentication", "fine on a machine that nobody else uses")
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return Finding("token", Status.OK, f"{path} is made on first start, readable by you alone")
-    except OSError as error:
-        return Finding("token", Status.FAIL, f"{path}: {error.strerror}")
-    mode = stat.S_IMODE(status.st_mode)
-    if mode & 0o077:
-        return Finding("token", Status.FAIL, f"{path} has mode {mode:04o}: others can read it", f"chmod 600 {path}")
-    if status.st_uid != os.geteuid():
-        return Finding("token", Status.FAIL, f"{path} belongs to user {status.st_uid}, not to you")
-    return Finding("token", Status.OK, f"{path} (mode {mode:04o})")
 
 
 def _sandbox(settings: Settings) -> list[Finding]:

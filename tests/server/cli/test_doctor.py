@@ -166,11 +166,6 @@ def test_an_address_that_is_none_is_broken(monkeypatch: pytest.MonkeyPatch, addr
     assert examine()[0]["grpc address"]["status"] == "fail"
 
 
-def test_an_address_that_is_open_to_the_network_is_noted(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("ASSAY_LISTEN", "0.0.0.0:0")
-    assert examine()[0]["exposure"]["status"] == "note"
-
-
 def test_a_setting_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ASSAY_MAX_IN_FLIGHT", "many")
     checks, _, code = examine()
