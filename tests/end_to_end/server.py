@@ -68,6 +68,14 @@ class Endpoint:
         call = multi(request.SerializeToString(), metadata=self.metadata)
         return [answer.FromString(data) async for data in call]
 
+    async def stream_refused(self, method: str, request: message.Message) -> Refusal:
+        """How a call answered with a stream fails."""
+        try:
+            await self.call_stream(method, request, type(request))
+        except grpc.aio.AioRpcError as error:
+            return refusal_of_error(error)
+        raise AssertionError(f"{method} did not fail")
+
     def run_id(self, name: str) -> str:
         """The id under which a test's run is known to a server that several tests share."""
         return self.prefix + name

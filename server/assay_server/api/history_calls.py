@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
 from assay.v1 import run_service_pb2 as wire
 from assay_server.api.handlers import parse
 from assay_server.api.principals import Principal
+from assay_server.pipeline.exporting import Exporter
 from assay_server.pipeline.failures import invalid_field
 from assay_server.pipeline.history import series_of
 from assay_server.pipeline.json_fields import parse_object
@@ -16,7 +20,7 @@ from assay_server.sampling.task_sampling import MOST_PROMPTS, Candidate, Draw, a
 
 
 class HistoryCalls:
-    """GetMetrics, SampleTasks, AllocateRollouts."""
+    """GetMetrics, ExportRollouts, SampleTasks, AllocateRollouts."""
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
@@ -31,6 +35,19 @@ class HistoryCalls:
         return wire.GetMetricsResponse(
             metrics=[wire.Metric(id=one.name, global_steps=one.global_steps, values=one.values) for one in series]
         )
+
+    async def export_rollouts(self, principal: Principal, data: bytes) -> AsyncIterator[wire.ExportRolloutsResponse]:
+        """The stored rollouts as one file, in parts."""
+        request = parse(wire.ExportRolloutsRequest, data)
+        if request.format not in wire.ExportFormat.values():
+            raise invalid_field("format", f"unknown value {request.format}")
+        record = await self._runs.record(principal.tenant, request.run_id)
+        where = parse_object(request.filter_json, "filter_json")
+        exporter = Exporter(self._runs.store, self._runs.tasks, record.key, request.kind, where)
+        parquet = request.format == wire.EXPORT_FORMAT_PARQUET
+        async with aclosing(exporter.parquet() if parquet else exporter.json_lines()) as parts:
+            async for part in parts:
+                yield wire.ExportRolloutsResponse(chunk=part.chunk, rollouts=part.rollouts)
 
     async def sample_tasks(self, principal: Principal, data: bytes) -> wire.SampleTasksResponse:
         """The prompts of the next step, by the run's policy; the same question is answered the same."""

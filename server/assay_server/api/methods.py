@@ -106,6 +106,7 @@ def implemented(
         "/assay.v1.PluginService/RegisterPlugin": plugin_calls.register_plugin,
     }
     server_streams: Mapping[str, ServerStream] = {
+        "/assay.v1.RunService/ExportRollouts": history.export_rollouts,
         "/assay.v1.RewardService/Rescore": rewards.rescore,
         "/assay.v1.SandboxService/StreamTests": sandbox.stream_tests,
     }

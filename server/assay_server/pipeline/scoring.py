@@ -41,6 +41,10 @@ class Tasks:
                     self._known.popitem(last=False)
                 self._known[tenant, digest] = rollout_pb2.Task.FromString(stored)
 
+    def find(self, tenant: str, digest: str) -> rollout_pb2.Task | None:
+        """A loaded task; None where the store has none."""
+        return self._known.get((tenant, digest))
+
     def get(self, tenant: str, digest: str) -> rollout_pb2.Task:
         """A loaded task.
 

@@ -10,6 +10,7 @@ from assay_server.estimators.case_values import Computation, computation, listed
 from assay_server.sampling.allocation import ALLOCATION_METHODS
 from assay_server.sampling.downsampling import DOWNSAMPLING_METHODS
 from assay_server.sampling.filters import FILTERS, RewardSummary, compile_filters
+from assay_server.sampling.pairs import PAIR_METHODS
 from assay_server.sampling.rescue import RESCUE_METHODS
 from assay_server.sampling.selection import select_by_magnitude
 
@@ -40,5 +41,6 @@ COMPUTATIONS: Mapping[str, Computation] = {
     **DOWNSAMPLING_METHODS,
     **ALLOCATION_METHODS,
     **RESCUE_METHODS,
+    **PAIR_METHODS,
 }
 """By versioned id."""
