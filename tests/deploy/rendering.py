@@ -168,7 +168,7 @@ def _patch(objects: Objects, folder: Path, patch: Object) -> None:
 def _operate(item: Object, operation: Object) -> None:
     """One operation of a JSON patch."""
     *path, last = [part.replace("~1", "/") for part in str(operation["path"]).split("/")[1:]]
-    place = at(item, *path)
+    place = at(item, *(int(part) if part.isdecimal() else part for part in path))
     if isinstance(place, list):
         assert (operation["op"], last) == ("add", "-"), operation
         place.append(operation["value"])

@@ -153,7 +153,8 @@ def test_each_role_sees_its_own_secrets(objects: Objects) -> None:
         name: {who for kind, who, _ in references(at(workload, "spec", "template", "spec")) if kind == "Secret"}
         for (_, name), workload in workloads(objects).items()
     }
-    server = {"assay-token", "assay-redis-gateway"}
+    with_keys = "ASSAY_KEYS_FILE" in mapping(objects["ConfigMap", "assay"]["data"])
+    server = {"assay-token", "assay-redis-gateway", *(["assay-keys"] if with_keys else [])}
     assert seen == {
         "assay": server,
         "assay-environments": server,

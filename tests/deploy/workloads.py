@@ -12,6 +12,7 @@ from .rendering import Key, Object, Objects, Yaml, at, items, mapping, named
 
 SECRETS = {
     "assay-token": {"token"},
+    "assay-keys": {"keys.json"},
     "assay-redis-gateway": {"url"},
     "assay-redis-worker": {"url"},
     "assay-redis-users": {"users.acl"},
