@@ -46,6 +46,7 @@ def main() -> None:
         games = sorted(folder.rglob("game.tw-pddl"))[:3]
         rows += [(f"household, {one.parts[-3][:40]}", episode_source(EpisodeNames("household", one))) for one in games]
     rows.append(("keydoor", _source("keydoor", {})))
+    rows.append(("apps", _source("apps", {})))
     print(f"{'':52}{'steps/s':>12}{'reset ms':>12}   (best of {ROUNDS} rounds of {SECONDS:g} s; median reset)")
     for name, source in rows:
         rate = max(steps_per_second(source, seed, SECONDS) for seed in range(ROUNDS))

@@ -139,7 +139,7 @@ def test_a_benchmark_has_the_two_numbers() -> None:
     assert all(isinstance(value, float) and value > 0 for value in done.lines[0].values())
 
 
-@pytest.mark.parametrize("env", ["keydoor", "household"])
+@pytest.mark.parametrize("env", ["keydoor", "household", "apps"])
 def test_the_built_in_ones_pass_the_checks(env: str) -> None:
     done = assay("env", "check", env, "--episodes", "3", "--json")
     assert [line for line in done.lines if not line["passed"]] == []

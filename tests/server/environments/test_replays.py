@@ -17,6 +17,7 @@ from assay_server.environments.protocol import Environment
 Case = tuple[str, int]
 
 OPTIONS: dict[str, dict[str, Json]] = {
+    "apps": {},
     "household": {},
     "keydoor": {"difficulty": "hard"},
     "shop": {"catalogue": {"products": 1000, "seed": 3}},

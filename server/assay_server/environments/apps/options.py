@@ -1,0 +1,88 @@
+"""What an episode is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from assay.sdk import Json
+from assay_server.environments.apps.errands_messages import MESSAGES
+from assay_server.environments.apps.errands_records import RECORDS
+from assay_server.environments.apps.tasks import Family
+from assay_server.environments.protocol import InvalidOptions
+
+Scoring = Literal["fraction", "gain", "all"]
+
+FAMILIES: Mapping[str, Family] = {one.__name__.replace("_", "-"): one for one in (*MESSAGES, *RECORDS)}
+"""The kinds of tasks by name; each draws its tasks by seed."""
+
+OPTIONS: Mapping[str, Json] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "family": {"enum": [*FAMILIES], "description": "a kind of task; by itself the seeds count through them"},
+        "scoring": {"enum": ["fraction", "gain", "all"], "default": "fraction", "description": "of the state tests"},
+        "schemas": {"enum": ["names", "full"], "default": "names", "description": "what the task shows of functions"},
+        "user": {"enum": ["scripted"], "default": "scripted", "description": "who answers questions"},
+        "failurePenalty": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.05},
+        "missingPenalty": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.05},
+        "violationPenalty": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.1},
+        "maxSteps": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 40},
+    },
+}
+_PROPERTIES = cast("Mapping[str, Mapping[str, Json]]", OPTIONS["properties"])
+
+
+@dataclass(frozen=True, slots=True)
+class AppsOptions:
+    """The options of ``reset``, read. ``family`` is empty where the seed names it."""
+
+    family: str
+    scoring: Scoring
+    full_schemas: bool
+    failure_penalty: float
+    missing_penalty: float
+    violation_penalty: float
+    max_steps: int
+
+
+def read_options(options: Mapping[str, Json]) -> AppsOptions:
+    """Read what ``reset`` is given. Raises InvalidOptions."""
+    for name in options:
+        if name not in _PROPERTIES:
+            raise InvalidOptions(name, "unknown; see the environment's options")
+    if options.get("user") == "judge":
+        raise InvalidOptions("user", "no judge is asked by this environment: its user is scripted")
+    _choice("user", options)
+    return AppsOptions(
+        family=_choice("family", options) if "family" in options else "",
+        scoring=cast("Scoring", _choice("scoring", options)),
+        full_schemas=_choice("schemas", options) == "full",
+        failure_penalty=_share("failurePenalty", options),
+        missing_penalty=_share("missingPenalty", options),
+        violation_penalty=_share("violationPenalty", options),
+        max_steps=_steps(options),
+    )
+
+
+def _choice(name: str, options: Mapping[str, Json]) -> str:
+    allowed = cast("list[str]", _PROPERTIES[name]["enum"])
+    value = options.get(name, _PROPERTIES[name].get("default"))
+    if not isinstance(value, str) or value not in allowed:
+        raise InvalidOptions(name, f"expected one of {', '.join(allowed)}, got {str(value)[:80]!r}")
+    return value
+
+
+def _share(name: str, options: Mapping[str, Json]) -> float:
+    value = options.get(name, _PROPERTIES[name]["default"])
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InvalidOptions(name, f"expected a number from 0 to 1, got {str(value)[:80]}")
+    return float(value)
+
+
+def _steps(options: Mapping[str, Json]) -> int:
+    value = options.get("maxSteps", _PROPERTIES["maxSteps"]["default"])
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
+        raise InvalidOptions("maxSteps", f"expected an integer from 1 to 1000, got {str(value)[:80]}")
+    return value
