@@ -171,6 +171,24 @@ def rescore(
 
 
 @app.command()
+def report(
+    run: Annotated[str, typer.Argument(help="The run whose page is written.")],
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="- = standard output.")] = "-",
+    store: Annotated[
+        str | None, typer.Option(metavar="URL", help="sqlite:PATH; also while a server uses it.", show_default=False)
+    ] = None,
+    tenant: Annotated[str, typer.Option(help="With --store: whose run it is.")] = "local",
+    server: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="A server's HTTP door instead.")] = None,
+    token: Token = None,
+) -> None:
+    """Write the page of a run as one HTML file that needs no server: curves, distributions, prompts, specification."""
+    from assay_server.cli.reporting import write_report
+
+    with told_plainly():
+        write_report(run, output, tenant=tenant, store=store, server=server, token=token)
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check this machine and the configuration; exits with 1 where something is broken or unsafe."""
     from assay_server.cli.doctor import examine, show

@@ -1,4 +1,4 @@
-"""Runs to look at: real solutions where they are at hand, the demo's problems and houses, and texts that attack a page."""
+"""Runs to look at: solutions of models where they are there, the demo's, and texts that attack pages."""
 
 from __future__ import annotations
 

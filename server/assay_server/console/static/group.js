@@ -52,7 +52,7 @@ function facts(told) {
   return tiles([
     ["Members", num((result.rolloutIds ?? []).length)],
     ["Mean reward", rewards.length ? num(rewards.reduce((sum, value) => sum + value, 0) / rewards.length) : "–"],
-    ["Deviation", num(statistics.rewardStd ?? null)],
+    ["Deviation", num(statistics.rewardStd ?? 0)],
     ["Kept", result.kept ? "yes" : plain(result.dropReason ?? "no")],
     statistics.stepGroups ? ["Step groups", num(statistics.stepGroups)] : null,
     statistics.stepGroups ? ["Steps with a peer", percent(statistics.stepHitRatio ?? 0)] : null,

@@ -130,7 +130,7 @@ function turn(state, place, log, signal) {
       const { results } = await call("EnvironmentService/Step", { actions: [{ sessionId: state.sessionId, action, expectedStep: state.stepIndex ?? 0 }] }, signal);
       const [result] = results;
       if (result.error) throw new Error(result.error.message);
-      log.prepend(h("div", { class: "entry" }, h("strong", null, visible(action)), ` reward ${num(result.state.reward ?? 0)}${result.state.actionValid === false ? ", not valid" : ""}`));
+      log.prepend(h("div", { class: "entry" }, h("strong", null, visible(action)), ` reward ${num(result.state.reward ?? 0)}${result.state.actionValid ? "" : ", not valid"}`));
       turn(result.state, place, log, signal);
       place.querySelector("button, input")?.focus();
     } catch (error) {
