@@ -88,6 +88,11 @@ class Client:
         self._turn = random.randrange(1 << 16)  # noqa: S311 - spreads clients over several addresses
         watch_forks(self)
 
+    @property
+    def target(self) -> str:
+        """Where the service is, as it was given."""
+        return self._connection.target
+
     # ------------------------------------------------------------ scores and advantages
 
     def score(

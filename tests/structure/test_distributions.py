@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CONSTRAINTS = ROOT / f"constraints/py{sys.version_info[0]}{sys.version_info[1]}.txt"
-# Images are built from the sources.
-NOT_SHIPPED = shutil.ignore_patterns("*.egg-info", "build", "__pycache__", "images")
+# Images are built from the sources, examples are read there.
+NOT_SHIPPED = shutil.ignore_patterns("*.egg-info", "build", "__pycache__", "images", "examples")
 
 
 def wheel_contents(source: Path, out: Path) -> set[str]:
