@@ -17,13 +17,11 @@ def debts(stage: Stage) -> Task:
     people = stage.rng.sample([*stage.colleagues[2:], *stage.friends], 3)
     words = stage.word(), stage.word()
     amounts = [[stage.cents(5, 90) for _ in people] for _ in words]
-    notes = [
-        stage.note(
-            f"{word} trip",
-            "I owe:\n" + "\n".join(f"{one.name}: {_shown(owed)}" for one, owed in zip(people, owing, strict=True)),
-        )
-        for word, owing in zip(words, amounts, strict=True)
+    texts = [
+        "\n".join(["I owe:", *(f"{one.name}: {_shown(owed)}" for one, owed in zip(people, owing, strict=True))])
+        for owing in amounts
     ]
+    notes = [stage.note(f"{word} trip", text) for word, text in zip(words, texts, strict=True)]
 
     def script(at: int) -> tuple[Doing, ...]:
         memo = f"{words[at]} trip"
@@ -40,7 +38,7 @@ def debts(stage: Stage) -> Task:
     return Task(
         f"Pay everybody what I owe them according to my note '{words[0]} trip', with '{words[0]} trip' as memo, and "
         "add a line 'settled' to that note.",
-        (*paid, Changed("notes", notes[0], {"text": Mentions(("settled", "I owe"))})),
+        (*paid, Changed("notes", notes[0], {"text": f"{texts[0]}\nsettled"})),
         script(0),
         script(1),
     )

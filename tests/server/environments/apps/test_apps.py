@@ -114,7 +114,7 @@ def test_the_order_of_independent_calls_does_not_matter_and_one_action_may_have_
     [
         'notes_create(title="x", text="y")',
         '<tool_call>{"name": "notes_create", "arguments": {"title": "x", "text": "y"}}</tool_call>',
-        json.dumps({"tool_calls": [{"function": {"name": "notes_create", "arguments": '{"title": "x", "text": "y"}'}}]}),
+        '{"tool_calls": [{"function": {"name": "notes_create", "arguments": {"title": "x", "text": "y"}}}]}',
     ],
 )  # fmt: skip
 def test_calls_are_read_in_the_forms_of_the_reward_for_function_calls(action: str) -> None:
@@ -227,11 +227,8 @@ def test_declarations_are_in_openais_form_and_told_at_the_start() -> None:
     for one in DECLARED.values():
         assert one["type"] == "function"
         function = cast("dict[str, dict[str, Json]]", one["function"])
-        (
-            json.dumps(
-                {"tool_calls": [{"function": {"name": "notes_create", "arguments": '{"title": "x", "text": "y"}'}}]}
-            ),
-        )
+        parameters = cast("dict[str, dict[str, Json]]", function["parameters"])
+        assert set(parameters["required"]) <= set(parameters["properties"])
 
 
 def test_an_episode_that_runs_out_of_steps_is_tested_and_not_won() -> None:
