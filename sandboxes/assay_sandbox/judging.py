@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +14,7 @@ from assay_sandbox.protocol import Backend, Limits, Outcome, WorkerLost
 from assay_sandbox.suites.budget import Budget
 from assay_sandbox.suites.calls import CallsJob
 from assay_sandbox.suites.in_process import InProcessJob
+from assay_sandbox.suites.policy import Ending, PlayLimits, PolicyJob, World
 from assay_sandbox.suites.reading import (
     AssertSuite,
     CallsSuite,
@@ -25,13 +26,15 @@ from assay_sandbox.suites.reading import (
 )
 from assay_sandbox.suites.separate import SeparateJob
 from assay_sandbox.suites.stdio import StdioJob
-from assay_sandbox.suites.verdict import Isolation, TestOutcome, TestResult, Unjudged, Verdict
+from assay_sandbox.suites.verdict import Isolation, TestOutcome, TestResult, Unjudged, Use, Verdict
 from assay_sandbox.suites.warm import WarmSuites, suite_limits
 
 _ATTEMPTS = 3
 _PAUSE_SECONDS = 0.05
 _MOST = Limits(600_000, 600_000, 4 << 30, 256, 1 << 30, 16 << 20)
 _LONGEST_SOURCE = 4 << 20
+_STEP = {"cpu_ms": 2000, "wall_ms": 10_000}
+"""Of one step of a policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,19 @@ class Program:
     limits: Limits | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A Python program that plays.
+
+    Attributes:
+        worlds: makes the world of each episode; again, where a sandbox was lost under it.
+    """
+
+    source: str
+    worlds: Sequence[Callable[[], World]]
+    tenant: str = "local"
+
+
 class Judge:
     """Runs suites on a backend that was started. Used from one event loop."""
 
@@ -134,6 +150,13 @@ class Judge:
             launch = built.launch(limits, program.stdin, program.arguments)
             outcome = await self._backend.run(replace(launch, files={**program.files, **launch.files}))
         return Execution(outcome, queue_ms=waited * 1000, compile_ms=built.compile_ms)
+
+    async def play(self, policy: Policy) -> tuple[list[Ending], Use]:
+        """What became of each episode, and what they took. Raises as :meth:`judge`, and what a world raises."""
+        _check_source(policy.source)
+        async with self._admission.slot():
+            job = PolicyJob(self._backend, policy.source, PlayLimits(replace(self._settings.limits, **_STEP)))
+            return await job.play(policy.worlds), job.use
 
     def _limits(self, asked: Limits | None) -> Limits:
         wanted, most = asked or self._settings.limits, self._settings.most

@@ -200,11 +200,55 @@ class SuiteReport:
     separate: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyTrial:
+    """Episodes of an environment that a program is to play.
+
+    Attributes:
+        environment: id or short name of one that comes with the server.
+        seeds: one an episode; the program is not told.
+        options: of the environment.
+        max_steps: actions after which an episode is cut.
+    """
+
+    environment: str
+    seeds: tuple[int, ...]
+    options: Mapping[str, Json]
+    max_steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedEpisode:
+    """What a program did in one episode.
+
+    Attributes:
+        status: ``PLAYED`` where the program was there to the end; else what became of it.
+        total: of the rewards of the steps that it took.
+        score: the environment's task score when the episode ended, in [0, 1].
+    """
+
+    status: Literal[
+        "PLAYED", "NOT_LOADED", "EXCEPTION", "EXITED", "TIMEOUT", "MEMORY", "BAD_ACTION", "BROKEN_PROTOCOL", "NOT_RUN"
+    ]
+    total: float
+    score: float
+    won: bool
+    steps: int
+    message: str = ""
+
+
 class Sandbox(Protocol):
     """Untrusted programs, isolated."""
 
     async def run_tests(self, language: str, source: str, suite: Mapping[str, Json]) -> SuiteReport:
         """The suite's verdict. Raises Unscorable where the program could not be judged."""
+        ...
+
+    async def play(self, source: str, trial: PolicyTrial) -> Sequence[PlayedEpisode]:
+        """What a Python program does as a policy: its ``act(observation, admissible_actions)`` is called at every step.
+
+        The environment is hosted outside of the sandbox. Raises Unscorable where it cannot be.
+        """
         ...
 
 

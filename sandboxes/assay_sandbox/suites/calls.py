@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import time
 from collections.abc import Iterator
 from typing import cast
 
-from assay_sandbox.harness.decoding import decode_unhashed
 from assay_sandbox.harness.encoding import encode
-from assay_sandbox.harness.frames import REPLY, REQUEST, ChannelClosed, request
-from assay_sandbox.harness.operations import CALL, NAME
-from assay_sandbox.harness.plain import Caps, CodecError, Reference
+from assay_sandbox.harness.frames import ChannelClosed
+from assay_sandbox.harness.plain import CodecError, Reference
 from assay_sandbox.protocol import Backend, Launch, Limits
 from assay_sandbox.suites.budget import Budget
+from assay_sandbox.suites.calling import CAPS, Caller, CallFailed
 from assay_sandbox.suites.equality import equals
 from assay_sandbox.suites.program import Program, candidate_call
 from assay_sandbox.suites.reading import CallCase, CallsSuite
 from assay_sandbox.suites.talking import Talk, Watch, limits_of_run
 from assay_sandbox.suites.verdict import TestOutcome, TestResult, Verdict, bad_suite, timed
 
-_CAPS = Caps(bytes=8 << 20, items=500_000)
-_LARGE_BYTES = 1 << 16
-_REPLY_PARTS = 4
 _LONGEST_SHOWN = 200
-
-
-class _Failed(Exception):
-    """The program raised, or answered what cannot be read: this test failed."""
 
 
 class CallsJob:
@@ -41,6 +32,7 @@ class CallsJob:
         runs = limits_of_run(limits, len(suite.cases))
         self._program = Program(backend, Launch(candidate_call(source), runs), self._watch)
         self._talk: Talk | None = None
+        self._caller: Caller | None = None
         self._entry: object = None
         self._compile_output = ""
 
@@ -54,7 +46,7 @@ class CallsJob:
                     if results and self._budget.spent:
                         break
                     results.append(await self._test(f"call {len(results) + 1}", case, arguments, named))
-                    if self._talk is None and not self._entry:
+                    if self._caller is None and not self._entry:
                         break
                 await self._program.finish()
             finally:
@@ -75,7 +67,7 @@ class CallsJob:
         for number, case in enumerate(self._suite.cases):
             arguments, named = tuple(case.args), dict(case.kwargs)
             try:
-                encode((arguments, named), _CAPS)
+                encode((arguments, named), CAPS)
             except CodecError as error:
                 raise bad_suite(f"suite.cases[{number}]", str(error)) from error
             yield arguments, cast("dict[str, object]", named)
@@ -86,13 +78,13 @@ class CallsJob:
         began = time.monotonic()
         outcome, message = TestOutcome.PASSED, ""
         try:
-            talk = self._talk or await self._load()
+            caller = self._caller or await self._load()
             began = time.monotonic()
             self._watch.turn()
-            value = await self._ask(talk, CALL, (self._entry, *arguments), named)
+            value = await caller.call(self._entry, arguments, named)
             if not equals(value, case.expected, self._suite.tolerance):
                 outcome, message = TestOutcome.FAILED, f"returned {_shown(value)}, expected {_shown(case.expected)}"
-        except _Failed as error:
+        except CallFailed as error:
             outcome, message = TestOutcome.FAILED, str(error)
         except ChannelClosed:
             self._drop()
@@ -101,79 +93,31 @@ class CallsJob:
         self._watch.settled()
         return TestResult(name, outcome, wall_ms=(time.monotonic() - began) * 1000, message=message)
 
-    async def _load(self) -> Talk:
+    async def _load(self) -> Caller:
         """Start the program and find its entry point; None for the entry where there is none."""
         self._entry = None
         theirs, ours = socket.socketpair()
         talk = Talk(ours)
+        caller = Caller(talk)
         try:
             await self._program.start(theirs)
-            await self._reply(talk)
-            self._entry = await self._reached(talk)
-        except _Failed as error:
+            await caller.loaded()
+            self._entry = await caller.reached(self._suite.entry_point)
+        except CallFailed as error:
             talk.close()
-            raise _Failed(f"the program could not be loaded: {error}") from error
+            if error.kind == "SyntaxError":
+                self._compile_output = str(error)
+            raise CallFailed(f"the program could not be loaded: {error}") from error
         except BaseException:
             talk.close()
             raise
-        self._talk = talk
-        return talk
-
-    async def _reached(self, talk: Talk) -> object:
-        first, *rest = self._suite.entry_point.split(".")
-        value = await self._ask(talk, NAME, (first.removesuffix("()"),), {})
-        if first.endswith("()"):
-            value = await self._ask(talk, CALL, (value,), {})
-        for name in rest:
-            value = await self._ask(talk, "getattr", (value, name), {})
-        return value
+        self._talk, self._caller = talk, caller
+        return caller
 
     def _drop(self) -> None:
         if self._talk is not None:
             self._talk.close()
-            self._talk = None
-
-    async def _ask(self, talk: Talk, operation: str, operands: tuple[object, ...], named: dict[str, object]) -> object:
-        await talk.send(REQUEST, request(operation, encode((operands, named), _CAPS, _same)))
-        return await self._reply(talk)
-
-    async def _reply(self, talk: Talk) -> object:
-        letter, payload = await talk.receive()
-        if letter != REPLY:
-            raise _Failed("the program broke the protocol")
-        try:
-            if len(payload) > _LARGE_BYTES:
-                parts = await asyncio.to_thread(decode_unhashed, payload, _CAPS, _itself)
-            else:
-                parts = decode_unhashed(payload, _CAPS, _itself)
-        except CodecError as error:
-            raise _Failed(f"the program broke a limit: {error}") from error
-        if type(parts) is not tuple or len(cast("tuple[object, ...]", parts)) != _REPLY_PARTS:
-            raise _Failed("the program broke the protocol")
-        status, value, _, _ = cast("tuple[object, object, object, object]", parts)
-        if status != "v":
-            raise _Failed(self._told(status, value))
-        return value
-
-    def _told(self, status: object, value: object) -> str:
-        """An exception in words."""
-        if status == "x" and type(value) is tuple:
-            kind, message, *_ = (*cast("tuple[object, ...]", value), "", "")
-            told = f"{kind if type(kind) is str else ''}: {message if type(message) is str else ''}"[:2000]
-            if self._talk is None and kind == "SyntaxError":
-                self._compile_output = told
-            return told
-        return f"the program broke a limit: {value if type(value) is str else ''}"[:500]
-
-
-def _same(value: object) -> Reference:
-    if type(value) is Reference:
-        return value
-    raise CodecError(f"{type(value).__name__} is not plain data")
-
-
-def _itself(reference: Reference) -> object:
-    return reference
+            self._talk = self._caller = None
 
 
 def _shown(value: object) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
-from assay.sdk import Json, SuiteReport, SuiteTest, Unscorable
+from assay.sdk import Json, PlayedEpisode, PolicyTrial, SuiteReport, SuiteTest, Unscorable
 from assay_sandbox.admission import Busy
-from assay_sandbox.judging import Execution, Job, Judge, Program
+from assay_sandbox.judging import Execution, Job, Judge, Policy, Program
 from assay_sandbox.protocol import SandboxUnavailable, WorkerLost
+from assay_sandbox.suites.policy import Ending
 from assay_sandbox.suites.reading import read_suite
 from assay_sandbox.suites.verdict import Isolation, Unjudged, Verdict
 from assay_server.execution.item_clock import current_clock
+from assay_server.execution.policy_games import PolicyGames
 from assay_server.execution.sandboxes import Sandboxes
 
 T = TypeVar("T")
@@ -46,6 +48,14 @@ class CodeJudge:
             execution = await judge.execute(program)
             charge(execution.compile_ms + (execution.outcome.cpu_ms if execution.outcome else 0.0))
         return execution
+
+    async def play(self, policy: Policy) -> list[Ending]:
+        """What became of a policy's episodes. Raises as :meth:`judge`, and what a world raises."""
+        judge = await self._ready()
+        async with self._sandboxes.quotas.job(policy.tenant) as charge:
+            endings, use = await judge.play(policy)
+            charge(use.cpu_ms)
+        return endings
 
     async def close(self) -> None:
         """End the suites that are kept."""
@@ -80,19 +90,33 @@ class RewardSandbox:
 
     async def run_tests(self, language: str, source: str, suite: Mapping[str, Json]) -> SuiteReport:
         """The suite's verdict. Raises Unscorable where the program could not be judged."""
-        clock = current_clock()
-        with clock.asking(), clock.queueing():
-            try:
-                job = Job(language, source, read_suite(suite), self._tenant)
-                verdict = await when_there_is_room(lambda: self._judge.judge(job))
-            except Unjudged as error:
-                at = f"reference.{error.field}" if error.field.startswith("suite") else ""
-                raise Unscorable(error.reason, error.message, field=at, retryable=error.retryable) from error
-            except WorkerLost as error:
-                raise Unscorable("WORKER_LOST", "the sandbox was lost several times", retryable=True) from error
-            except SandboxUnavailable as error:
-                raise Unscorable("SANDBOX_UNAVAILABLE", str(error)) from error
-        return _report(verdict)
+        with _asked():
+            job = Job(language, source, read_suite(suite), self._tenant)
+            return _report(await when_there_is_room(lambda: self._judge.judge(job)))
+
+    async def play(self, source: str, trial: PolicyTrial) -> Sequence[PlayedEpisode]:
+        """What the program does as a policy. Raises Unscorable where the environment cannot be hosted."""
+        games = PolicyGames(trial)
+        await games.check()
+        with _asked():
+            policy = Policy(source, games.worlds, self._tenant)
+            return games.played(await when_there_is_room(lambda: self._judge.play(policy)))
+
+
+@contextmanager
+def _asked() -> Generator[None]:
+    """The reward's clock stands; what keeps a program from being judged is told as rewards tell it."""
+    clock = current_clock()
+    with clock.asking(), clock.queueing():
+        try:
+            yield
+        except Unjudged as error:
+            at = f"reference.{error.field}" if error.field.startswith("suite") else ""
+            raise Unscorable(error.reason, error.message, field=at, retryable=error.retryable) from error
+        except WorkerLost as error:
+            raise Unscorable("WORKER_LOST", "the sandbox was lost several times", retryable=True) from error
+        except SandboxUnavailable as error:
+            raise Unscorable("SANDBOX_UNAVAILABLE", str(error)) from error
 
 
 def _report(verdict: Verdict) -> SuiteReport:

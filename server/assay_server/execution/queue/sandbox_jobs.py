@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import cast
 
-from assay.sdk import Json, Sandbox, SuiteReport, SuiteTest, Unscorable
+from assay.sdk import Json, PlayedEpisode, PolicyTrial, Sandbox, SuiteReport, SuiteTest, Unscorable
 from assay_server.execution.item_clock import current_clock
 
 from .protocol import JobFailed, JobHandler, JobQueue, Priority
@@ -27,33 +27,54 @@ class QueuedSandbox:
 
     async def run_tests(self, language: str, source: str, suite: Mapping[str, Json]) -> SuiteReport:
         """The suite's verdict. Raises Unscorable where the program could not be judged."""
-        payload = json.dumps({"language": language, "source": source, "suite": suite}).encode()
+        asked: dict[str, Json] = {"language": language, "source": source, "suite": dict(suite)}
+        report = cast("dict[str, object]", (await self._answer(asked))["report"])
+        tests = tuple(SuiteTest(**test) for test in cast("list[dict[str, object]]", report.pop("tests")))  # type: ignore[arg-type]  # as it was written
+        return SuiteReport(tests=tests, **report)  # type: ignore[arg-type]  # as above
+
+    async def play(self, source: str, trial: PolicyTrial) -> Sequence[PlayedEpisode]:
+        """What the program does as a policy. Raises Unscorable where the environment cannot be hosted."""
+        answer = await self._answer({"source": source, "trial": asdict(trial)})
+        played = cast("list[dict[str, object]]", answer["played"])
+        return [PlayedEpisode(**episode) for episode in played]  # type: ignore[arg-type]  # as it was written
+
+    async def _answer(self, asked: Mapping[str, object]) -> Mapping[str, object]:
         clock = current_clock()
         with clock.asking(), clock.queueing():
             try:
-                answer = json.loads(await self._queue.run(self._tenant, payload, priority=Priority.NORMAL))
+                text = await self._queue.run(self._tenant, json.dumps(asked).encode(), priority=Priority.NORMAL)
             except JobFailed as failed:
                 raise Unscorable(failed.reason, str(failed), retryable=failed.retryable) from failed
+        answer = cast("dict[str, object]", json.loads(text))
         if "refused" in answer:
             refused = cast("dict[str, str]", answer["refused"])
             raise Unscorable(
                 refused["reason"], refused["message"], field=refused["field"], retryable=bool(answer["retryable"])
             )
-        report = cast("dict[str, object]", answer["report"])
-        tests = tuple(SuiteTest(**test) for test in cast("list[dict[str, object]]", report.pop("tests")))  # type: ignore[arg-type]  # as it was written
-        return SuiteReport(tests=tests, **report)  # type: ignore[arg-type]  # as above
+        return answer
 
 
 def judging(sandbox_of: Callable[[str], Sandbox]) -> JobHandler:
     """What a worker does with such a job, in the sandbox of its tenant."""
 
     async def judge(tenant: str, payload: bytes) -> bytes:
-        job = json.loads(payload)
+        job = cast("dict[str, Json]", json.loads(payload))
         try:
-            report = await sandbox_of(tenant).run_tests(job["language"], job["source"], job["suite"])
+            answer = await _done(sandbox_of(tenant), job)
         except Unscorable as refused:
             told = {"reason": refused.reason, "message": refused.message, "field": refused.field}
             return json.dumps({"refused": told, "retryable": refused.retryable}).encode()
-        return json.dumps({"report": asdict(report)}).encode()
+        return json.dumps(answer).encode()
 
     return judge
+
+
+async def _done(sandbox: Sandbox, job: Mapping[str, Json]) -> Mapping[str, object]:
+    source = cast("str", job["source"])
+    if "trial" in job:
+        trial = cast("dict[str, object]", job["trial"])
+        seeds = tuple(cast("list[int]", trial.pop("seeds")))
+        played = await sandbox.play(source, PolicyTrial(seeds=seeds, **trial))  # type: ignore[arg-type]  # as it was written
+        return {"played": [asdict(episode) for episode in played]}
+    suite = cast("dict[str, Json]", job["suite"])
+    return {"report": asdict(await sandbox.run_tests(cast("str", job["language"]), source, suite))}
