@@ -2,9 +2,72 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+_GROUP_SECONDS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 _SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a part of the server counts anyway, read when somebody looks: names of metrics and their values.
+
+    Attributes:
+        counters: only ever grow.
+        by_reason: counters with a label ``reason``.
+        gauges: as they stand.
+    """
+
+    counters: Mapping[str, float]
+    by_reason: Mapping[str, Mapping[str, float]]
+    gauges: Mapping[str, float]
+
+
+FIGURES: Mapping[str, str] = {
+    "assay_cpu_items": "Items that a worker of the cpu lane answered",
+    "assay_cpu_moved": "Items that used up their slice and went to the slow lane",
+    "assay_cpu_template_restarts": "Times that the process which forks workers was started again",
+    "assay_cpu_kills": "Workers of the cpu lane that were ended, by why",
+    "assay_cpu_latest_kill_seconds": "Most seconds that an item ran beyond its timeout",
+    "assay_sandbox_jobs_running": "Programs that hold a slot",
+    "assay_sandbox_jobs_waiting": "Programs in the queue",
+    "assay_sandbox_queue_size": "Programs that may wait",
+    "assay_sessions": "Live episodes",
+    "assay_sessions_created": "Episodes that were made",
+    "assay_sessions_rebuilt": "Episodes that were made again from the journal",
+    "assay_sessions_reaped": "Episodes that nobody used any more",
+    "assay_session_steps": "Actions that were answered",
+    "assay_session_faults": "Actions and episodes that failed, by reason",
+    "assay_stale_files": "Files of keys or certificates that have changed and cannot be used",
+}
+"""What there is of figures, with what it means."""
+
+
+class _Reader(Collector):
+    def __init__(self, read: Callable[[], Figures]) -> None:
+        self._read = read
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing is read before somebody asks."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """All figures as they stand."""
+        figures = self._read()
+        for name, value in figures.counters.items():
+            yield CounterMetricFamily(name, FIGURES[name], value)
+        for name, values in figures.by_reason.items():
+            family = CounterMetricFamily(name, FIGURES[name], labels=["reason"])
+            for reason, value in values.items():
+                family.add_metric([reason], value)
+            yield family
+        for name, value in figures.gauges.items():
+            yield GaugeMetricFamily(name, FIGURES[name], value)
 
 
 class Metrics:
@@ -41,12 +104,23 @@ class Metrics:
         self.run_seconds = Histogram(
             "assay_score_seconds", "Verification, mean over a batch", buckets=_SECONDS, registry=registry
         )
+        self.group_seconds = Histogram(
+            "assay_group_seconds",
+            "From a group's first member to its result",
+            buckets=_GROUP_SECONDS,
+            registry=registry,
+        )
+        ProcessCollector(registry=registry)
         self.sandbox_grade = Gauge(
             "assay_sandbox_grade",
             "Isolation of untrusted code: 3 full, 2 the floor, 1 below it, 0 none (or nothing needed a sandbox yet)",
             registry=registry,
         )
         self.loop_lag = Gauge("assay_loop_lag_seconds", "How late the event loop runs its timers", registry=registry)
+
+    def read(self, figures: Callable[[], Figures]) -> None:
+        """Show these figures as well; they are read whenever somebody looks, and cost nothing in between."""
+        self.registry.register(_Reader(figures))
 
     def exposition(self) -> bytes:
         """All of it in Prometheus's text format."""

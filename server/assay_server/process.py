@@ -45,7 +45,7 @@ from assay_server.execution.sql.pool import SqlPool
 from assay_server.execution.sql.port import CatalogueSql
 from assay_server.garbage import keep_pauses_short
 from assay_server.http_server import HttpServer
-from assay_server.metrics import Metrics
+from assay_server.metrics import Figures, Metrics
 from assay_server.pipeline.runs import Runs
 from assay_server.rewards.catalogue import Catalogue
 from assay_server.sandbox_lane import sandbox_queue, sandbox_settings
@@ -73,7 +73,7 @@ class ServerProcess:
     """One server: store, pipeline and doors on one event loop."""
 
     def __init__(self, settings: Settings, catalogue: Catalogue | None = None) -> None:
-        authenticator = _authenticator(settings)
+        self._authenticator = _authenticator(settings)
         self._tls = None if settings.tls is None else Tls(settings.tls)
         self._audit = AuditLog(settings.audit_log)
         self._settings = settings
@@ -112,9 +112,17 @@ class ServerProcess:
             self._interpreters,
         )
         self._grpc = GrpcServer(
-            self._runs, self._sessions, self._code, settings, authenticator, self._metrics, self._audit, found.records
+            self._runs,
+            self._sessions,
+            self._code,
+            settings,
+            self._authenticator,
+            self._metrics,
+            self._audit,
+            found.records,
         )
         self._side = SideProcess(records_path(settings.store))
+        self._metrics.read(self._figures)
         self.address = ""
         self.http_address = ""
         self.probe_address = ""
@@ -223,6 +231,31 @@ class ServerProcess:
             await self._judge.close()
         await self._store.close()
         self._audit.close()
+
+    def _figures(self) -> Figures:
+        """What the parts count of themselves."""
+        cpu, sessions, programs = self._lanes.cpu.figures, self._sessions.figures, self._sandboxes.admission
+        stale = self._authenticator.stale + (self._tls is not None and self._tls.stale)
+        return Figures(
+            counters={
+                "assay_cpu_items": cpu.finished,
+                "assay_cpu_moved": cpu.moved,
+                "assay_cpu_template_restarts": cpu.restarts,
+                "assay_sessions_created": sessions.created,
+                "assay_sessions_rebuilt": sessions.rebuilt,
+                "assay_sessions_reaped": sessions.reaped,
+                "assay_session_steps": sessions.steps,
+            },
+            by_reason={"assay_cpu_kills": dict(cpu.kills), "assay_session_faults": dict(sessions.faults)},
+            gauges={
+                "assay_cpu_latest_kill_seconds": cpu.latest_kill,
+                "assay_sandbox_jobs_running": programs.running,
+                "assay_sandbox_jobs_waiting": programs.waiting,
+                "assay_sandbox_queue_size": self._settings.sandbox_queue,
+                "assay_sessions": self._sessions.live,
+                "assay_stale_files": stale,
+            },
+        )
 
     def _start_http(self) -> None:
         if self._settings.probe_listen:

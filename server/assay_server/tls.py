@@ -15,7 +15,12 @@ _Stamp = tuple[tuple[int, int], ...]
 
 
 class Tls:
-    """What both doors show and ask for."""
+    """What both doors show and ask for.
+
+    Attributes:
+        context: of the HTTP door.
+        stale: the files have changed and cannot be used.
+    """
 
     def __init__(self, files: TlsFiles) -> None:
         """Read the files. Raises ValueError (a pair that does not fit), OSError."""
@@ -24,6 +29,7 @@ class Tls:
         self.context = _context(files)
         self._grpc = _configuration(files)
         self._fresh = False
+        self.stale = False
 
     def grpc_credentials(self) -> grpc.ServerCredentials:
         """For the gRPC door: each handshake takes what :meth:`refresh` read last."""
@@ -40,14 +46,17 @@ class Tls:
         try:
             stamp = _stamp_of(self._files)
             if stamp == self._stamp:
+                self.stale = False
                 return
             _context(self._files)  # in the middle of a renewal the key may belong to another certificate
             self._load(self.context)
             self._grpc = _configuration(self._files)
         except (OSError, ValueError) as error:
-            _log.warning("certificates cannot be used yet; the older ones stay", problem=str(error))
+            if not self.stale:
+                _log.warning("certificates cannot be used yet; the older ones stay", problem=str(error))
+            self.stale = True
             return
-        self._stamp, self._fresh = stamp, True
+        self._stamp, self._fresh, self.stale = stamp, True, False
         _log.info("certificates were read")
 
     def _load(self, context: ssl.SSLContext) -> None:

@@ -19,6 +19,7 @@ BY_HAND = ("assay-redis-operator", "assay-keys")
 
 CUSTOM = {
     "ServiceMonitor": ("monitoring.coreos.com/v1", {"selector", "endpoints"}),
+    "PrometheusRule": ("monitoring.coreos.com/v1", {"groups"}),
     "ScaledObject": ("keda.sh/v1alpha1", {"scaleTargetRef", "triggers"}),
     "TriggerAuthentication": ("keda.sh/v1alpha1", {"secretTargetRef"}),
     "Certificate": ("cert-manager.io/v1", {"secretName", "dnsNames", "issuerRef"}),

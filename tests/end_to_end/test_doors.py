@@ -119,6 +119,10 @@ async def test_probes_and_metrics() -> None:
         assert float(samples['assay_groups_finished_total{kept="true",outcome="GROUP_OUTCOME_COMPLETE"}']) == 1
         assert float(samples["assay_rollouts_in_flight"]) == 0
         assert float(samples["assay_streams"]) == 1
+        assert float(samples["assay_group_seconds_count"]) == 1
+        assert float(samples["assay_group_seconds_sum"]) < 60
+        assert float(samples["assay_sessions"]) == float(samples["assay_stale_files"]) == 0
+        assert float(samples["assay_sandbox_queue_size"]) > 0
 
 
 async def test_the_isolation_of_untrusted_code_is_told() -> None:

@@ -20,7 +20,7 @@ class Keyring:
     def __init__(self, path: Path) -> None:
         """Read the file. Raises InvalidKeys, OSError."""
         self._path = path
-        self._stamp = _stamp_of(path)
+        self._stamp: _Stamp | None = _stamp_of(path)
         self._keys = {key.key_id: key for key in read_keys(path)}
 
     def find(self, text: str) -> Key | None:
@@ -31,6 +31,11 @@ class Keyring:
     def holds(self, key: Key) -> bool:
         """Whether the key is there still, as it was."""
         return self._keys.get(key.key_id) == key
+
+    @property
+    def stale(self) -> bool:
+        """Whether the file has changed and cannot be used."""
+        return self._stamp is None
 
     def refresh(self) -> bool:
         """Read the file again where it has changed; whether it had.
@@ -52,6 +57,6 @@ class Keyring:
         return True
 
 
-def _stamp_of(path: Path) -> _Stamp | None:
+def _stamp_of(path: Path) -> _Stamp:
     status = os.stat(path)
     return status.st_mtime_ns, status.st_ino, status.st_size, status.st_mode

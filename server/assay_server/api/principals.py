@@ -81,6 +81,11 @@ class Authenticator:
             return True
         return self._keyring.holds(principal.key) and not principal.key.expired(self._clock())
 
+    @property
+    def stale(self) -> bool:
+        """Whether the file of keys has changed and cannot be used."""
+        return self._keyring is not None and self._keyring.stale
+
     def refresh(self) -> None:
         """Take notice of keys that were added or revoked."""
         if self._keyring is not None:

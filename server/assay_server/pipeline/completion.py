@@ -280,10 +280,13 @@ class Completion:
         positions, sequences = await context.persist(lambda: context.store.emit_groups(context.key, results, facts))
         entries: list[tuple[tuple[str, ...], bytes]] = []
         counts: Counter[tuple[int, bool]] = Counter()
+        now = time.time()
         for one, (group_id, payload, receivers), position in zip(finished, results, positions, strict=True):
-            self._desk.forget(group_id)
+            first_at = self._desk.forget(group_id)
             self._asked_at.pop(group_id, None)
             if position:
+                if first_at is not None:
+                    context.metrics.group_seconds.observe(max(0.0, now - first_at))
                 entries.append((receivers, payload))
                 self._batches.add(one)
                 counts[one.message.outcome, one.message.kept] += 1

@@ -124,13 +124,14 @@ class GroupDesk:
         """Whether :meth:`finishing` was said of the group."""
         return group_id in self._finishing
 
-    def forget(self, group_id: str) -> None:
-        """The group is finished."""
+    def forget(self, group_id: str) -> float | None:
+        """The group is finished; the store time of its first member, where it was held here."""
         self._finishing.discard(group_id)
         self._starts.pop(group_id, None)
         group = self._groups.pop(group_id, None)
         if group is not None:
             self._held -= len(group.members)
+        return None if group is None else group.first_at
 
     def held_members(self, group_id: str) -> dict[str, HeldMember]:
         """The members that are held here, of a group of which it is known that they count."""
