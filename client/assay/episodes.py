@@ -128,7 +128,8 @@ class VectorInfo(TypedDict):
     """What is known of each episode beside its observation; lists and arrays have one element an episode.
 
     ``anchor`` and ``admissible_actions`` are of the present state, the one that the next action answers; ``error`` is
-    why an episode cannot go on, where the service failed on it.
+    why an episode cannot go on, where the service failed on it. ``further`` is what its environment tells besides, such
+    as the tools' schemas and counters of ``tools``; empty where it tells nothing.
     """
 
     anchor: list[Anchor]
@@ -144,6 +145,7 @@ class VectorInfo(TypedDict):
     session_id: list[str]
     group_id: list[str]
     error: list[Failure | None]
+    further: list[Mapping[str, Json]]
 
 
 @dataclass(slots=True, eq=False)
@@ -265,6 +267,7 @@ class Episodes:
             session_id=[state.session_id for state in states],
             group_id=[state.group_id for state in states],
             error=[episode.error for episode in episodes],
+            further=[_further(state) for state in states],
         )
 
     def history(self, place: int, last: int) -> list[tuple[str, str]]:
@@ -296,7 +299,20 @@ class Episodes:
             state=life,
             prompt=episode.first_observation,
             initial_state_digest=state.initial_state_digest,
+            num_tool_calls=_tool_calls(state),
         )
+
+
+def _further(state: wire.SessionState) -> Mapping[str, Json]:
+    """What the environment tells besides."""
+    told = parse_json(state.info_json) if state.info_json else None
+    return told if isinstance(told, dict) else {}
+
+
+def _tool_calls(state: wire.SessionState) -> int | None:
+    """Calls that the service counted; None where the environment counts none."""
+    count = _further(state).get("numToolCalls")
+    return count if isinstance(count, int) else None
 
 
 def text_of(content: rollout_pb2.Content) -> str:

@@ -112,7 +112,7 @@ async def test_where_nobody_answers_the_policy_is_told() -> None:
         state = await take(engine, session, [PYTHON])
         assert "python is not available here: this server runs no programs" in state.observation.parts[0].text
         assert (state.executed, state.terminated) == (False, False)
-        assert json.loads(state.info_json)["calls"] == 1
+        assert json.loads(state.info_json)["numToolCalls"] == 1
 
 
 async def test_a_journal_from_before_is_given_room_for_answers(tmp_path: Path) -> None:
@@ -145,8 +145,11 @@ def test_a_server_runs_the_python_of_its_sessions() -> None:
         pytest.skip("this machine gives no sandbox")
     with Engine(Settings(store="memory:", environment_workers=1)) as engine:
         episodes = engine.make_vec("tools", num_groups=1, group_size=2, seed=5, options={"tools": ["python"]})
-        episodes.reset()
+        _, info = episodes.reset()
+        assert all("tools" in told for told in info["further"])
         episodes.step(["python(code='x = 1')", "python(code='x = 2')"])
-        seen, _, _, _, _ = episodes.step(["python(code='x')", "python(code='x')"])
+        seen, _, _, _, info = episodes.step(["python(code='x')", "python(code='x')"])
         assert [text.partition("\n")[0] for text in seen] == ["1", "2"]
+        assert [told["numToolCalls"] for told in info["further"]] == [2, 2]
+        assert [rollout.num_tool_calls for rollout in episodes.rollouts()] == [2, 2]
         episodes.close()

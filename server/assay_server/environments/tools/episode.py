@@ -229,9 +229,9 @@ class ToolsEpisode:
     def info(self) -> Mapping[str, Json]:
         """Counters of calls, of results that were known, and of searches; at the start the tools' declarations."""
         told: dict[str, Json] = {
-            "calls": self._calls,
-            "maxCalls": self._given().max_calls,
-            "cachedCalls": self._workshop.cached,
+            "numToolCalls": self._calls,
+            "maxToolCalls": self._given().max_calls,
+            "cachedToolCalls": self._workshop.cached,
             "routing": self._routing.share,
             "supportsFound": self._routing.found,
         }

@@ -83,7 +83,7 @@ def test_calls_are_read_in_every_form_that_function_calls_have(episode: ToolsEpi
     episode.reset(0, {})
     result = episode.step(action)
     assert (said(result), result.action_valid, result.executed) == ("42", True, True)
-    assert episode.info()["calls"] == 1
+    assert episode.info()["numToolCalls"] == 1
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,8 @@ def test_the_server_counts_calls_and_refuses_those_that_are_too_many(episode: To
     assert result.observation.count("calculator: 2") == 3
     assert "no calls are left: 3 were made" in result.observation
     assert result.observation.endswith("[calls: 3 of 3]")
-    assert episode.info() == {"calls": 3, "maxCalls": 3, "cachedCalls": 2, "routing": 0.0, "supportsFound": 0.0}
+    counted = {"numToolCalls": 3, "maxToolCalls": 3, "cachedToolCalls": 2}
+    assert episode.info() == {**counted, "routing": 0.0, "supportsFound": 0.0}
     assert episode.admissible_actions() == (call("answer", text="unknown"),)
     assert episode.step(call("answer", text=7)).terminated
 
