@@ -15,7 +15,8 @@ from assay_server.console.shown import cut, shown_group, shown_result, shown_rol
 from assay_server.console.summary import group_line, group_rows, prompts, summary
 
 _KEPT_RUNS: Final = 8
-_READ_SECONDS: Final = 0.4
+_FIRST_SECONDS: Final = 0.2
+_READ_SECONDS: Final = 0.5
 _WHOLE_SECONDS: Final = 3600.0
 _MOST_MEMBERS: Final = 64
 _LISTED_RUNS: Final = 200
@@ -60,13 +61,12 @@ class Questions:
 
     def _described(self, run: RunRow) -> dict[str, Json]:
         rollouts, groups = self._records.counts(run)
-        spec = cut(dict(message_to_json(run.spec)))
         return {
             "runId": run.run_id,
             "generation": run.generation,
             "rollouts": rollouts,
             "groups": groups,
-            "spec": spec,
+            "spec": _spec(run),
         }
 
     def _run(self, tenant: str, arguments: Arguments) -> dict[str, Json]:
@@ -74,17 +74,17 @@ class Questions:
 
     def _whole_run(self, tenant: str, arguments: Arguments) -> dict[str, Json]:
         told = self._summary(tenant, arguments, _WHOLE_SECONDS)
-        return told | {"prompts": self._prompts(tenant, arguments)}
+        hardest: Json = self._prompts(tenant, arguments)
+        return told | {"prompts": hardest}
 
     def _summary(self, tenant: str, arguments: Arguments, seconds: float) -> dict[str, Json]:
         index = self._index(tenant, _needed(arguments, "run"), seconds)
-        described = self._described(index.run)
         rollouts, groups = self._records.counts(index.run)
         key = (tenant, index.run.run_id, index.run.generation)
         state = (index.version, rollouts, groups, index.complete)
         known = self._summaries.get(key)
         if known is None or known[0] != state:
-            known = (state, summary(index, rollouts, groups) | {"spec": described["spec"]})
+            known = (state, summary(index, rollouts, groups) | {"spec": _spec(index.run)})
             self._summaries[key] = known
         return known[1]
 
@@ -110,10 +110,9 @@ class Questions:
             {"rollout": shown_rollout(rollout), "result": shown_result(answer)}
             for rollout, answer in self._records.members(run, group_id, _MOST_MEMBERS)
         ]
-        spec = cut(dict(message_to_json(run.spec)))
         return {
             "runId": run.run_id,
-            "spec": spec,
+            "spec": _spec(run),
             "groupId": group_id,
             "result": shown_group(result),
             "members": members,
@@ -123,10 +122,9 @@ class Questions:
         run = self._records.run(tenant, _needed(arguments, "run"))
         rollout, answer = self._records.rollout(run, _needed(arguments, "rollout"))
         task = self._records.task(tenant, rollout.task_digest) if rollout.task_digest else None
-        spec = cut(dict(message_to_json(run.spec)))
         return {
             "runId": run.run_id,
-            "spec": spec,
+            "spec": _spec(run),
             "rollout": shown_rollout(rollout),
             "task": shown_task(task),
             "result": shown_result(answer),
@@ -135,13 +133,20 @@ class Questions:
     def _index(self, tenant: str, run_id: str, seconds: float) -> RunIndex:
         run = self._records.run(tenant, run_id)
         key = (tenant, run_id, run.generation)
-        index = self._indexes.pop(key, None) or RunIndex(run)
+        index = self._indexes.pop(key, None)
+        if index is None:
+            index = RunIndex(run)
+            seconds = _FIRST_SECONDS if seconds == _READ_SECONDS else seconds
         self._indexes[key] = index
         while len(self._indexes) > _KEPT_RUNS:
             forgotten, _ = self._indexes.popitem(last=False)
             self._summaries.pop(forgotten, None)
         index.read(self._records, seconds)
         return index
+
+
+def _spec(run: RunRow) -> Json:
+    return cut(dict(message_to_json(run.spec)))
 
 
 def _needed(arguments: Arguments, name: str) -> str:

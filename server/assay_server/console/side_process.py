@@ -58,6 +58,12 @@ class SideProcess:
             self._waiting -= 1
         return _unwrapped(answer)
 
+    async def warm(self) -> None:
+        """Start the process, so that the first question does not wait for that."""
+        if self._path is not None and self._streams is None and not self._asking.locked():
+            async with self._asking:
+                await self._opened()
+
     async def stop(self) -> None:
         """End the process."""
         async with self._asking:

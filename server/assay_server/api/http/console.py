@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
 from starlette.requests import Request
@@ -32,7 +33,7 @@ def console_routes(dispatch: Dispatch, side: SideProcess) -> list[Route]:
     """``/console/`` and below."""
     return [
         get("/console", _home),
-        get("/console/", _file),
+        get("/console/", _entering(side)),
         *(get(f"/console/api/{question}", _asking(dispatch, side, question)) for question in _QUESTIONS),
         get("/console/api/door", _knocking(dispatch)),
         get("/console/report", _reporting(dispatch, side)),
@@ -43,6 +44,15 @@ def console_routes(dispatch: Dispatch, side: SideProcess) -> list[Route]:
 async def _home(request: Request) -> Answer:
     del request
     return RedirectResponse("/console/", 308)
+
+
+def _entering(side: SideProcess) -> Endpoint:
+    async def enter(request: Request) -> Answer:
+        with contextlib.suppress(OSError):  # who asks a question will be told
+            await side.warm()
+        return await _file(request)
+
+    return enter
 
 
 async def _file(request: Request) -> Answer:

@@ -32,7 +32,7 @@ export async function overviewPage(page, _, signal) {
 }
 
 function reading(samples, at) {
-  const of = (name) => samples.filter((sample) => sample.name === name);
+  const of = (name) => samples.filter((sample) => sample.name === name || sample.name === `${name}_total`);
   const sum = (name) => of(name).reduce((total, sample) => total + sample.value, 0);
   const by = (name, label) => {
     const found = new Map();
@@ -44,7 +44,8 @@ function reading(samples, at) {
     answered: sum("assay_rollouts_answered_total"), accepted: sum("assay_rollouts_accepted_total"), refused: sum("assay_rollouts_refused_total"),
     outcomes: by("assay_rollouts_answered_total", "outcome"), reasons: by("assay_rollouts_refused_total", "reason"),
     inFlight: sum("assay_rollouts_in_flight"), streams: sum("assay_streams"), groups: of("assay_groups_finished_total"),
-    batches: sum("assay_batches_finished_total"), grade: sum("assay_sandbox_grade"), lag: sum("assay_loop_lag_seconds"),
+    batches: sum("assay_batches_finished_total"), sessions: sum("assay_sessions"), sessionSteps: sum("assay_session_steps"), running: sum("assay_sandbox_jobs_running"),
+    waiting: sum("assay_sandbox_jobs_waiting"), items: sum("assay_cpu_items"), moved: sum("assay_cpu_moved"), kills: sum("assay_cpu_kills"), grade: sum("assay_sandbox_grade"), lag: sum("assay_loop_lag_seconds"),
     queue: buckets(of("assay_queue_seconds_bucket")), run: buckets(of("assay_score_seconds_bucket")),
     calls: by("grpc_server_handled_total", "grpc_method"), failures: of("grpc_server_handled_total").filter((one) => one.labels.grpc_code !== "OK" && one.value > 0),
   };
@@ -92,6 +93,9 @@ function picture(now, rate) {
       ["Verification, p50 / p99", `${milliseconds(now.run, 0.5)} / ${milliseconds(now.run, 0.99)}`],
       ["Groups finished", num(groups), groups ? `${percent(kept / groups)} kept` : null],
       ["Batches", num(now.batches)],
+      ["Cpu lane", num(now.items), `${num(now.moved)} to the slow lane, ${num(now.kills)} ended`],
+      ["Sessions", num(now.sessions), `${num(now.sessionSteps)} steps`],
+      ["Programs running", num(now.running), `${num(now.waiting)} waiting`],
       ["Isolation of code", GRADES[now.grade] ?? num(now.grade)],
       ["Loop lag", `${num(now.lag * 1000)} ms`],
     ]),
