@@ -22,6 +22,8 @@ _MOST_CODES = 1000
 _MOST_CHARACTERS = 1 << 20
 _NOT_ASKED_WELL = "the request cannot be read"
 _ATTEMPTS = 2
+_TOO_LONG = "told for too long"
+"""Where no request stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,12 @@ class InterpreterSettings:
 
 @dataclass(slots=True, eq=False)
 class _Kept:
-    """An interpreter, where it stands, and when it was last used."""
+    """An interpreter, where it stands, when it was last used, and the CPU milliseconds that were charged for it."""
 
     console: Console
     chain: str = FIRST
     used: float = 0.0
+    charged: float = 0.0
 
 
 class Interpreters:
@@ -102,18 +105,14 @@ class Interpreters:
             return await when_there_is_room(work)
 
     async def _run(self, key: tuple[str, str], asked: PythonRequest) -> tuple[PythonAnswer, float]:
-        """Run the pieces; what came of them, and the CPU time."""
+        """Run the pieces; what came of them, and the CPU time that was not charged yet."""
         for _ in range(_ATTEMPTS):
             kept: _Kept | None = None
             try:
                 kept = await self._standing(key, asked)
-                if kept is None:
-                    return PythonAnswer(forgotten=True), 0.0
-                began = await kept.console.cpu_ms()
-                ran = await self._told(kept, asked.codes)
-                if ran and ran[-1].lost:
-                    return PythonAnswer(tuple(ran)), 0.0
-                spent = await kept.console.cpu_ms() - began
+                stands = kept.chain == asked.chain
+                ran = await self._told(kept, asked.codes) if stands else []
+                cpu_ms = await kept.console.cpu_ms()
             except WorkerLost:  # the sandbox's own end: nothing was answered yet, so that all of it can be done again
                 if kept is not None:
                     self._end(kept)
@@ -122,8 +121,12 @@ class Interpreters:
                 if kept is not None:
                     self._end(kept)
                 raise
-            self._keep(key, kept)
-            return PythonAnswer(tuple(ran)), spent
+            spent, kept.charged = cpu_ms - kept.charged, cpu_ms
+            if stands and not (ran and ran[-1].lost):
+                self._keep(key, kept)
+            else:
+                self._end(kept)
+            return PythonAnswer(tuple(ran), forgotten=not stands), spent
         return PythonAnswer(unavailable="the sandbox was lost several times"), 0.0
 
     async def _told(self, kept: _Kept, codes: tuple[str, ...]) -> list[Ran]:
@@ -136,8 +139,9 @@ class Interpreters:
             kept.chain = chained(kept.chain, code, said)
         return ran
 
-    async def _standing(self, key: tuple[str, str], asked: PythonRequest) -> _Kept | None:
-        """An interpreter that stands where the request says; None where none can be brought there."""
+    async def _standing(self, key: tuple[str, str], asked: PythonRequest) -> _Kept:
+        """An interpreter that was told all that came before; it stands elsewhere than asked where none can be brought
+        there."""
         kept = self._kept.pop(key, None)
         if kept is not None and kept.chain == asked.chain:
             return kept
@@ -148,14 +152,11 @@ class Interpreters:
             async with asyncio.timeout(self._settings.rebuild_seconds):
                 await self._told(kept, asked.before)
         except TimeoutError:
-            kept.chain = "too long"
+            kept.chain = _TOO_LONG
         except BaseException:
             self._end(kept)
             raise
-        if kept.chain == asked.chain:
-            return kept
-        self._end(kept)
-        return None
+        return kept
 
     def _keep(self, key: tuple[str, str], kept: _Kept) -> None:
         now = kept.used = time.monotonic()

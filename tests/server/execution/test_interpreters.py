@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
 
 from assay_sandbox.protocol import Grade
+from assay_sandbox.quotas import Quotas, QuotaSettings
 from assay_server.environments.tools.outside import FIRST, PythonAnswer, PythonRequest, Ran, chained
 from assay_server.execution.interpreters import Interpreters, InterpreterSettings
 from assay_server.execution.sandboxes import Sandboxes, SandboxSettings
@@ -96,6 +98,34 @@ async def test_a_lost_interpreter_says_so_and_what_follows_is_not_run(interprete
     answer = await session.run("x = 1", "import os; os._exit(1)", "x = 2")
     assert [bool(ran.lost) for ran in answer.ran] == [False, True]
     assert interpreters.kept == 0
+
+
+async def test_lost_and_forgotten_interpreters_are_charged_for_too() -> None:
+    quota = QuotaSettings(cpu_seconds=1000.0)
+    sandboxes = Sandboxes(SandboxSettings(quota=quota), lambda _: None)
+    if sandboxes.level().grade < Grade.FLOOR:
+        pytest.skip("this machine gives no sandbox")
+    spent: list[float] = []
+
+    class Noting(Quotas):
+        @asynccontextmanager
+        async def job(self, tenant: str) -> AsyncGenerator[Callable[[float], None]]:
+            del tenant
+            yield spent.append
+
+    sandboxes.quotas = Noting(quota)
+    interpreters = Interpreters(sandboxes)
+    session = Session(interpreters, "one")
+    work = "import time\nend = time.process_time() + 0.2\nwhile time.process_time() < end: pass\n"
+    await session.run(f"{work}time.perf_counter_ns()")
+    interpreters.forget(TENANT, "one")
+    assert (await session.run("1")).forgotten
+    session.told, session.chain = [], FIRST
+    assert (await session.run(f"{work}import os; os._exit(0)")).ran[0].lost
+    await interpreters.close()
+    await sandboxes.stop()
+    assert len(spent) == 3
+    assert min(spent) >= 150
 
 
 @pytest.mark.parametrize("request_text", ["", "{}", "[]", '{"codes": 3}', '{"codes": [], "before": [], "chain": 1}'])
