@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from assay.sdk import Json
+if TYPE_CHECKING:
+    from assay.sdk import Json  # imports numpy, which commands without it start faster
 
 _VERSION: Final = 1
 _PREFIX: Final = "assay"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from assay_server.cli import env, keys, plugins, tasks
+from assay_server.cli import env, keys, plugins, tasks, upkeep
 from assay_server.cli.refusals import told_plainly
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.add_typer(env.app, name="env")
 app.add_typer(keys.app, name="keys")
 app.add_typer(plugins.app, name="plugin")
 app.add_typer(tasks.app, name="tasks")
+upkeep.register(app)
 
 Server = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Use this server instead of an embedded one.")]
 Token = Annotated[str | None, typer.Option(envvar="ASSAY_TOKEN", help="Key for --server.", show_envvar=True)]

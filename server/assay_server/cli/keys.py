@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assay.sdk import Json
 from assay_server.cli.refusals import Usage, told_plainly
 from assay_server.keys import InvalidKeys, Key, Scope, editing, new_key, read_keys
+
+if TYPE_CHECKING:
+    from assay.sdk import Json  # imports numpy, which no help needs
 
 app = typer.Typer(help="Make, list, replace and revoke the keys of callers.", no_args_is_help=True)
 
