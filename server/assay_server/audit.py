@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -43,6 +44,16 @@ def note_run(run_id: str) -> None:
     note = _PRESENT.get()
     if note is not None:
         note.run = run_id
+
+
+def name_call(_: object, __: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
+    """A processor of structlog: says of which tenant and run a line is, where a call, or what it began, wrote it."""
+    note = _PRESENT.get()
+    if note is not None:
+        for name, value in (("tenant", note.tenant), ("run", note.run)):
+            if value:
+                event.setdefault(name, value)
+    return event
 
 
 class AuditLog:

@@ -7,6 +7,7 @@ import sys
 
 import structlog
 
+from assay_server.audit import name_call
 from assay_server.redaction import redact_event
 
 
@@ -21,6 +22,7 @@ def log_to_stderr(level: str) -> None:
         raise ValueError(f"log level {level!r} is none of debug, info, warning, error")
     structlog.configure(
         processors=[
+            name_call,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -41,7 +43,7 @@ def log_errors_only() -> None:
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.format_exc_info,
                 redact_event,
-                structlog.dev.ConsoleRenderer(colors=False),
+                structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),

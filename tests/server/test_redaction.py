@@ -11,7 +11,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay_server.logs import log_to_stderr
+from assay_server.audit import begin_note, note_run
+from assay_server.logs import log_errors_only, log_to_stderr
 from assay_server.redaction import HIDDEN, redacted
 
 SECRET = "Zq9xW3vT7rL1mK5pB8nC2dF6gH4jS0aE"
@@ -75,3 +76,39 @@ def test_a_server_logs_no_secret(monkeypatch: pytest.MonkeyPatch):
     assert first["rewards"] == 3
     assert second["token_budget"] == 7
     assert second["headers"]["Authorization"] == HIDDEN
+
+
+def test_a_server_logs_whose_call_it_was(monkeypatch: pytest.MonkeyPatch):
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    log_to_stderr("info")
+    try:
+        note = begin_note()
+        note.tenant = "vision"
+        note_run("run-7")
+        structlog.get_logger("test").info("in a call")
+        structlog.get_logger("test").info("of another", run="run-8")
+        begin_note()
+        structlog.get_logger("test").info("of nobody's")
+    finally:
+        structlog.reset_defaults()
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert [(line.get("tenant"), line.get("run")) for line in lines] == [
+        ("vision", "run-7"), ("vision", "run-8"), (None, None),
+    ]  # fmt: skip
+
+
+def test_an_embedded_server_tells_errors_plainly_and_without_secrets(monkeypatch: pytest.MonkeyPatch):
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    structlog.reset_defaults()
+    log_errors_only()
+    try:
+        try:
+            raise ValueError(f"tried {KEY}")
+        except ValueError:
+            structlog.get_logger("test").exception("failed")
+    finally:
+        structlog.reset_defaults()
+    assert "ValueError" in written.getvalue()
+    assert SECRET not in written.getvalue()

@@ -137,7 +137,9 @@ async def _scored_in_lanes(
 def _not_scored(rollout: rollout_pb2.Rollout, error: Exception) -> rollout_pb2.SampleResult:
     failure = failure_of(error)
     if failure is None or failure.reason == "REWARD_FAILED":
-        _log.warning("not scored", rollout=rollout.rollout_id, exc_info=error.__cause__ or error)
+        _log.warning(
+            "not scored", rollout=rollout.rollout_id, group=rollout.group_id, exc_info=error.__cause__ or error
+        )
     return failed_result(rollout.rollout_id, rollout.group_id, failure or internal())
 
 
