@@ -129,7 +129,7 @@ def scoring(client: Client, console: Console, phases: int, seconds: float, rate:
                 opened.enter_context(console.page(""))
                 opened.enter_context(console.page("run", run="large"))
                 opened.enter_context(console.page("group", run="large", group="part0000000-000000"))
-            time.sleep(1.0)  # opening and closing is over
+            time.sleep(3.0)  # opening and closing is over
             phase[0] = number
             time.sleep(seconds)
             phase[0] = -1
