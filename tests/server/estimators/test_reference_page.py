@@ -10,6 +10,7 @@ from assay_server.compute import COMPUTATIONS
 from assay_server.estimators import ESTIMATORS
 from assay_server.estimators.declared import DeclaredMethod
 from assay_server.estimators.reference_page import estimator_row, method_row
+from assay_server.estimators.reference_pictures import REWARDS, advantages_of, pictures
 
 PAGE = Path(__file__).parents[3] / "docs" / "estimators.md"
 METHODS = {name: found for name, found in COMPUTATIONS.items() if isinstance(found, DeclaredMethod)}
@@ -35,3 +36,16 @@ def test_every_computation_of_groups_is_named() -> None:
     named = [name for name in COMPUTATIONS if name.startswith(("advantage/", "metric/", "select/"))]
 
     assert [name for name in named if f"`{name}`" not in page] == []
+
+
+def test_the_pictures_are_those_of_the_registry() -> None:
+    assert (PAGE.parent / "estimators.svg").read_text() == pictures()
+
+
+@pytest.mark.parametrize("name", sorted(ESTIMATORS))
+def test_every_estimator_has_a_picture_and_prefers_what_is_right(name: str) -> None:
+    advantages = advantages_of(ESTIMATORS[name])
+
+    assert f">{name}<" in pictures()
+    assert len(advantages) == len(REWARDS)
+    assert min(advantages[0], advantages[5]) > max(advantages[1], advantages[7])

@@ -132,10 +132,12 @@ def test_at_every_fork_the_best_branch_stands_against_the_worst() -> None:
     assert refused("pairs/siblings", {"nodes": [{"id": "x", "parent": None}]}) == "inputs.outcome"
 
 
+def _node(place: int) -> Json:
+    return {"id": str(place), "parent": str(place - 1) if place else None}
+
+
 def test_a_deep_tree_is_walked_without_recursion() -> None:
-    chain: list[Json] = [{"id": "0", "parent": None}]
-    for place in range(1, 20_000):
-        chain.append({"id": str(place), "parent": str(place - 1)})
+    chain: list[Json] = [_node(place) for place in range(20_000)]
     chain.append({"id": "leaf", "parent": "19999", "outcome": 1.0})
     assert cast("list[float]", outputs("pairs/siblings", {"nodes": chain})["q"])[0] == 1.0
 
