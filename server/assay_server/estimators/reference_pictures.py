@@ -72,7 +72,7 @@ def _cell(definition: EstimatorDefinition) -> str:
             f'<text x="8" y="14" fill="#222">{escape(definition.id)}</text>',
             _bars(8, REWARDS, 1.0, ("#999", "#999")),
             _bars(start, advantages, largest, ("#2a9d5c", "#c8442f")),
-            f'<text x="{_WIDTH - 12}" y="76" fill="#666" font-size="9" text-anchor="end">up to {largest:.2f}</text>',
+            f'<text x="8" y="66" fill="#666" font-size="9">largest {largest:.2f}</text>',
         ]
     )
 
