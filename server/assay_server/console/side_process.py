@@ -52,11 +52,10 @@ class SideProcess:
         asked = json.dumps({"question": question, "tenant": tenant, "arguments": dict(arguments)}).encode()
         self._waiting += 1
         try:
-            async with self._asking:
-                answer = await asyncio.shield(asyncio.create_task(self._asked(asked), name="question of the console"))
+            # Who asks may leave; the answer is read all the same, or the next one would get it.
+            return _unwrapped(await asyncio.shield(asyncio.create_task(self._in_turn(asked), name="console question")))
         finally:
             self._waiting -= 1
-        return _unwrapped(answer)
 
     async def warm(self) -> None:
         """Start the process, so that the first question does not wait for that."""
@@ -65,9 +64,16 @@ class SideProcess:
                 await self._opened()
 
     async def stop(self) -> None:
-        """End the process."""
+        """End the process, whatever it is at."""
+        self._path = None
+        if self._process is not None:
+            self._process.terminate()
         async with self._asking:
             await self._end()
+
+    async def _in_turn(self, question: bytes) -> bytes:
+        async with self._asking:
+            return await self._asked(question)
 
     async def _asked(self, question: bytes) -> bytes:
         try:
@@ -83,6 +89,8 @@ class SideProcess:
             raise Failure(Code.UNAVAILABLE, "RECORDS_UNAVAILABLE", message, retry_after=1.0) from error
 
     async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._path is None:
+            raise EOFError
         if self._streams is None:
             self._process, ours = start_module(MODULE, str(self._path))
             self._streams = await asyncio.open_connection(sock=ours)

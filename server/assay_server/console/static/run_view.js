@@ -5,7 +5,9 @@ import { lines, bars, histogram } from "./charts.js";
 /** Everything about a run, and beside it another one (or null). */
 export function runView(run, other) {
   const both = other ? [run, other] : [run];
-  const axis = run.axis.kind === "global_step" ? "step" : "rollout";
+  const alike = both.every((one) => one.axis.kind === run.axis.kind);
+  const axis = !alike ? "percent of the run" : run.axis.kind === "global_step" ? "step" : "rollout";
+  if (!alike) both.forEach((one) => { one.x = one.axis.labels.map((_, index, all) => Math.round((100 * index) / Math.max(1, all.length - 1))); });
   return h("div", null,
     totals(both),
     h("div", { class: "charts" },
@@ -45,7 +47,7 @@ function totals(both) {
 }
 
 function named(run, name, series) {
-  return { name, runId: run.runId, x: run.axis.labels, y: series.mean, std: series.std };
+  return { name, runId: run.runId, x: run.x ?? run.axis.labels, y: series.mean, std: series.std };
 }
 
 function curve(both, title, axis, note, read, options = {}) {
