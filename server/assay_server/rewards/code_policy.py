@@ -58,8 +58,8 @@ async def policy(
     ``seed``, ``seed + 1``, ... (here or in the reference). ``measure``: ``success``, the share of episodes won;
     ``score``, the mean task score; ``return``, the mean of ``(return - lowest) / (highest - lowest)``, clipped to
     [0, 1]. An episode in which the program raises, ends, hangs or answers with no text is not won, scores 0 and
-    returns what it had lost, never what it had earned. Components: ``success``, ``score``, ``return`` (the plain
-    mean), ``steps`` (mean) and ``played``, the share of episodes in which nothing of that happened.
+    counts as a return of ``lowest``. Components: ``success``, ``score``, ``return`` (the plain mean, of failed episodes
+    what they had lost), ``steps`` (mean) and ``played``, the share of episodes in which nothing of that happened.
 
     Raises:
         Unscorable: no environment (REFERENCE_MISSING), one that is unknown or not for programs, bad options.
@@ -83,7 +83,7 @@ async def policy(
     }
     value = components[measure]
     if measure == "return":
-        value = math.fsum(min(1.0, max(0.0, (one - lowest) / (highest - lowest))) for one in returns) / count
+        value = math.fsum(min(1.0, max(0.0, (one.total - lowest) / (highest - lowest))) for one in whole) / count
     verdict = Verdict.CORRECT if components["success"] == 1 else Verdict.INCORRECT
     return Score(value, verdict, _evidence(block, played), components=components)
 

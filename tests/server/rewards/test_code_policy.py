@@ -69,7 +69,7 @@ async def test_the_parts_are_means_over_episodes_and_failures_earn_nothing() -> 
     assert told.asked == [PolicyTrial("keydoor", (5, 6, 7), {"difficulty": "easy"}, 200)]
     assert (await said(told, REFERENCE, measure="score")).value == 0.375
     assert (await said(told, REFERENCE, measure="return", lowest=-2.0, highest=2.0)).value == pytest.approx(
-        (0.75 + 0 + 0.5 + 0.25) / 4
+        (0.75 + 0 + 0 + 0) / 4
     )
     assert (await said(Told([episode()] * 3), REFERENCE)).verdict is Verdict.CORRECT
 
