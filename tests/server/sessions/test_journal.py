@@ -26,7 +26,7 @@ from assay_server.store.protocol import StoreUnavailable
 from assay_server.store.redis.connection import Server
 from assay_server.store.redis.private_server import PrivateRedis
 
-TURNS = [JournaledTurn(f"action {number}", "", bytes([number] * 16)) for number in range(4)]
+TURNS = [JournaledTurn(f"action {number}", "", bytes([number] * 16), "é" * (number % 2)) for number in range(4)]
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])
