@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -108,20 +107,18 @@ async def test_an_interpreter_that_ends_itself_is_lost(backend: PlainBackend, co
 
 
 async def test_code_that_takes_too_long_is_ended(backend: PlainBackend) -> None:
-    settings = ConsoleSettings(Limits(cpu_ms=300, wall_ms=60_000))
+    settings = ConsoleSettings(Limits(cpu_ms=1500, wall_ms=60_000))
     said = await told(backend, "1", "while True: pass", settings=settings)
     assert said[0].output == "1\n"
-    assert "the code took more than 300 ms" in said[1].lost
+    assert "the code took more than 1500 ms" in said[1].lost
     settings = ConsoleSettings(Limits(cpu_ms=60_000, wall_ms=400))
     (said,) = await told(backend, "import time; time.sleep(1000)", settings=settings)
     assert "the code took more than 400 ms" in said.lost
 
 
-async def test_the_time_between_calls_counts_for_nothing(backend: PlainBackend) -> None:
-    console = await Console.opened(backend, ConsoleSettings(Limits(cpu_ms=60_000, wall_ms=2000)))
-    await console.run("x = 1")
-    await asyncio.sleep(0.3)
+async def test_an_interpreter_may_be_closed_twice_and_says_what_it_took(backend: PlainBackend) -> None:
+    console = await Console.opened(backend, SETTINGS)
+    assert (await console.run("sum(range(10))")).output == "45\n"
     assert await console.cpu_ms() >= 0
-    assert (await console.run("x")).output == "1\n"
     await console.close()
     await console.close()

@@ -15,7 +15,7 @@ from tests.sandboxes.plain_backend import PlainBackend
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIMITS = PlayLimits(Limits(cpu_ms=20_000, wall_ms=60_000))
-SHORT = PlayLimits(Limits(cpu_ms=300, wall_ms=60_000))
+SHORT = PlayLimits(Limits(cpu_ms=800, wall_ms=60_000))
 COUNT = (
     "n = 0\ndef act(observation, admissible_actions):\n    global n\n    n += 1\n    return admissible_actions[n % 2]\n"
 )
@@ -104,7 +104,7 @@ async def test_a_program_that_hangs_is_ended_and_the_next_episode_is_played(back
     worlds = [Three(), Three()]
     endings = await PolicyJob(backend, source, SHORT).play([lambda one=world: one for world in worlds])
     assert [ending.status for ending in endings] == [PlayStatus.TIMEOUT] * 2
-    assert "300 ms" in endings[0].message
+    assert "800 ms" in endings[0].message
     assert [world.taken for world in worlds] == [["a"], ["a"]]
 
 
