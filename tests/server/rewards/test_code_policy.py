@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 import pytest_asyncio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay import Rollout, Step
@@ -79,6 +79,7 @@ EPISODES = st.builds(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(EPISODES, min_size=1, max_size=8), st.sampled_from(["success", "score", "return"]))
 async def test_the_value_is_bounded_and_a_failed_episode_is_never_better_than_a_played_one(
     episodes: list[PlayedEpisode], measure: str
