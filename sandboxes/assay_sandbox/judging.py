@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from assay_sandbox.admission import Admission
 from assay_sandbox.languages.building import Builder, Built
+from assay_sandbox.proofs.proving import ProofSuite, Provers
 from assay_sandbox.protocol import Backend, Limits, Outcome, WorkerLost
 from assay_sandbox.suites.budget import Budget
 from assay_sandbox.suites.calls import CallsJob
@@ -118,10 +119,12 @@ class Judge:
         self._builder = Builder(backend)
         limits = suite_limits(self._settings.limits)
         self._suites = WarmSuites(backend, limits, self._settings.warm_suites)
+        self._provers = Provers(backend)
 
     async def close(self) -> None:
         """End the suites that are kept; the backend goes on."""
         await self._suites.close()
+        await self._provers.close()
 
     async def judge(self, job: Job) -> Verdict:
         """What the suite says of the program.
@@ -182,6 +185,8 @@ class Judge:
         suite = job.suite
         if isinstance(suite, CompileSuite):
             return await self._compiled(job, suite)
+        if isinstance(suite, ProofSuite):
+            return await self._provers.verdict(job.tenant, job.source, suite)
         built = await self._builder.built(job.tenant, job.language, job.source)
         if built.error:
             return _not_compiled(built, suite)

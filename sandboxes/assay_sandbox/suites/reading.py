@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TypeAlias, cast
 
+from assay_sandbox.proofs.proving import ProofSuite
 from assay_sandbox.suites.checkers import BUILT_IN, Checker, Comparison, Program
 from assay_sandbox.suites.verdict import Isolation, bad_suite
 
@@ -23,6 +24,7 @@ _KNOWN = {
     "pytest": {"files", "isolation"},
     "interactive": {"cases", "judge"},
     "compile": {"syntaxOnly"},
+    "proof": {"statement", "header", "wallMs", "memoryBytes"},
 }
 
 
@@ -105,7 +107,7 @@ class CompileSuite:
     syntax_only: bool
 
 
-Suite: TypeAlias = "AssertSuite | CallsSuite | StdioSuite | PytestSuite | InteractiveSuite | CompileSuite"
+Suite: TypeAlias = "AssertSuite | CallsSuite | StdioSuite | PytestSuite | InteractiveSuite | CompileSuite | ProofSuite"
 
 
 def read_suite_text(text: str) -> Suite:
@@ -139,8 +141,25 @@ def read_suite(value: Mapping[str, Json]) -> Suite:
             return PytestSuite(_files(value), _isolation(value))
         case "interactive":
             return InteractiveSuite(tuple(_runs(value, "")), _program(value.get("judge"), "suite.judge"))
+        case "proof":
+            return _proof(value)
         case _:
             return CompileSuite(value.get("syntaxOnly") is True)
+
+
+def _proof(value: Mapping[str, Json]) -> ProofSuite:
+    most = ProofSuite("")
+    wall = _whole(value, "wallMs", most.wall_ms)
+    return ProofSuite(
+        _text(value, "statement"), _text(value, "header", ""), wall, _whole(value, "memoryBytes", most.memory_bytes)
+    )
+
+
+def _whole(value: Mapping[str, Json], name: str, most: int) -> int:
+    found = value.get(name, most)
+    if isinstance(found, bool) or not isinstance(found, int) or not 0 < found <= most:
+        raise bad_suite(f"suite.{name}", f"expected an integer from 1 to {most}")
+    return found
 
 
 def _text(value: Mapping[str, Json], name: str, default: str | None = None, at: str = "suite") -> str:

@@ -17,6 +17,7 @@ _THOUGHT_END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 _ALIASES = {
     "py": "python", "python3": "python", "py3": "python", "c++": "cpp", "cc": "cpp", "cxx": "cpp", "js": "javascript",
     "node": "javascript", "golang": "go", "rs": "rust", "sh": "bash", "shell": "bash",
+    "lean4": "lean",
 }  # fmt: skip
 _MOST_FENCES = 10_000
 
