@@ -33,6 +33,7 @@ from rollout_stream import GROUP_SIZE, make_rollouts, running_server, stream_all
 from stalled_consumer import Ordinary, phases_p99
 
 from assay import Client, RunConfig
+from assay.connection import read_token
 
 _STREAMS = 4
 _LARGE = RunConfig(run_id="large", reward="math", estimator="advantage/grpo")
@@ -58,7 +59,6 @@ class Console:
 
     def __init__(self, browser: Browser, port: int, token: str) -> None:
         self.origin = f"http://127.0.0.1:{port}"
-        self.token = token
         self._browser = browser
         self._script = f"sessionStorage.setItem('assay.token', {json.dumps(token)})"
 
@@ -87,8 +87,9 @@ _ASKED = (("/metrics", 2.5), ("/console/api/run?run=large", 5.0))
 """What open consoles ask again and again, and after how many seconds."""
 
 
-def asking(origin: str, token: str) -> None:
-    """Ask as three open consoles do, until the input ends."""
+def asking(origin: str) -> None:
+    """Ask as three open consoles do, until the input ends; the token is in the file that the environment names."""
+    token = read_token()
 
     def again(path: str, period: float) -> None:
         request = urllib.request.Request(f"{origin}{path}", headers={"authorization": f"Bearer {token}"})
@@ -103,9 +104,9 @@ def asking(origin: str, token: str) -> None:
 
 
 @contextlib.contextmanager
-def asked_by_a_process(origin: str, token: str) -> Generator[None]:
+def asked_by_a_process(origin: str) -> Generator[None]:
     """While :func:`asking` runs in a process of its own."""
-    command = [sys.executable, __file__, "--asking", origin, token]
+    command = [sys.executable, __file__, "--asking", origin]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         yield
         process.kill()
@@ -124,7 +125,7 @@ def scoring(client: Client, console: Console, phases: int, seconds: float, rate:
     for number in range(phases):
         with contextlib.ExitStack() as opened:
             if number % 3 == 1:
-                opened.enter_context(asked_by_a_process(console.origin, console.token))
+                opened.enter_context(asked_by_a_process(console.origin))
             elif number % 3 == 2:
                 opened.enter_context(console.page(""))
                 opened.enter_context(console.page("run", run="large"))
@@ -149,10 +150,10 @@ def main() -> int:
     parser.add_argument("--phases", type=int, default=15)
     parser.add_argument("--phase-seconds", type=float, default=3.0)
     parser.add_argument("--rate", type=float, default=40.0, help="rollouts per second of each stream")
-    parser.add_argument("--asking", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--asking", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.asking:
-        asking(*arguments.asking)
+        asking(arguments.asking)
         return 0
     print(__doc__)
     chromium, nice = shutil.which("chromium"), shutil.which("nice")
@@ -168,15 +169,19 @@ def main() -> int:
     ):
         fill(client, arguments.rollouts)
         print(f"{arguments.rollouts:,} rollouts in groups of {GROUP_SIZE} are there", flush=True)
+        token = (Path(directory) / "token").read_text(encoding="ascii").strip()
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for name in ("nothing read yet", "read before", "read before"):
+            with Console(browser, port, token).page("run", run="large") as (painted, curves, whole):
+                print(
+                    f"{name}: first paint {painted:.0f} ms, curves {curves:.0f} ms, all read {whole:.0f} ms", flush=True
+                )
+        browser.close()
         wrapper = Path(directory) / "browser"
         wrapper.write_text(f'#!/bin/sh\nexec {nice} -n 19 {chromium} "$@"\n')
         wrapper.chmod(0o755)
         browser = playwright.chromium.launch(executable_path=wrapper, args=["--no-sandbox"])
-        token = (Path(directory) / "token").read_text(encoding="ascii").strip()
         console = Console(browser, port, token)
-        for name in ("nothing read yet", "read before", "read before"):
-            with console.page("run", run="large") as (painted, curves, whole):
-                print(f"{name}: first paint {painted:.0f} ms, curves {curves:.0f} ms, all read {whole:.0f} ms")
         alone, asked, browsed = scoring(client, console, arguments.phases, arguments.phase_seconds, arguments.rate)
         print(f"p99 of scoring: {alone * 1e3:.1f} ms while nobody looks; {asked * 1e3:.1f} ms while 3 consoles ask: "
               f"{asked / alone:.2f} times; {browsed * 1e3:.1f} ms beside three pages in a browser of this machine: "

@@ -24,7 +24,13 @@ export async function overviewPage(page, _, signal) {
     if (!charts.matches(":focus-within") && !charts.querySelector("details[open]")) show(charts, curves(history));
     before = now;
   };
-  await look();
+  try {
+    await look();
+  } catch (error) {
+    if (error.code !== 403) throw error;
+    show(place, h("p", { class: "note" }, `Counters of the whole server are for its operator: ${error.message}.`), h("p", null, h("a", { href: "#/runs" }, "To your runs")));
+    return;
+  }
   const again = setInterval(() => {
     if (document.visibilityState === "visible") look().catch((error) => signal.aborted || show(place, h("p", { class: "note wrong" }, error.message)));
   }, PERIOD_MS);
