@@ -117,12 +117,12 @@ class AppsEpisode:
 
     def _called(self, options: AppsOptions, calls: Sequence[Planned]) -> StepResult:
         shown: list[str] = []
-        done, valid = False, True
+        done, valid, is_full = False, True, self._world.is_full
         for number, call in enumerate(calls):
             try:
                 if number >= _MOST_TOGETHER:
                     raise AppError(f"an action may have {_MOST_TOGETHER} calls")
-                answer = self._made(call)
+                answer = self._made(call, is_full=is_full)
                 done = True
             except AppError as error:
                 self._counts.failures += 1
@@ -133,7 +133,7 @@ class AppsEpisode:
                 break
         return self._result(options, "\n".join(shown), valid=valid, executed=done)
 
-    def _made(self, call: Planned) -> str:
+    def _made(self, call: Planned, *, is_full: bool) -> str:
         """Make a call; what it answers. Raises AppError where it cannot be made; nothing has changed then."""
         if call.problem:
             raise AppError(call.problem)
@@ -141,7 +141,7 @@ class AppsEpisode:
         if call.name == FINISH:
             self._finish(call.arguments.get("answer"))
             return "finished"
-        if self._world.is_full:
+        if is_full:
             raise AppError("there is no room for more changes: finish")
         if call.name == ASK:
             return self._task.user.reply(self._world, cast("str", call.arguments["question"]))

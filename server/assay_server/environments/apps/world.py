@@ -24,6 +24,7 @@ PREFIXES: Mapping[str, str] = {
 """All tables with what the ids of their records start with; empty where a record is called by a name of its own."""
 
 _MOST_CHANGES = 2000
+_MOST_CHARACTERS = 400_000
 
 
 class AppError(Exception):
@@ -48,7 +49,7 @@ class World:
     @property
     def is_full(self) -> bool:
         """Whether there is no room for more changes."""
-        return sum(map(len, self._changes.values())) >= _MOST_CHANGES
+        return sum(map(len, self._changes.values())) >= _MOST_CHANGES or len(self.canonical()) >= _MOST_CHARACTERS
 
     def find(self, table: str, key: str) -> Record | None:
         """A record, if there is one."""
