@@ -24,10 +24,12 @@ STAGES = ("words", "elaboration", "statement", "axioms")
 _NAMED = re.compile(r"\s*+(?:theorem|lemma)\s++([^\s({\[:\u2983]++)")
 _ASSUMED = re.compile(r":=\s*+(?:by\s++)?sorry\s*+\Z")
 _AXIOMS = re.compile(r"depends on axioms: \[([^\]]*+)\]")
+_GAP = re.compile(r"declaration uses ['`]sorry['`]")
 _NO_AXIOMS = "does not depend on any axioms"
 _CUT = "\u22ef"
 _LONGEST_MESSAGE = 1000
 _HEADER_SECONDS = 300.0
+_PING_SECONDS = 10.0
 _LONGEST_SOURCE = 1 << 20
 _MOST_USES = 64
 
@@ -125,7 +127,9 @@ class Provers:
     async def _lent(self, tenant: str, suite: ProofSuite) -> AsyncGenerator[_Kept]:
         key = (tenant, suite.header, suite.memory_bytes)
         at = next((at for at, (held, _) in enumerate(self._idle) if held == key), -1)
-        kept = self._idle.pop(at)[1] if at >= 0 else await self._opened(suite)
+        kept = await _alive(self._idle.pop(at)[1]) if at >= 0 else None
+        if kept is None:
+            kept = await self._opened(suite)
         try:
             yield kept
         except BaseException:
@@ -177,12 +181,26 @@ class Provers:
         return wanted
 
 
+async def _alive(kept: _Kept) -> _Kept | None:
+    """The same, if it still answers: what ends while it waits is no proof's doing."""
+    try:
+        async with asyncio.timeout(_PING_SECONDS):
+            await kept.repl.ask("-- ready", kept.env)
+    except (ReplEnded, TimeoutError):
+        await kept.repl.close()
+        return None
+    except BaseException:
+        await kept.repl.close()
+        raise
+    return kept
+
+
 async def _proved(kept: _Kept, source: str, name: str, wanted: str) -> None:
     """Returns where the source proves what is wanted. Raises _Fails, ReplEnded."""
     reply = await kept.repl.ask(source, kept.env)
     if reply.error:
         raise _Fails("elaboration", reply.error)
-    if reply.gaps or any("declaration uses 'sorry'" in one.text for one in reply.messages):
+    if reply.gaps or any(_GAP.search(one.text) for one in reply.messages):
         raise _Fails("elaboration", "it has a gap (sorry)")
     shown = await kept.repl.ask(_check(name), reply.env)
     if shown.error:

@@ -1,7 +1,7 @@
-"""A program that answers as a recorded REPL does: python replaying_repl.py TRANSCRIPT.
+"""A program that answers as a recorded REPL does: python replaying_repl.py TRANSCRIPT [COMMANDS].
 
 The transcript has the protocol of leanprover-community/repl: objects in JSON, each followed by a blank line; a command,
-then its answer. A command is known by its text and environment.
+then its answer. A command is known by its text and environment. After so many commands it ends.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ def main() -> None:
     said_and_heard = zip(blocks[::2], blocks[1::2], strict=True)
     answers = {(command["cmd"], command.get("env")): answer for command, answer in said_and_heard}
     said: list[str] = []
+    left = int(sys.argv[2]) if len(sys.argv) > 2 else -1
     for line in sys.stdin:
         if line.strip():
             said.append(line)
@@ -35,6 +36,9 @@ def main() -> None:
             answer = answers.get((command["cmd"], command.get("env")), {"message": "Unknown environment."})
         sys.stdout.write(json.dumps(answer, indent=1, ensure_ascii=False) + "\n\n")
         sys.stdout.flush()
+        left -= 1
+        if not left:
+            return
 
 
 if __name__ == "__main__":

@@ -88,6 +88,16 @@ async def test_a_repl_is_kept_for_its_tenant_and_header(provers: Provers) -> Non
     assert provers.idle == 3
 
 
+async def test_a_repl_that_ends_while_it_waits_is_no_proofs_doing() -> None:
+    backend = PlainBackend()
+    await backend.start()
+    provers = Provers(backend, argv=(*REPLAYING, "6"))  # what one proof takes
+    for _ in range(3):
+        assert (await provers.verdict("a", f"{TWO} := rfl", SUITE)).passed
+    await provers.close()
+    await backend.stop()
+
+
 async def test_a_bad_header_or_statement_is_not_the_proofs_fault(provers: Provers) -> None:
     for suite in (ProofSuite(TWO, "import Nothing"), ProofSuite("theorem bad : 1 + = 2"), ProofSuite("example : True")):
         with pytest.raises(Unjudged) as caught:
