@@ -23,7 +23,7 @@ def main(target: str) -> None:
     """Play two groups of four to their ends."""
     chance = random.Random(0)  # noqa: S311 - a policy, not a secret
     with assay.Client(target) as client:
-        vector = client.make_vec("keydoor", GROUPS, MEMBERS, seed=1, policy=assay.SessionPolicy(max_steps=30))
+        vector = client.make_vec("keydoor", GROUPS, MEMBERS, seed=1, policy=assay.SessionPolicy(max_steps=12))
         envs = RecordEpisodeStatistics(AssayVectorEnv(vector))
         _, info = envs.reset(seed=1)
         over = np.zeros(envs.num_envs, np.bool_)

@@ -40,7 +40,7 @@ def test_the_public_names_are_these_and_no_others():
     offered = [name for name in dir(assay) if not name.startswith("_")]
     submodules = {"catalogue", "client", "code", "connection", "contents", "errors", "groups", "json_mapping"}
     submodules |= {"results"}
-    submodules |= {"episodes", "histories", "vector"}
+    submodules |= {"episodes", "histories", "integrations", "vector"}
     submodules |= {"rollout_messages", "rollouts", "runs", "sdk", "signals", "spec_messages", "streams", "v1"}
     extra = {"annotations", "importlib", "TYPE_CHECKING"}
     assert sorted(set(offered) - submodules - extra) == sorted(EXPORTS)
