@@ -130,7 +130,7 @@ def scoring(client: Client, console: Console, phases: int, seconds: float, rate:
                 opened.enter_context(console.page(""))
                 opened.enter_context(console.page("run", run="large"))
                 opened.enter_context(console.page("group", run="large", group="part0000000-000000"))
-            time.sleep(3.0)  # opening and closing is over
+            time.sleep(10.0 if number % 3 == 2 else 2.0)  # until what was opened is there, and what was closed is gone
             phase[0] = number
             time.sleep(seconds)
             phase[0] = -1

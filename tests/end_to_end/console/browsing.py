@@ -137,7 +137,7 @@ def visiting(
         accept_downloads=True,
         reduced_motion="reduce",
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     if signed_in:
         token = json.dumps(at.token)
         context.add_init_script(f"location.protocol === 'http:' && sessionStorage.setItem('assay.token', {token})")

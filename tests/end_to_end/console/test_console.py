@@ -23,6 +23,7 @@ from .browsing import Look, Site, Visit, site, visiting
 from .runs import HOSTILE, HOSTILE_ID
 
 CHROMIUM = shutil.which("chromium")
+expect.set_options(timeout=30_000)
 pytestmark = [
     pytest.mark.full,
     pytest.mark.skipif(CHROMIUM is None, reason="needs chromium"),
