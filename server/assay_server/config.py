@@ -114,6 +114,9 @@ class Settings(BaseSettings):
     tenant_streams: int = Field(default=0, ge=0)
     """Streams that a tenant may have open at a time; 0 = as many as there are."""
 
+    tenant_sessions: int = Field(default=0, ge=0)
+    """Live episodes that a tenant may have; 0 = as many as there is room for."""
+
     max_in_flight: int = Field(default=1024, ge=1, le=65_536)
     """Rollouts a stream may have queued or scoring."""
 

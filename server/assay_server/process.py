@@ -337,6 +337,7 @@ def _session_settings(settings: Settings, plugins: tuple[str, ...]) -> SessionSe
     return SessionSettings(
         workers=settings.environment_workers,
         max_sessions=settings.max_sessions,
+        tenant_sessions=settings.tenant_sessions,
         idle_timeout=settings.session_idle_timeout,
         sources=EnvironmentSources(plugins, games, shops, questions, settings.check_environments, corpora, programs),
     )

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from assay import Retries, Rollout, aio
+from assay.v1 import environment_service_pb2 as environments
 from assay.v1 import reward_service_pb2
 from assay_server.pipeline.failures import Code
 
@@ -79,6 +80,26 @@ async def test_streams_beyond_the_limit_are_refused(tmp_path: Path) -> None:
         await theirs.close()
 
 
+async def test_episodes_beyond_the_limit_are_refused_and_those_of_others_are_not_counted(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    keys = make_keys(file, ())
+    three = environments.CreateSessionsRequest(environment_id="keydoor", group_size=3)
+    async with serving(keyed(file, tenant_sessions=4, max_sessions=8)) as server:
+        ours, theirs = (Endpoint(server.address, token=keys[name]) for name in (OWNER, STRANGER))
+        method, answer = "EnvironmentService/CreateSessions", environments.CreateSessionsResponse
+        for tenant in (ours, theirs):
+            made = (await tenant.call(method, three, answer)).sessions
+            refusal = await tenant.refused(method, three)
+            assert (refusal.code, refusal.reason) == (Code.RESOURCE_EXHAUSTED, "SESSIONS_FULL")
+            assert refusal.retry_seconds
+            assert "the 3 of this tenant" in refusal.message
+            close = environments.CloseSessionsRequest(session_ids=[session.session_id for session in made])
+            await tenant.call("EnvironmentService/CloseSessions", close, environments.CloseSessionsResponse)
+            await tenant.call(method, three, answer)
+        await ours.close()
+        await theirs.close()
+
+
 async def test_the_audit_log_says_who_did_what_and_nothing_of_what_was_in_it(tmp_path: Path) -> None:
     file, log = tmp_path / "keys.json", tmp_path / "audit.jsonl"
     keys = make_keys(file, ())
@@ -90,13 +111,14 @@ async def test_the_audit_log_says_who_did_what_and_nothing_of_what_was_in_it(tmp
         async with owner.stream("audited", "a") as stream:
             await stream.send(right("secret-text"))
             await stream.until(lambda: bool(stream.samples), "an answer")
+            await stream.finish()
         await owner.refused("PluginService/RegisterPlugin", b"")
         stranger = Endpoint(server.address, token=nightly + "x")
         await stranger.refused("RunService/CreateRun", b"")
         async with httpx.AsyncClient(base_url=f"http://{server.http_address}", trust_env=False) as client:
             await client.get("/metrics", headers={"authorization": "Bearer nonsense"})
         async with asyncio.timeout(20):
-            while "CANCELLED" not in log.read_text():  # noqa: ASYNC110 - a file; the stream's end
+            while log.read_text().count("StreamRollouts") < 2:  # noqa: ASYNC110 - a file; the stream's end
                 await asyncio.sleep(0.05)
         moved = tmp_path / "audit.1"
         log.rename(moved)
@@ -118,7 +140,7 @@ async def test_the_audit_log_says_who_did_what_and_nothing_of_what_was_in_it(tmp
     ]
     assert sorted(told[2:]) == sorted(
         [
-            ("ended", streamed, OWNER, "audited", "CANCELLED", ""),
+            ("ended", streamed, OWNER, "audited", "OK", ""),
             ("ended", "assay.v1.PluginService/RegisterPlugin", OWNER, "", "PERMISSION_DENIED", "SCOPE_MISSING"),
             ("ended", "assay.v1.RunService/CreateRun", "", "", "UNAUTHENTICATED", "UNAUTHENTICATED"),
             ("refused", "/metrics", "", "", "UNAUTHENTICATED", "UNAUTHENTICATED"),

@@ -76,7 +76,7 @@ class SessionEngine:
         self._catalogue = catalogue
         self._settings = settings
         self._recorder = Recorder(journal)
-        self._live = Registry(settings.max_sessions)
+        self._live = Registry(settings.max_sessions, settings.tenant_sessions)
         self._placement = Placement(self._live, settings)
         self._loading: dict[tuple[str, str], asyncio.Task[LiveSession]] = {}
         self._reaper: asyncio.Task[None] | None = None
@@ -195,7 +195,7 @@ class SessionEngine:
         return [await self._shown(await self._load(tenant, session_id)) for session_id in made or ()]
 
     async def _make(self, making: _Making, request_id: str, digest: bytes) -> Sequence[SessionView]:
-        self._live.admit(len(making.specs))
+        self._live.admit(making.tenant, len(making.specs))
         sessions = [
             self._live.add(making.tenant, group_id, making.run_id, making.timeouts) for group_id in making.group_ids
         ]
@@ -409,7 +409,7 @@ class SessionEngine:
         journaled = await self._recorder.claim(tenant, session_id)
         if journaled.closed:
             raise SessionFault(Reason.SESSION_CLOSED, "the session is closed", field="session_id")
-        self._live.admit(1)
+        self._live.admit(tenant, 1)
         _, timeouts = decode_spec(journaled.spec)
         session = self._live.add(tenant, journaled.group_id, journaled.run_id, timeouts, session_id)
         session.key = journaled.key

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -64,8 +65,11 @@ class LiveSession:
 class Registry:
     """The live sessions of all tenants."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, tenant_limit: int = 0) -> None:
+        """Take at most ``limit``, and of each tenant ``tenant_limit``; 0 = as many as there is room for."""
         self._limit = limit
+        self._tenant_limit = tenant_limit or limit
+        self._of_tenant: Counter[str] = Counter()
         self._by_number: dict[int, LiveSession] = {}
         self._by_id: dict[tuple[str, str], LiveSession] = {}
         self._numbers = itertools.count(1)
@@ -80,10 +84,14 @@ class Registry:
         """A session by id."""
         return self._by_id.get((tenant, session_id))
 
-    def admit(self, count: int) -> None:
-        """Refuse so many more where they are too many. Raises SessionFault: SESSIONS_FULL."""
-        if len(self) + count > self._limit:
-            text = f"{count} sessions more than {len(self)} are too many: {self._limit} at most"
+    def admit(self, tenant: str, count: int) -> None:
+        """Refuse so many more of a tenant where they are too many. Raises SessionFault: SESSIONS_FULL."""
+        present = self._of_tenant[tenant]
+        if present + count > self._tenant_limit:
+            text = f"{count} sessions more than the {present} of this tenant are too many: {self._tenant_limit} at most"
+            raise SessionFault(Reason.SESSIONS_FULL, text, retry_after=_RETRY_SECONDS)
+        if len(self) + count > self._limit:  # how many others have is not said
+            text = f"there is no room for {count} sessions more: {self._limit} at most, of all tenants together"
             raise SessionFault(Reason.SESSIONS_FULL, text, retry_after=_RETRY_SECONDS)
 
     def add(self, tenant: str, group_id: str, run_id: str, timeouts: Timeouts, session_id: str = "") -> LiveSession:
@@ -93,11 +101,16 @@ class Registry:
         name = session_id or f"es-{secrets.token_hex(12)}"
         session = LiveSession(number, SessionKey(tenant, name), group_id, run_id, timeouts, now)
         self._by_number[number] = self._by_id[tenant, name] = session
+        self._of_tenant[tenant] += 1
         return session
 
     def remove(self, session: LiveSession) -> None:
         """Forget a session; no error where that is done already."""
-        self._by_number.pop(session.number, None)
+        if self._by_number.pop(session.number, None) is None:
+            return
+        self._of_tenant[session.tenant] -= 1
+        if not self._of_tenant[session.tenant]:
+            del self._of_tenant[session.tenant]
         self._by_id.pop((session.tenant, session.session_id), None)
 
 

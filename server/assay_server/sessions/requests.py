@@ -25,6 +25,7 @@ class SessionSettings:
         idle_timeout: seconds without an action after which a session is closed.
         kept_seconds: how long the journal keeps a session that was closed.
         sources: where workers find environments.
+        tenant_sessions: live sessions of one tenant; 0 = as many as there is room for.
     """
 
     workers: int = 2
@@ -34,6 +35,7 @@ class SessionSettings:
     idle_timeout: float = 1800.0
     kept_seconds: float = 86_400.0
     sources: EnvironmentSources = NO_SOURCES
+    tenant_sessions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
