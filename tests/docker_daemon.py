@@ -1,4 +1,4 @@
-"""A docker daemon of the tests' own: its data, its socket, no network; and an image made from a bootstrapped Debian."""
+"""Docker daemons of the tests' own: their data, their sockets; and images made from a bootstrapped Debian."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -18,26 +19,66 @@ _BASE = "assay-test-base"
 _RELEASE = "bookworm"
 _IMAGES = Path(__file__).parents[1] / "sandboxes" / "images"
 _START_SECONDS = 60.0
+_CERTIFICATES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
 def docker() -> tuple[str, ...]:
-    """The docker command for the daemon, with the image built; started once. Skips where that is not possible."""
+    """The docker command for a daemon without networks, with the sandboxes' image built; started once.
+
+    Skips where that is not possible.
+    """
+    _require()
+    return _with_sandbox_image()
+
+
+def docker_with_networks() -> tuple[str, ...]:
+    """The docker command for a daemon whose containers reach each other; started once. Skips as above."""
+    _require()
+    return _daemon()
+
+
+def imported_debian(docker: tuple[str, ...], packages: Sequence[str]) -> str:
+    """An image of a bootstrapped Debian with Python, the packages, and the certificates that this machine trusts."""
+    with tempfile.TemporaryDirectory(prefix="assay-debian-") as name:
+        tree, archive = Path(name) / "tree", Path(name) / "tree.tar"
+        _run("debootstrap", "--variant=minbase", f"--include={','.join(('python3', *packages))}", _RELEASE, tree)
+        settings: list[str] = []
+        for variable in _CERTIFICATES:
+            source = os.environ.get(variable)
+            if source is not None and Path(source).is_file():
+                place = tree / Path(source).relative_to("/")
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, place)
+                settings.append(f"--change=ENV {variable}={source}")
+        _run("tar", "--create", "--file", archive, "--directory", tree, ".")
+        _run(*docker, "import", *settings, archive, _BASE)
+    return _BASE
+
+
+def _require() -> None:
     for tool in ("dockerd", "docker", "debootstrap"):
         if shutil.which(tool) is None:
             pytest.skip(f"there is no {tool}")
     if os.geteuid() != 0:
         pytest.skip("only root can start a docker daemon")
-    return _started()
 
 
 @cache
-def _started() -> tuple[str, ...]:
+def _with_sandbox_image() -> tuple[str, ...]:
+    command = _daemon("--bridge=none", "--iptables=false", "--ip6tables=false")
+    base = imported_debian(command, ["python3-pytest"])
+    _run(*command, "build", "--network=none", f"--build-arg=BASE={base}", f"--tag={IMAGE}", _IMAGES / "python")
+    return command
+
+
+@cache
+def _daemon(*options: str) -> tuple[str, ...]:
     folder = Path(tempfile.mkdtemp(prefix="assay-docker-"))
     log = (folder / "log").open("wb")
     daemon = subprocess.Popen(
         [
             "dockerd", f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/pid",
-            f"--host=unix://{folder}/socket", "--bridge=none", "--iptables=false", "--ip6tables=false",
+            f"--host=unix://{folder}/socket", *options,
         ],
         stdout=log,
         stderr=log,
@@ -51,19 +92,7 @@ def _started() -> tuple[str, ...]:
         if daemon.poll() is not None or time.monotonic() > end:
             pytest.skip(f"dockerd does not start: {(folder / 'log').read_text()[-500:]}")
         time.sleep(0.1)
-    _build(command, folder)
     return command
-
-
-def _build(command: tuple[str, ...], folder: Path) -> None:
-    tree = folder / "tree"
-    _run("debootstrap", "--variant=minbase", "--include=python3,python3-pytest", _RELEASE, tree)
-    archive = folder / "tree.tar"
-    _run("tar", "--create", "--file", archive, "--directory", tree, ".")
-    shutil.rmtree(tree)
-    _run(*command, "import", archive, _BASE)
-    archive.unlink()
-    _run(*command, "build", "--network=none", f"--build-arg=BASE={_BASE}", f"--tag={IMAGE}", _IMAGES / "python")
 
 
 def _run(*words: str | Path) -> None:

@@ -167,7 +167,6 @@ class _WatchedInforming(Watched):
         return cast("Informing", self._inner).info()
 
 
-
 def watched(environment: Environment) -> Environment:
     """The environment with checks around it; it offers what the environment offers."""
     offers = (
