@@ -48,7 +48,7 @@ from assay_server.http_server import HttpServer
 from assay_server.metrics import Figures, Metrics
 from assay_server.pipeline.runs import Runs
 from assay_server.rewards.catalogue import Catalogue
-from assay_server.sandbox_lane import sandbox_queue, sandbox_settings
+from assay_server.sandbox_lane import programs_of, sandbox_queue, sandbox_settings
 from assay_server.sessions.engine import SessionEngine
 from assay_server.sessions.requests import SessionSettings
 from assay_server.sessions.values import EnvironmentSources
@@ -114,7 +114,7 @@ class ServerProcess:
         self._grpc = GrpcServer(
             self._runs,
             self._sessions,
-            self._code,
+            programs_of(settings, self._queue, self._code),
             settings,
             self._authenticator,
             self._metrics,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assay_sandbox.quotas import QuotaSettings
+from assay_server.api.sandbox_programs import JudgedByWorkers, JudgedHere, Programs
 from assay_server.config import Settings
 from assay_server.execution.code_judge import CodeJudge, RewardSandbox
 from assay_server.execution.queue import JobQueue, LocalQueue
@@ -48,6 +49,11 @@ def sandbox_queue(settings: Settings, judge: CodeJudge) -> JobQueue:
     if settings.sandbox == "workers":
         return FleetQueue(*fleet_parts(settings))
     return LocalQueue(judging(lambda tenant: RewardSandbox(judge, tenant)), settings.sandbox_slots)
+
+
+def programs_of(settings: Settings, queue: JobQueue, judge: CodeJudge) -> Programs:
+    """Where programs that calls bring are run."""
+    return JudgedByWorkers(queue, judge) if settings.sandbox == "workers" else JudgedHere(judge)
 
 
 def sandbox_settings(settings: Settings) -> SandboxSettings:

@@ -9,6 +9,7 @@ import sys
 import structlog
 
 from assay_sandbox.protocol import SandboxUnavailable
+from assay_server.api.sandbox_programs import JudgedHere, with_calls
 from assay_server.config import Settings
 from assay_server.execution.code_judge import CodeJudge, RewardSandbox
 from assay_server.execution.queue.redis_worker import RedisWorker
@@ -44,7 +45,7 @@ async def _work(settings: Settings) -> None:
     judge = CodeJudge(sandboxes)
     try:
         await sandboxes.backend()  # a job that waits for it to start would be lost with a worker that ends early
-        handler = judging(lambda tenant: RewardSandbox(judge, tenant))
+        handler = with_calls(JudgedHere(judge), judging(lambda tenant: RewardSandbox(judge, tenant)))
         worker = RedisWorker(
             server,
             records,

@@ -15,11 +15,11 @@ from assay_server.api.handlers import Admission, Context, Door, abort, authoriza
 from assay_server.api.methods import Methods, implemented, path_of, services, unimplemented
 from assay_server.api.principals import Authenticator
 from assay_server.api.rates import RateSettings, TenantRates
+from assay_server.api.sandbox_programs import Programs
 from assay_server.api.scopes import ANY, scopes_of
 from assay_server.api.streams import MAX_MESSAGE_BYTES, RolloutStreams
 from assay_server.audit import AuditLog
 from assay_server.config import Settings
-from assay_server.execution.code_judge import CodeJudge
 from assay_server.execution.plugin_records import PluginRecord
 from assay_server.keys import Scope
 from assay_server.metrics import Metrics
@@ -83,7 +83,7 @@ class GrpcServer:
         self,
         runs: Runs,
         sessions: SessionEngine,
-        code: CodeJudge,
+        programs: Programs,
         settings: Settings,
         authenticator: Authenticator,
         metrics: Metrics,
@@ -100,7 +100,7 @@ class GrpcServer:
         unary, streams = Admission(settings.max_unary), Admission(settings.max_streams)
         self.door = Door(authenticator, metrics, unary, streams, rates, audit)
         self._streams = RolloutStreams(runs, settings, metrics, rates)
-        self.methods = implemented(runs, sessions, code, self._streams, plugins, rates)
+        self.methods = implemented(runs, sessions, programs, self._streams, plugins, rates)
         handlers = _handlers(self.door, self.methods)
         for service in services():
             table = {method.name: handlers[path_of(method)] for method in service.methods}

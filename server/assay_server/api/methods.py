@@ -24,8 +24,8 @@ from assay_server.api.rates import TenantRates
 from assay_server.api.reward_calls import RewardCalls
 from assay_server.api.run_calls import RunCalls
 from assay_server.api.sandbox_calls import SandboxCalls
+from assay_server.api.sandbox_programs import Programs
 from assay_server.api.streams import RolloutStreams
-from assay_server.execution.code_judge import CodeJudge
 from assay_server.execution.plugin_records import PluginRecord
 from assay_server.pipeline.failures import Code, Failure
 from assay_server.pipeline.runs import Runs
@@ -68,7 +68,7 @@ def unimplemented(method: MethodDescriptor) -> Failure:
 def implemented(
     runs: Runs,
     sessions: SessionEngine,
-    code: CodeJudge,
+    programs: Programs,
     streams: RolloutStreams,
     plugins: Sequence[PluginRecord],
     rates: TenantRates,
@@ -78,7 +78,7 @@ def implemented(
     advantages = AdvantageCalls(runs.catalogues.estimators, runs.lanes.groups)
     plugin_calls, history = PluginCalls(plugins), HistoryCalls(runs)
     environments = EnvironmentCalls(sessions)
-    sandbox = SandboxCalls(code)
+    sandbox = SandboxCalls(programs)
     unary: Mapping[str, Unary] = {
         "/assay.v1.RunService/CreateRun": run_calls.create_run,
         "/assay.v1.RunService/RestoreRun": run_calls.restore_run,

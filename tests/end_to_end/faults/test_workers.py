@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from assay import Client, CodeJob
 from assay.sdk import SuiteReport
 from assay_sandbox.protocol import Grade
 from assay_server.execution.queue.redis_queue import RedisQueue
@@ -20,6 +21,8 @@ from assay_server.execution.sandboxes import Sandboxes, SandboxSettings
 from assay_server.store.records import Records
 from assay_server.store.redis.connection import Server
 from assay_server.store.redis.private_server import PrivateRedis
+
+from .fleet import Fleet
 
 _ASSAY = "import sys; from assay_server.cli import main; sys.exit(main())"
 SUITE = {"kind": "assert", "code": "def check(candidate):\n    assert candidate(2) == 4", "entryPoint": "f"}
@@ -71,3 +74,17 @@ async def test_a_killed_workers_programs_are_judged_by_another(redis: PrivateRed
     await queue.close()
     await server.close()
     await records.close()
+
+
+@pytest.mark.full
+async def test_programs_that_a_call_brings_are_judged_by_the_workers(redis: PrivateRedis, tmp_path: Path) -> None:
+    if Sandboxes(SandboxSettings(), lambda _: None).level().grade < Grade.FLOOR:
+        pytest.skip("this machine gives no sandbox")
+    async with Fleet(redis, tmp_path, 1, workers=1) as fleet:
+
+        def ask() -> list[bool]:
+            with Client(fleet.target, fleet.token.read_text()) as client:
+                jobs = [CodeJob(f"def f(x):\n    return x {how}", SUITE) for how in ("* x", "+ 3")]
+                return [result.passed for result in client.run_tests(jobs)]
+
+        assert await asyncio.to_thread(ask) == [True, False]
