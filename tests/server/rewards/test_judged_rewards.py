@@ -9,17 +9,13 @@ from typing import cast
 import pytest
 
 from assay.sdk import (
-    Blobs,
     Json,
     JudgeRequest,
     JudgeVerdict,
     Lane,
     RewardDefinition,
     Sample,
-    Sandbox,
     Score,
-    SqlRunner,
-    Symbolic,
     Unscorable,
     Verdict,
 )
@@ -46,22 +42,6 @@ class Told:
     @property
     def judge(self) -> Told:
         return self
-
-    @property
-    def symbolic(self) -> Symbolic:
-        raise AssertionError
-
-    @property
-    def sql(self) -> SqlRunner:
-        raise AssertionError
-
-    @property
-    def sandbox(self) -> Sandbox:
-        raise AssertionError
-
-    @property
-    def blobs(self) -> Blobs:
-        raise AssertionError
 
 
 def sample(response: str = "It is 18.", answer: Json = "18") -> Sample:

@@ -9,15 +9,11 @@ from typing import cast
 import pytest
 
 from assay.sdk import (
-    Blobs,
     Json,
-    Judge,
     Sample,
     Score,
-    SqlRunner,
     SuiteReport,
     SuiteTest,
-    Symbolic,
     Unscorable,
     Verdict,
 )
@@ -44,22 +40,6 @@ class Told:
     @property
     def sandbox(self) -> Told:
         return self
-
-    @property
-    def judge(self) -> Judge:
-        raise AssertionError
-
-    @property
-    def symbolic(self) -> Symbolic:
-        raise AssertionError
-
-    @property
-    def sql(self) -> SqlRunner:
-        raise AssertionError
-
-    @property
-    def blobs(self) -> Blobs:
-        raise AssertionError
 
 
 def sample(response: str, **reference: Json) -> Sample:
