@@ -84,7 +84,9 @@ def test_programs_are_judged_by_the_workers_in_sandboxes(fleet: Composition, tok
         verdicts = [result.passed for result in client.run_tests([CodeJob(right, ADDS), CodeJob(wrong, ADDS)])]
     assert verdicts == [True, False]
     for worker in fleet.containers("worker"):
-        assert "FLOOR" in fleet.docker("exec", worker, "assay", "doctor")
+        # What it finds of a server's addresses is not a worker's matter; so not how it exits.
+        said = fleet.docker("exec", worker, "sh", "-c", "assay doctor --json || true")
+        assert "namespaces: floor isolation" in said
 
 
 def test_members_end_gracefully(fleet: Composition) -> None:
