@@ -126,6 +126,6 @@ async def _judged(sample: Sample, ports: Ports, endpoint: str, query: str, task:
     graded = with_question(sample, {"reference": task.sql, "query": query})
     said = await ports.judge.ask(JudgeRequest(endpoint, _INSTRUCTIONS, graded, _SCHEMA))
     share = said.verdict["share"]
-    if not isinstance(share, int | float):
+    if isinstance(share, bool) or not isinstance(share, int | float) or not math.isfinite(share):
         raise Unscorable("JUDGE_UNPARSEABLE", f"the judge {endpoint} gave no number: {rationale(said)[:200]}")
     return min(1.0, max(0.0, float(share)))
