@@ -183,7 +183,7 @@ actions = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(actions, max_size=120))
 def test_nothing_is_lost_and_nothing_comes_twice(script: list[str]):
     pair = Pair()

@@ -239,7 +239,7 @@ RECIPES = [
 ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.lists(st.lists(st.sampled_from(["ab", "abc", "xyz", " "]), min_size=1, max_size=5), max_size=3), max_size=4

@@ -324,7 +324,7 @@ settings_ = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(trajectory_sets, min_size=1, max_size=3), settings_)
 def test_it_agrees_with_the_plain_reference(sets: list[list[list[Row]]], setting: Setting) -> None:
     groups = [group(*trajectories, name=f"g{n}") for n, trajectories in enumerate(sets)]

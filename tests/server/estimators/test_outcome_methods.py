@@ -261,7 +261,7 @@ eighths = st.integers(-80, 80).map(lambda n: n / 8)
 reward_lists = st.lists(eighths, min_size=1, max_size=9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(reward_lists, st.data(), st.sampled_from([*GROUP_SCOPE, "group_mean_batch_std"]))
 def test_the_order_of_arrival_changes_nothing(rewards: list[float], data: st.DataObject, method: str) -> None:
     members = [Member(f"r{place:02d}", reward) for place, reward in enumerate(rewards)]
@@ -273,7 +273,7 @@ def test_the_order_of_arrival_changes_nothing(rewards: list[float], data: st.Dat
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(reward_lists, eighths, st.sampled_from(["grpo", "grpo_mean_only", "leave_one_out", "opmd", "asymre"]))
 def test_shifting_all_rewards_changes_nothing(rewards: list[float], shift: float, method: str) -> None:
     (plain,) = advantages(method, group(*rewards))
@@ -282,7 +282,7 @@ def test_shifting_all_rewards_changes_nothing(rewards: list[float], shift: float
     assert shifted == pytest.approx(plain, abs=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(reward_lists, st.sampled_from([0.25, 2.0, 16.0]), st.sampled_from(["grpo_mean_only", "leave_one_out"]))
 def test_unscaled_methods_are_linear_and_grpo_without_eps_is_scale_free(
     rewards: list[float], factor: float, method: str
@@ -297,7 +297,7 @@ def test_unscaled_methods_are_linear_and_grpo_without_eps_is_scale_free(
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.floats(-1e3, 1e3), max_size=6), max_size=5), st.sampled_from(GROUP_SCOPE))
 def test_group_scope_gives_the_same_numbers_however_groups_are_batched(sets: list[list[float]], method: str) -> None:
     groups = [group(*rewards, name=str(place)) for place, rewards in enumerate(sets)]
@@ -308,7 +308,7 @@ def test_group_scope_gives_the_same_numbers_however_groups_are_batched(sets: lis
     assert together == [advantages(method, one, **params)[0] for one in groups]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(reward_lists)
 def test_relative_advantages_sum_to_zero(rewards: Sequence[float]) -> None:
     for method in ("grpo", "grpo_mean_only", "leave_one_out", "reinforce_batch"):

@@ -47,7 +47,7 @@ distinct_texts = st.lists(letters, max_size=12, unique=True)
 thresholds = st.sampled_from([0.3, 0.5, 0.75, 0.8, 0.95])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(distinct_texts, thresholds)
 def test_sorted_mode_is_the_plain_greedy_loop(texts: list[str], threshold: float) -> None:
     expected = dict(zip(sorted(texts), greedy(sorted(texts), threshold, subsequence_ratio), strict=True))
@@ -57,7 +57,7 @@ def test_sorted_mode_is_the_plain_greedy_loop(texts: list[str], threshold: float
     assert [texts[first] for first in firsts] == [expected[text] for text in texts]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(distinct_texts, thresholds)
 def test_arrival_mode_is_the_plain_greedy_loop_of_released_code(texts: list[str], threshold: float) -> None:
     firsts = first_fit_arrival(texts, threshold)

@@ -227,7 +227,7 @@ def make_venv(directory: Path) -> str:
     venv = directory / "venv"
     assert run(sys.executable, "-m", "venv", "--without-pip", str(venv)).returncode == 0
     (site,) = venv.glob("lib/python3*/site-packages")
-    borrowed = [sysconfig.get_path("purelib"), str(ROOT / "server")]
+    borrowed = [sysconfig.get_path("purelib"), str(ROOT / "server"), str(ROOT / "sandboxes")]
     (site / "borrowed.pth").write_text("\n".join(borrowed) + "\n")
     return str(venv / "bin" / "python")
 

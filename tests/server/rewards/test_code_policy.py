@@ -79,7 +79,7 @@ EPISODES = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(EPISODES, min_size=1, max_size=8), st.sampled_from(["success", "score", "return"]))
 async def test_the_value_is_bounded_and_a_failed_episode_is_never_better_than_a_played_one(
     episodes: list[PlayedEpisode], measure: str

@@ -55,7 +55,7 @@ def test_gates_and_yes_and_no() -> None:
 WORDS = st.lists(st.sampled_from(["the", "cat", "sat", "on", "mat", "Mat."]), min_size=1, max_size=6).map(" ".join)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(WORDS, WORDS)
 def test_f1_is_symmetric_and_bounded_by_exact_match(one: str, other: str) -> None:
     forward = value(qa_f1, f"<answer>{one}</answer>", {"answers": [other]})
@@ -136,7 +136,7 @@ def test_rankings() -> None:
     assert value(rank_agreement, "[2, 3, 1]", {"scores": [3, 2, 1]}, measure="ndcg") == pytest.approx(wanted)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.permutations(range(6)))
 def test_reversal_turns_agreement_around(order: list[int]) -> None:
     scores = [float(place) for place in order]

@@ -275,7 +275,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(["a", "b", "c", "d"]), VALUES, max_size=4), st.randoms(use_true_random=False))
 def test_a_call_equals_itself_in_json_and_in_python(arguments: dict[str, Json], order: random.Random) -> None:
     names = list(arguments)
@@ -287,7 +287,7 @@ def test_a_call_equals_itself_in_json_and_in_python(arguments: dict[str, Json], 
     assert not right(python, {"name": "f", "arguments": {**arguments, "e": 0}}, tools=None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(VALUES)
 def test_literals_are_read_as_python_reads_them(whole: Json) -> None:
     assert LiteralReader(repr(whole)).literal() == whole

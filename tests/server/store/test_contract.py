@@ -557,7 +557,7 @@ async def test_asking_for_an_outbox_registers_the_consumer(store: Store, key: Ru
     assert await store.list_consumers(key) == ["new"]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(payloads=st.lists(st.binary(max_size=300) | st.just(b"\0" * 70000), min_size=1, max_size=10))
 async def test_payloads_are_any_bytes(store: Store, key: RunKey, payloads: list[bytes]) -> None:
     state = await store.outbox_state(key, "c")

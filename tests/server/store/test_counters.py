@@ -33,7 +33,7 @@ async def test_a_file_made_before_there_were_counters_is_taken_up(tmp_path: Path
     await store.create_run("local", "run", "spec digest", b"spec")
     await store.close()
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript("DROP TABLE counters; PRAGMA user_version = 1;")
+        connection.executescript("DROP TABLE counters; ALTER TABLE groups DROP COLUMN facts; PRAGMA user_version = 1;")
     await store.open()
     assert await store.add_to_counters("local", "run", {"calls": 2}) == {"calls": 2}
     await store.close()

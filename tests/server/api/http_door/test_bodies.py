@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.sdk import Json
@@ -35,13 +35,11 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(json_values)
 def test_whatever_is_json_is_read_as_json(value: Json) -> None:
     assert parse_json(json.dumps(value).encode()) == value
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=64) | st.text(alphabet='[]{}":,0123456789.eE+-nultrfasINy \\', max_size=64).map(str.encode))
 def test_whatever_is_not_is_refused(data: bytes) -> None:
     try:

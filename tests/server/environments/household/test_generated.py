@@ -45,7 +45,7 @@ def test_every_scene_is_won_by_its_solution_and_by_nothing_less(task: str, diffi
         assert (results[-1].terminated, results[-1].truncated, results[-1].stop_reason) == (True, False, "won")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seeds, st.integers(0, 80), st.sampled_from(DIFFICULTIES))
 def test_every_state_on_the_way_can_still_be_won(seed: int, steps: int, difficulty: str) -> None:
     environment = wandered(seed, steps, {"difficulty": difficulty})
@@ -96,7 +96,7 @@ PINNED_OBSERVATION = (
 PINNED_DIGEST = "1798030a35f51b7d8d1c164796d08a01a7d3d40bd3ebe6b61091460d6d7b8847"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seeds, st.integers(0, 60))
 def test_the_running_digest_is_that_of_the_facts(seed: int, steps: int) -> None:
     state = wandered(seed, steps, {"difficulty": "hard"}).state
@@ -117,7 +117,7 @@ def test_equal_digests_mean_equal_facts() -> None:
     assert len({str(facts) for facts in seen.values()}) == len(seen) > 50
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seeds, st.integers(0, 40))
 def test_what_is_listed_is_taken_and_nothing_else_is(seed: int, steps: int) -> None:
     environment = wandered(seed, steps, {"difficulty": "easy"})
@@ -140,7 +140,7 @@ def test_what_is_listed_is_taken_and_nothing_else_is(seed: int, steps: int) -> N
         assert environment.step(f" \t{command}  ").action_valid
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seeds, st.integers(0, 40), st.integers(1, 30))
 def test_a_dump_goes_on_as_the_original_and_copies_do_not_touch_each_other(seed: int, before: int, after: int) -> None:
     original = wandered(seed, before)

@@ -159,7 +159,7 @@ def test_a_grammar_that_is_none_is_refused(text: str) -> None:
         read_grammar(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="#{}[]|.'+ab ()\n\"", max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

@@ -61,7 +61,7 @@ def plain_scores(texts: list[str], query: str) -> dict[int, int]:
     st.lists(WORDS, min_size=1, max_size=5).map(" ".join),
     st.integers(1, 10),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_best_products_are_found_in_order(texts: list[str], query: str, limit: int):
     found = ImpactIndex(postings_of_texts(texts)).search(query, limit)
     scores = plain_scores(texts, query)

@@ -247,7 +247,7 @@ def test_a_session_number_picks_a_goal():
 
 
 @given(st.one_of(st.text(max_size=60), st.text(alphabet="ab[]\n", max_size=12)))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_actions_are_taken_apart_as_the_pattern_of_webshop_does(action: str):
     match = re.match(r"(.+)\[(.+)\]", action)
     assert parsed_action(action) == (match.groups() if match else None)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from assay_server.environments.tools.calculator import CalculatorError, calculated, value_of
@@ -31,7 +31,6 @@ EXPRESSIONS = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(EXPRESSIONS)
 def test_exact_arithmetic_is_exact(expression: tuple[str, Fraction]) -> None:
     text, value = expression
@@ -40,7 +39,6 @@ def test_exact_arithmetic_is_exact(expression: tuple[str, Fraction]) -> None:
         assert found == value or abs(float(found) - float(value)) <= 1e-9 * abs(float(value))
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="0123456789.+-*/%^(), esqrtmaxpi\x00é", max_size=600))
 def test_any_text_is_worked_out_or_refused(text: str) -> None:
     with suppress(CalculatorError):

@@ -27,7 +27,7 @@ def by_orders(count: int, worth: dict[frozenset[int], float]) -> list[float]:
     return [total / len(orders) for total in totals]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 5), st.integers(0, 10_000))
 def test_exact_values_are_those_of_the_definition(count: int, seed: int) -> None:
     rng = Random(seed)

@@ -216,7 +216,7 @@ def test_where_strict_and_loose_differ(family: str) -> None:
     assert follows(response, family, arguments, "loose")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.sampled_from(["[a]", "[", "]", "*", "b", "(x)", " ", "\n", "**", "[*c*]"]), max_size=12).map("".join)
 )
