@@ -10,6 +10,7 @@ from assay.sdk import Json
 from assay_server.environments.apps.errands_messages import MESSAGES
 from assay_server.environments.apps.errands_records import RECORDS
 from assay_server.environments.apps.tasks import Family
+from assay_server.environments.option_values import refuse_unknown, share_of, whole_of
 from assay_server.environments.protocol import InvalidOptions
 
 Scoring = Literal["fraction", "gain", "all"]
@@ -49,9 +50,7 @@ class AppsOptions:
 
 def read_options(options: Mapping[str, Json]) -> AppsOptions:
     """Read what ``reset`` is given. Raises InvalidOptions."""
-    for name in options:
-        if name not in _PROPERTIES:
-            raise InvalidOptions(name, "unknown; see the environment's options")
+    refuse_unknown(options, _PROPERTIES)
     if options.get("user") == "judge":
         raise InvalidOptions("user", "no judge is asked by this environment: its user is scripted")
     _choice("user", options)
@@ -62,7 +61,7 @@ def read_options(options: Mapping[str, Json]) -> AppsOptions:
         failure_penalty=_share("failurePenalty", options),
         missing_penalty=_share("missingPenalty", options),
         violation_penalty=_share("violationPenalty", options),
-        max_steps=_steps(options),
+        max_steps=whole_of(options, "maxSteps", _PROPERTIES["maxSteps"]["default"], 1, 1000),
     )
 
 
@@ -75,14 +74,4 @@ def _choice(name: str, options: Mapping[str, Json]) -> str:
 
 
 def _share(name: str, options: Mapping[str, Json]) -> float:
-    value = options.get(name, _PROPERTIES[name]["default"])
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise InvalidOptions(name, f"expected a number from 0 to 1, got {str(value)[:80]}")
-    return float(value)
-
-
-def _steps(options: Mapping[str, Json]) -> int:
-    value = options.get("maxSteps", _PROPERTIES["maxSteps"]["default"])
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
-        raise InvalidOptions("maxSteps", f"expected an integer from 1 to 1000, got {str(value)[:80]}")
-    return value
+    return share_of(options, name, _PROPERTIES[name]["default"])

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from random import Random
 
 from assay.sdk import Json
+from assay_server.environments.option_values import refuse_unknown, text_of, whole_of
 from assay_server.environments.protocol import EpisodeOver, InvalidOptions, ResetResult, StepResult
 from assay_server.environments.sql.bench import GENERATED, Answer, Place, Question, SqlBench
 
@@ -56,15 +57,13 @@ class SqlEpisode:
 
     def reset(self, seed: int, options: Mapping[str, Json]) -> ResetResult:
         """Start over with the question that options and seed name."""
-        for name in options:
-            if name not in ("questions", "split", "question", "dataSeed", "rows", "maxSteps"):
-                raise InvalidOptions(name, "unknown; see the environment's options")
-        name, split = _text("questions", options, GENERATED), _text("split", options, "")
-        self._rows, self._max_steps = _whole("rows", options, 20, 1, 200), _whole("maxSteps", options, 10, 1, 1000)
-        data_seed = _whole("dataSeed", options, 0, 0, 1 << 53)
+        refuse_unknown(options, ("questions", "split", "question", "dataSeed", "rows", "maxSteps"))
+        name, split = text_of(options, "questions", GENERATED), text_of(options, "split", "")
+        self._rows, self._max_steps = whole_of(options, "rows", 20, 1, 200), whole_of(options, "maxSteps", 10, 1, 1000)
+        data_seed = whole_of(options, "dataSeed", 0, 0, 1 << 53)
         questions = self._given().questions(name, split)
         drawn = Random(f"sql/{seed}").randrange(len(questions))  # noqa: S311 - a question, not a secret
-        number = _whole("question", options, drawn, 0, len(questions) - 1)
+        number = whole_of(options, "question", drawn, 0, len(questions) - 1)
         self._question = questions[number]
         self._place = Place(name, self._question.database, data_seed)
         self._tables = self._given().tables(self._place)
@@ -180,17 +179,3 @@ def table_text(answer: Answer) -> str:
 def _cell(cell: Json) -> str:
     text = "NULL" if cell is None else str(cell).replace("\n", " ")
     return text if len(text) <= _WIDEST_CELL else f"{text[:_WIDEST_CELL]}..."
-
-
-def _text(name: str, options: Mapping[str, Json], default: str) -> str:
-    value = options.get(name, default)
-    if not isinstance(value, str):
-        raise InvalidOptions(name, f"expected text, got {str(value)[:80]}")
-    return value
-
-
-def _whole(name: str, options: Mapping[str, Json], default: int, least: int, most: int) -> int:
-    value = options.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InvalidOptions(name, f"expected an integer from {least} to {most}, got {str(value)[:80]}")
-    return value

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from assay.sdk import Json
+from assay_server.environments.option_values import refuse_unknown, share_of, text_of, whole_of
 from assay_server.environments.protocol import InvalidOptions
 from assay_server.environments.sql.bench import GENERATED as GENERATED_DATABASES
 from assay_server.environments.tools.corpus import GENERATED
@@ -82,9 +83,7 @@ class ToolOptions:
 
 def read_options(options: Mapping[str, Json]) -> ToolOptions:
     """Read what ``reset`` is given. Raises InvalidOptions."""
-    for name in options:
-        if name not in _PROPERTIES:
-            raise InvalidOptions(name, "unknown; see the environment's options")
+    refuse_unknown(options, _PROPERTIES)
     scoring = _text("scoring", options)
     if scoring not in ("exact", "f1"):
         raise InvalidOptions("scoring", f"expected exact or f1, got {scoring[:80]!r}")
@@ -99,7 +98,7 @@ def read_options(options: Mapping[str, Json]) -> ToolOptions:
         databases=_text("databases", options),
         database=_text("database", options),
         scoring=scoring,
-        routing_reward=_share("routingReward", options),
+        routing_reward=share_of(options, "routingReward", 0),
         results=_whole("results", options),
         rows=_whole("rows", options),
         max_calls=_whole("maxCalls", options),
@@ -121,24 +120,10 @@ def _tools(options: Mapping[str, Json]) -> tuple[str, ...]:
 
 
 def _text(name: str, options: Mapping[str, Json]) -> str:
-    value = options.get(name, _PROPERTIES[name].get("default"))
-    if not isinstance(value, str):
-        raise InvalidOptions(name, f"expected text, got {str(value)[:80]}")
-    return value
+    return text_of(options, name, _PROPERTIES[name].get("default"))
 
 
 def _whole(name: str, options: Mapping[str, Json], most: int | None = None) -> int:
     schema = _PROPERTIES[name]
-    least = cast("int", schema["minimum"])
     most = cast("int", schema["maximum"]) if most is None else most
-    value = options.get(name, schema.get("default"))
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InvalidOptions(name, f"expected an integer from {least} to {most}, got {str(value)[:80]}")
-    return value
-
-
-def _share(name: str, options: Mapping[str, Json]) -> float:
-    value = options.get(name, 0)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise InvalidOptions(name, f"expected a number from 0 to 1, got {str(value)[:80]}")
-    return float(value)
+    return whole_of(options, name, schema.get("default"), cast("int", schema["minimum"]), most)
