@@ -20,6 +20,14 @@ _TOKEN = re.compile(
       |(?P<mark>[()\[\]{},:;=]))""",
     re.VERBOSE | re.DOTALL,
 )
+_PLAIN_ARGUMENT = re.compile(
+    r"""[\s\\]*+([A-Za-z_]\w*+)[\s\\]*+=[\s\\]*+
+      (?:"([^"\\\n]*+)"|'([^'\\\n]*+)'|([+-]?\d{1,18}+)(?![\w.])|(true|True|false|False|null|None)(?![\w.]))
+      [\s\\]*+([,)])""",
+    re.VERBOSE,
+)
+"""A named argument that is a text without escapes, a number or a constant, with the mark after it."""
+
 _ESCAPE = re.compile(r"\\(\n|[\\'\"abfnrtv]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{1,3}|.)", re.DOTALL)
 _ESCAPED = {"\n": "", "\\": "\\", "'": "'", '"': '"', "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r",
             "t": "\t", "v": "\v"}  # fmt: skip
@@ -94,15 +102,47 @@ class LiteralReader:
     def call(self) -> Call:
         """``name(...)``."""
         name = self.take("name")
-        self.take("(")
         keywords: dict[str, Json] = {}
         positional: list[Json] = []
+        if self._plain_arguments(name, keywords):
+            return Call(name, keywords)
+        if not keywords:
+            self.take("(")
         while not self.took(")"):
             self._argument(name, keywords, positional)
             if not self.took(","):
                 self.take(")")
                 break
         return Call(name, keywords, tuple(positional))
+
+    def _plain_arguments(self, name: str, keywords: dict[str, Json]) -> bool:
+        """The arguments that are plain, up to the first that is not; whether the call ends with them.
+
+        One match each instead of four tokens: most arguments that models write are such.
+        """
+        kind, _, end = self._token
+        if kind != "(":
+            return False
+        start = end
+        while (match := _PLAIN_ARGUMENT.match(self._text, start)) is not None:
+            keyword, double, single, number, constant, mark = match.groups()
+            if keyword in _CONSTANTS:
+                break
+            if keyword in keywords:
+                raise UnreadableCall(f"{name}: argument {keyword} is given twice")
+            text = single if double is None else double
+            keywords[keyword] = text if text is not None else _CONSTANTS[constant] if number is None else int(number)
+            start = match.end()
+            if mark == ")":
+                self._go_on(start)
+                return True
+        if keywords:
+            self._go_on(start)
+        return False
+
+    def _go_on(self, start: int) -> None:
+        self.end = start
+        self._token = self._next(start)
 
     def _argument(self, name: str, keywords: dict[str, Json], positional: list[Json]) -> None:
         if self.peek() == "name" and self._token[1] not in _CONSTANTS:

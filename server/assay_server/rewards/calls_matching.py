@@ -47,12 +47,15 @@ def match_calls(expected: Expectation, made: Sequence[Call], *, ordered: bool) -
     A call's part is 0 with another name, else ``(1 + equal arguments) / (1 + arguments in either)``. Pairs are made in
     order where ``ordered``, else equal calls first and then the best parts first.
     """
-    calls = [_with_names(call, expected) for call in made]
+    calls = [_with_names(call, expected) if call.positional else call for call in made]
     wanted = expected.calls
-    if len(wanted) == len(calls) and all(same_call(one, call) for one, call in zip(wanted, calls, strict=True)):
+    if len(wanted) == len(calls) and all(map(same_call, wanted, calls)):
         return Match(True, 1.0, 1.0, ())
     if not ordered and len(wanted) == len(calls) > 1 and len(_equal_pairs(wanted, calls)) == len(wanted):
         return Match(True, 1.0, 1.0, ())
+    if len(wanted) == len(calls) == 1 and wanted[0].name == calls[0].name:
+        wrong = _argument_lines(wanted[0], calls[0])
+        return Match(False, _part(wanted[0], calls[0], len(wrong)), 1.0, wrong[:_MOST_LINES])
     pairs = _in_order(wanted, calls) if ordered else _best_pairs(wanted, calls)
     lines = {at: _argument_lines(wanted[at], calls[taken]) for at, taken in pairs.items()}
     parts = [_part(wanted[at], calls[taken], len(lines[at])) for at, taken in pairs.items()]
@@ -63,8 +66,6 @@ def match_calls(expected: Expectation, made: Sequence[Call], *, ordered: bool) -
 
 def _with_names(call: Call, expected: Expectation) -> Call:
     """Positional arguments by the names of the declared parameters, else of the expected call's."""
-    if not call.positional:
-        return call
     schema = expected.tools.get(call.name)
     like = next((one for one in expected.calls if one.name == call.name), None)
     names = list(properties_of(schema)) if schema is not None else [] if like is None else list(like.arguments)
@@ -91,6 +92,8 @@ def _same_object(expected: Mapping[str, ExpectedValue], given: Mapping[str, Json
                 return False
         elif "default" not in inner or not same_value(cast("ExpectedValue", inner["default"]), item, inner):
             return False
+    if expected.keys() <= given.keys():
+        return True
     return all(key in given or _may_be_left_out(key, item, schema, properties) for key, item in expected.items())
 
 
@@ -164,8 +167,6 @@ def _in_order(wanted: Sequence[ExpectedCall], calls: Sequence[Call]) -> dict[int
 
 
 def _best_pairs(wanted: Sequence[ExpectedCall], calls: Sequence[Call]) -> dict[int, int]:
-    if len(wanted) == len(calls) == 1:
-        return {0: 0} if wanted[0].name == calls[0].name else {}
     pairs = _equal_pairs(wanted, calls)
     taken = set(pairs.values())
     rest = [

@@ -104,11 +104,8 @@ def _among_words(text: str, names: Names) -> Found:
 
 def _whole(text: str, names: Names) -> Found | None:
     """A text that is nothing but JSON or bracketed Python calls; None where it is something else."""
-    try:
-        if _STARTS_CALL.match(text) is not None:
-            raise UnreadableCall("a call in Python's form")
-        values = _json_values(text)
-    except UnreadableCall:
+    values = None if _STARTS_CALL.match(text) is not None else _json_values(text)
+    if values is None:
         written = _python_calls(text, names)
         return None if written is None else Found(written, "python")
     calls: list[Call] = []
@@ -120,12 +117,15 @@ def _whole(text: str, names: Names) -> Found | None:
     return Found(calls, "json")
 
 
-def _json_values(text: str) -> list[Json]:
-    """All values of a text that is nothing but JSON values."""
+def _json_values(text: str) -> list[Json] | None:
+    """All values of a text that is nothing but JSON values; None where it is something else."""
     values: list[Json] = []
     position = 0
     while position < len(text) and len(values) <= _MOST_CALLS:
-        found, end = decode(text, position)
+        try:
+            found, end = decode(text, position)
+        except UnreadableCall:
+            return None
         values.append(found)
         between = _BETWEEN.match(text, end)
         position = end if between is None else between.end()

@@ -22,6 +22,7 @@ from assay_server.rewards.calls_values import arguments_of, depth_of
 
 _MOST = 64
 _DEEPEST = 32
+_PLAIN = frozenset((str, int, float, bool, type(None)))
 _KEYS = frozenset(("name", "arguments", "parameters", "function", "type", "id", "allowed"))
 
 ExpectedValue: TypeAlias = "Json | Alternatives | dict[str, ExpectedValue] | list[ExpectedValue]"
@@ -168,25 +169,22 @@ def _plain_call(call: dict[str, Json], allowed: Mapping[str, Json]) -> tuple[str
     name = function.get("name") if isinstance(function, dict) else None
     if not isinstance(function, dict) or not isinstance(name, str) or not name:
         raise _Unreadable("calls", 'calls: expected {"name", "arguments"} or {name: {parameter: [values]}}')
-    unknown = next((key for key in call if key not in _KEYS), None)
-    if unknown is not None or ("arguments" in function and "parameters" in function):
+    if not _KEYS.issuperset(call) or ("arguments" in function and "parameters" in function):
+        unknown = next((key for key in call if key not in _KEYS), None)
         raise _Unreadable("calls", f"calls: {name[:80]}: unexpected {unknown or 'parameters'}")
-    plain = arguments_of(name, function.get("arguments", function.get("parameters")))
-    arguments: dict[str, ExpectedValue] = {key: _declared_choice(name, key, item) for key, item in plain.items()}
+    arguments: dict[str, ExpectedValue] = {}
+    for key, item in arguments_of(name, function.get("arguments", function.get("parameters"))).items():
+        if isinstance(item, dict) and len(item) == 1 and "allowed" in item:
+            arguments[key] = _alternatives(item["allowed"], f"{name}.{key}", nested=False)
+        else:
+            arguments[key] = cast("ExpectedValue", item)
     for choices in (allowed.get(name), call.get("allowed")):
-        _add_choices(arguments, name, choices)
+        if choices is not None:
+            _add_choices(arguments, name, choices)
     return name, arguments
 
 
-def _declared_choice(name: str, key: str, item: Json) -> ExpectedValue:
-    if isinstance(item, dict) and len(item) == 1 and "allowed" in item:
-        return _alternatives(item["allowed"], f"{name}.{key}", nested=False)
-    return cast("ExpectedValue", item)
-
-
 def _add_choices(arguments: dict[str, ExpectedValue], name: str, choices: Json) -> None:
-    if choices is None:
-        return
     if not isinstance(choices, dict):
         raise _Unreadable("allowed", f"allowed: {name[:80]}: expected lists of values by parameter")
     for key, listed in choices.items():
@@ -201,13 +199,15 @@ def _add_choices(arguments: dict[str, ExpectedValue], name: str, choices: Json) 
 def _check_object(members: Mapping[str, ExpectedValue], schema: Schema, where: str) -> None:
     properties = properties_of(schema)
     for key, item in members.items():
-        if key in properties:
-            _check(item, properties[key], f"{where}.{key}")
+        inner = properties.get(key)
+        if inner is not None:
+            if not (type(item) in _PLAIN and fits_type(cast("Json", item), inner)):
+                _check(item, inner, f"{where}.{key}")
         elif "properties" in schema and not is_open(schema):
             raise _Unreadable("calls", f"calls: {where[:80]} declares no {key[:80]}")
-    missing = next((key for key in required_of(schema) if key not in members), None)
-    if missing is not None:
-        raise _Unreadable("calls", f"calls: {where[:80]} needs {missing[:80]}")
+    for key in required_of(schema):
+        if key not in members:
+            raise _Unreadable("calls", f"calls: {where[:80]} needs {key[:80]}")
 
 
 def _check(item: ExpectedValue, schema: Schema, where: str) -> None:

@@ -24,6 +24,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _NUMBERS = frozenset(("number", "float", "double", "any"))
 _BRANCHES = ("anyOf", "oneOf", "allOf")
 _BRANCHING = frozenset((*_BRANCHES, "$ref"))
+_NARROWING = frozenset((*_BRANCHING, "enum", "const"))
+_EXACTLY: dict[Json, type] = {"string": str, "integer": int, "boolean": bool, "object": dict, "array": list}
 
 
 class UnreadableSchema(ValueError):
@@ -82,13 +84,17 @@ def properties_of(schema: Schema) -> Mapping[str, Schema]:
         UnreadableSchema: they are no schemas.
     """
     declared = schema.get("properties")
-    if declared is not None:
-        if not isinstance(declared, dict):
-            raise UnreadableSchema("properties is no object of schemas")
+    if declared is None:
+        found: dict[str, Schema] = {}
+    elif isinstance(declared, dict):
         for item in declared.values():
             if not isinstance(item, dict):
                 raise UnreadableSchema("properties is no object of schemas")
-    found = cast("dict[str, Schema]", declared or {})
+        found = cast("dict[str, Schema]", declared)
+    else:
+        raise UnreadableSchema("properties is no object of schemas")
+    if _BRANCHING.isdisjoint(schema):
+        return found
     for _, listed in branches_of(schema):
         for branch in listed:
             found = {**properties_of(branch), **found}
@@ -104,8 +110,11 @@ def required_of(schema: Schema) -> list[str]:
     listed = schema.get("required")
     if listed is None or isinstance(listed, bool):  # some declarations mark each property instead
         return []
-    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+    if not isinstance(listed, list):
         raise UnreadableSchema("required is no list of names")
+    for name in listed:
+        if not isinstance(name, str):
+            raise UnreadableSchema("required is no list of names")
     return cast("list[str]", listed)
 
 
@@ -128,6 +137,9 @@ def is_open(schema: Schema) -> bool:
 
 def fits_type(value: Json, schema: Schema) -> bool:
     """Whether a value has one of the types and allowed values; its members are not looked at."""
+    declared = schema.get("type")
+    if type(declared) is str and type(value) is _EXACTLY.get(declared) and _NARROWING.isdisjoint(schema):
+        return True
     types = types_of(schema)
     if types and not any(_is_of(value, name) for name in types):
         return False

@@ -12,7 +12,6 @@ from assay_server.rewards.calls_literals import Call, UnreadableCall
 _ARGUMENT_KEYS = ("arguments", "parameters", "input")
 _CALL_KEYS = frozenset(("function", "tool", "tool_name", "tool_calls", "function_call", *_ARGUMENT_KEYS))
 _DEEPEST = 32
-_NESTED = (dict, list)
 
 Names: TypeAlias = Collection[str]
 """Functions that are declared or expected: what makes a doubtful text an attempt to call one."""
@@ -52,10 +51,20 @@ def decode(text: str, start: int = 0) -> tuple[Json, int]:
 def depth_of(whole: Json) -> int:
     """Levels of lists and objects; counted level by level, no recursion."""
     depth, level = 0, [whole]
-    while level := [item for item in level if isinstance(item, _NESTED)]:
+    while True:
+        inner: list[Json] = []
+        found = False
+        for item in level:
+            if isinstance(item, dict):
+                inner += item.values()
+                found = True
+            elif isinstance(item, list):
+                inner += item
+                found = True
+        if not found:
+            return depth
         depth += 1
-        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
-    return depth
+        level = inner
 
 
 def calls_in(found: Json, names: Names) -> list[Call] | None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from assay.sdk import Json, Sample, Score, Step, ToolCall, Unscorable, Verdict
 from assay.v1 import rollout_pb2
 from assay_server.pipeline.intake import sample_of
-from assay_server.rewards.calls_literals import LiteralReader
+from assay_server.rewards.calls_literals import LiteralReader, UnreadableCall
 from assay_server.rewards.tools_function_call import function_call
 
 WEATHER: dict[str, Json] = {
@@ -291,3 +291,25 @@ def test_a_call_equals_itself_in_json_and_in_python(arguments: dict[str, Json], 
 @given(VALUES)
 def test_literals_are_read_as_python_reads_them(whole: Json) -> None:
     assert LiteralReader(repr(whole)).literal() == whole
+
+
+SPACES = st.sampled_from(["", "", "", " ", "\n  ", "\\\n"])
+
+
+@settings(max_examples=80)
+@given(st.lists(st.tuples(st.sampled_from("abcd"), VALUES, SPACES, SPACES), max_size=4, unique_by=lambda one: one[0]))
+def test_plain_arguments_are_read_as_all_others_are(given: list[tuple[str, Json, str, str]]) -> None:
+    """In brackets of its own no argument is plain: what is read must be the same."""
+    written = ",".join(f"{before}{name}{after}={before}{value!r}{after}" for name, value, before, after in given)
+    bracketed = ",".join(f"{name}=({value!r})" for name, value, _, _ in given)
+    assert LiteralReader(f"f({written})").call() == LiteralReader(f"f({bracketed})").call()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["a=1, a=2", "a=1,, b=2", "a==1", "True=1", "a=1 2", "a='x' 'y'", "a=1, 2", "a=1]", 'a="""', 'a="x\ny"', "a=1_",
+     "a=Truer", "a=1.2.3", "a=b"],
+)  # fmt: skip
+def test_what_is_nearly_plain_is_no_call(arguments: str) -> None:
+    with pytest.raises(UnreadableCall):
+        LiteralReader(f"f({arguments})").call()
