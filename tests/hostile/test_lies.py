@@ -92,6 +92,15 @@ async def test_a_lie_works_on_the_weak_harness_and_on_no_suite(judge: Judge, nam
     assert {verdict.isolation for verdict in said.values()} == {Isolation.SEPARATE}
 
 
+async def test_reports_forged_outside_of_a_sandbox_reach_no_suite_that_waits(judge: Judge):
+    """A program that the server's process started, and not in a sandbox, has none of its descriptors."""
+    lie = LIES["end_after_forged_reports"]
+    kinds = {"assert": suites(lie.suite.value)["assert"]}
+    assert (await verdicts(judge, HONEST, kinds, GENEROUS))["assert"].passed
+    await asyncio.to_thread(run_weakly, lie.source, lie.suite.value)
+    assert not (await verdicts(judge, "def solve(n):\n    return []\n", kinds, GENEROUS))["assert"].passed
+
+
 @pytest.mark.soak
 async def test_no_lie_passes_in_ten_thousand_runs(judge: Judge):
     kinds = {lie.name: suites(lie.suite.value) for lie in LIES.values()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -259,6 +260,31 @@ async def test_nothing_is_inherited_and_nothing_of_this_machine_is_seen(backend:
     assert "work" in box
     outcome = await backend.run(script(f"print(open({__file__!r}).read())"))
     assert b"FileNotFoundError" in outcome.stderr
+
+
+async def test_a_child_of_the_server_inherits_nothing_of_a_run(backend: Backend):
+    """Who starts a program without closing what is open gives it no way to a run's conversations."""
+    before = _inheritable()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    loop = asyncio.get_running_loop()
+    launch = script("import os\nos.write(3, os.read(3, 9))\nos.read(3, 1)").with_channels(theirs)
+    with ours:
+        async with backend.open(launch) as running:
+            await loop.sock_sendall(ours, b"are you?")
+            assert await loop.sock_recv(ours, 9) == b"are you?"
+            assert _inheritable() == before
+            running.kill()
+            await running.outcome()
+
+
+def _inheritable() -> list[int]:
+    found: list[int] = []
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the folder that was listed
+            if os.get_inheritable(int(name)):
+                found.append(int(name))
+    return sorted(found)
 
 
 async def test_as_many_runs_at_once_as_are_asked_for(backend: Backend):

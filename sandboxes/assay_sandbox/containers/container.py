@@ -11,6 +11,7 @@ from pathlib import Path
 
 import assay_sandbox
 from assay_sandbox.containers.frames import CONTROL, HEAD, LARGEST, frames
+from assay_sandbox.descriptors import receive_descriptors
 from assay_sandbox.namespaces.root import box_size
 from assay_sandbox.namespaces.wire import LENGTH
 from assay_sandbox.protocol import MAX_CHANNELS, Limits, SandboxUnavailable
@@ -159,7 +160,7 @@ async def _first(connection: socket.socket) -> tuple[bytes, list[int]]:
         await readable
     finally:
         loop.remove_reader(connection)
-    head, descriptors, _, _ = socket.recv_fds(connection, LENGTH.size, MAX_CHANNELS)
+    head, descriptors = receive_descriptors(connection, LENGTH.size, MAX_CHANNELS)
     if not head:
         raise EOFError
     return head, descriptors

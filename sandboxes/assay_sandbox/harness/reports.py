@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Literal, Protocol
 
+from assay_sandbox.descriptors import receive_descriptors
 from assay_sandbox.harness.frames import framed
 from assay_sandbox.harness.link import CandidateLost
 
@@ -184,7 +185,7 @@ def receive_candidate(control: socket.socket, spares: Sequence[socket.socket]) -
 
     The socket comes beside the letter, or is the one of ``spares`` whose number follows the letter.
     """
-    letter, descriptors, *_ = socket.recv_fds(control, 1, 1)
+    letter, descriptors = receive_descriptors(control, 1, 1)
     number = control.recv(1) if letter else b""
     if not number:
         return b"", -1

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn, cast
 
+from assay_sandbox.descriptors import receive_descriptors
 from assay_sandbox.namespaces import kernel
 from assay_sandbox.namespaces.root import WORK
 from assay_sandbox.namespaces.setup import Identity
@@ -92,7 +93,7 @@ def _lose_privileges(space: RunSpace) -> None:
 
 
 def _receive(go: socket.socket) -> tuple[Order, int, list[int]]:
-    head, descriptors, _, _ = socket.recv_fds(go, START.size, MAX_CHANNELS + 2)
+    head, descriptors = receive_descriptors(go, START.size, MAX_CHANNELS + 2)
     if len(head) < START.size:
         os._exit(_CANNOT_EXECUTE)  # no launch came: the worker ends
     size, address_space = START.unpack(head)

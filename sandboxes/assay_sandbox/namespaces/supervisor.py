@@ -16,6 +16,7 @@ import socket
 import stat
 import time
 
+from assay_sandbox.descriptors import receive_descriptors
 from assay_sandbox.namespaces.candidate import START, RunSpace, become_program, receive_exactly
 from assay_sandbox.namespaces.places import Place
 from assay_sandbox.namespaces.root import WORK
@@ -72,7 +73,7 @@ class Supervisor:
         """Wait for a launch, run it, report. Returns when there is nothing left of it, or no launch came."""
         received = time.monotonic()
         try:
-            head, channels, _, _ = socket.recv_fds(self._control, LENGTH.size, MAX_CHANNELS)
+            head, channels = receive_descriptors(self._control, LENGTH.size, MAX_CHANNELS)
             if len(head) < LENGTH.size:
                 return
             received = time.monotonic()

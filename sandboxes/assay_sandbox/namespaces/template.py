@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
+from assay_sandbox.descriptors import receive_descriptors
 from assay_sandbox.namespaces import kernel, seccomp
 from assay_sandbox.namespaces.candidate import RunSpace, limit_for_all, open_standard_streams
 from assay_sandbox.namespaces.places import NamespacePlace
@@ -72,7 +73,7 @@ class Template:
 
     def _take_order(self) -> bool:
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._control, _MAX_ORDER, _MAX_DESCRIPTORS)
+            data, descriptors = receive_descriptors(self._control, _MAX_ORDER, _MAX_DESCRIPTORS)
         except ConnectionError:
             return False
         if not data:

@@ -55,7 +55,9 @@ ARE_YOU_THERE = b"?"
 def receive_with_fd(connection: socket.socket) -> tuple[bytes, int | None]:
     """One message and the descriptor attached to it, if any."""
     fds = array.array("i")
-    data, ancillary, _, _ = connection.recvmsg(MAX_CONTROL_BYTES, socket.CMSG_SPACE(fds.itemsize))
+    data, ancillary, _, _ = connection.recvmsg(
+        MAX_CONTROL_BYTES, socket.CMSG_SPACE(fds.itemsize), socket.MSG_CMSG_CLOEXEC
+    )
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
