@@ -48,6 +48,7 @@ class Program:
 
     async def finish(self) -> Outcome | None:
         """End the run; how it ended, None where there was none. Raises WorkerLost."""
+        self._watch.rest()
         running, self._running = self._running, None
         if running is None:
             return None
@@ -60,6 +61,7 @@ class Program:
     async def lost(self) -> tuple[TestOutcome | None, str]:
         """What became of the test in which the conversation ended, and why; None where the run's end says nothing."""
         over = self._watch.over
+        self._watch.rest()
         if not over and self._running is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_END_SECONDS):

@@ -99,6 +99,7 @@ class Watch:
         self._began = time.monotonic()
         self._first = True
         self._tests = 0
+        self._resting = False
         self._program: Running | None = None
         self._suite: Running | None = None
         self._task: asyncio.Task[None] | None = None
@@ -123,7 +124,13 @@ class Watch:
         """Another test begins, or something between tests."""
         self._began = time.monotonic()
         self._tests += 1
+        self._resting = False
         self.over = ""
+
+    def rest(self) -> None:
+        """The program has ended or shall end: until the next turn nobody is ended for what that takes."""
+        self._tests += 1
+        self._resting = True
 
     def settled(self) -> None:
         """The first test of a run is over: the ones after it have a past."""
@@ -133,7 +140,7 @@ class Watch:
         while True:
             await asyncio.sleep(self._first_look())
             number = self._tests
-            if time.monotonic() - self._began < self._first_look():
+            if self._resting or time.monotonic() - self._began < self._first_look():
                 continue
             try:
                 await self._watch_test(number)
