@@ -278,6 +278,19 @@ async def test_a_child_of_the_server_inherits_nothing_of_a_run(backend: Backend)
             await running.outcome()
 
 
+async def test_a_run_full_of_processes_leaves_the_others_theirs(backend: Backend):
+    forks = "import os, time\nfor _ in range(50):\n    if os.fork() == 0:\n        time.sleep(60), os._exit(0)\n"
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with ours:
+        async with backend.open(script(f"{forks}os.write(3, b'.')\ntime.sleep(60)").with_channels(theirs)) as full:
+            assert await asyncio.get_running_loop().sock_recv(ours, 1) == b"."
+            outcome = await backend.run(script(f"{forks}print('as many', flush=True)\nos._exit(0)"))
+            full.kill()
+            await full.outcome()
+    assert outcome.stdout == b"as many\n", outcome.stderr
+
+
 def _inheritable() -> list[int]:
     found: list[int] = []
     for name in os.listdir("/proc/self/fd"):

@@ -11,6 +11,7 @@ import gc
 import importlib
 import os
 import queue
+import random
 import select
 import signal
 import socket
@@ -25,7 +26,9 @@ from assay_sandbox.namespaces.places import ContainerPlace
 from assay_sandbox.namespaces.setup import ENVIRONMENT, Identity
 from assay_sandbox.namespaces.supervisor import Supervisor, only_wake
 
-_USER_ID = 65534
+# Limits on processes count those of a user over all containers, so a run should have an id of its own; a daemon that
+# maps user ids may have no more than these.
+_USER_IDS = range(20_000, 65_000)
 _INPUT, _OUTPUT, _ERRORS = 0, 1, 2
 _PRELOAD = ("assay_sandbox.harness.script", "assay_sandbox.harness.candidate")
 
@@ -66,11 +69,12 @@ def _supervise(control: socket.socket) -> NoReturn:
         program = None
         if seccomp.supported():
             program, _kept = kernel.bpf_program(seccomp.assemble(os.uname().machine))
-        space = RunSpace(Identity.CONTAINER, _USER_ID, program)
+        user_id = random.SystemRandom().choice(_USER_IDS)
+        space = RunSpace(Identity.CONTAINER, user_id, program)
         kernel.adopt_orphans()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, only_wake)
-        Supervisor(control, space, ContainerPlace(_USER_ID)).run()
+        Supervisor(control, space, ContainerPlace(user_id)).run()
         status = 0
     except BaseException:  # noqa: BLE001 - a fork must never return into the code that forked it
         traceback.print_exc()
