@@ -6,7 +6,7 @@ import asyncio
 import functools
 import random
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -71,6 +71,8 @@ class Client:
         tls: None = plain text.
         timeout: seconds a call may take, queueing and retries included.
         retries: of calls that are safe to repeat.
+        traceparent: says the W3C's ``traceparent`` of what the caller is doing now, or None; asked for each call and
+            for each stream, so that a server which traces tells of them as parts of that.
     """
 
     def __init__(
@@ -81,8 +83,9 @@ class Client:
         tls: Tls | None = None,
         timeout: float = 60.0,
         retries: Retries | None = None,
+        traceparent: Callable[[], str | None] | None = None,
     ) -> None:
-        self._connection = Connection(target, token, tls, timeout, retries or Retries())
+        self._connection = Connection(target, token, tls, timeout, retries or Retries(), traceparent)
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._turn = random.randrange(1 << 16)  # noqa: S311 - spreads clients over several addresses
         watch_forks(self)

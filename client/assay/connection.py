@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -74,6 +75,7 @@ class Connection:
         target: ``host:port``, ``dns:///name:port`` or ``unix:path``; several, separated by commas, for a fleet.
         token: bearer key; None = from a token file, for a service on this machine.
         timeout: seconds a unary call may take, queueing and retries included.
+        traceparent: the W3C's header of what the caller is doing now, where it traces that; asked for each call.
     """
 
     target: str
@@ -81,6 +83,7 @@ class Connection:
     tls: Tls | None
     timeout: float
     retries: Retries
+    traceparent: Callable[[], str | None] | None = None
 
     def __post_init__(self) -> None:
         if not all(self.targets):
@@ -102,7 +105,9 @@ class Connection:
         token = self.token
         if token is None and all(map(is_local, self.targets)):
             token = read_token()
-        return (("authorization", f"Bearer {token}"),) if token else ()
+        metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        parent = None if self.traceparent is None else self.traceparent()
+        return (*metadata, ("traceparent", parent)) if parent and _sendable(parent) else metadata
 
 
 def is_local(target: str) -> bool:

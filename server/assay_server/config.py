@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     audit_log: Path | None = None
     """A file to which a line is appended for each call: who, what, which run, how it ended. None = none."""
 
+    tracing: bool = False
+    """Send spans by OTLP; OpenTelemetry's own variables (``OTEL_*``) say where to and how many."""
+
     tenant_requests_per_minute: float = Field(default=0.0, ge=0.0)
     """Calls that a tenant may make; a minute's worth can be used at once. 0 = no limit."""
 

@@ -8,7 +8,9 @@ import sys
 import structlog
 
 from assay_server.audit import name_call
+from assay_server.log_subject import name_subject
 from assay_server.redaction import redact_event
+from assay_server.tracing.present import name_span
 
 
 def log_to_stderr(level: str) -> None:
@@ -22,7 +24,9 @@ def log_to_stderr(level: str) -> None:
         raise ValueError(f"log level {level!r} is none of debug, info, warning, error")
     structlog.configure(
         processors=[
+            name_subject,
             name_call,
+            name_span,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

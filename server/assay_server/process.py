@@ -57,9 +57,11 @@ from assay_server.store.journal import open_journal
 from assay_server.store.opening import open_store
 from assay_server.store.protocol import StoreUnavailable
 from assay_server.tls import Tls
+from assay_server.tracing.opening import open_tracing
 
 if TYPE_CHECKING:
     from assay_server.execution.judging import CatalogueJudge
+    from assay_server.tracing.recording import Tracing
 
 _log = structlog.get_logger(__name__)
 _SWITCH_INTERVAL_SECONDS = 0.0005
@@ -70,9 +72,14 @@ _STORE_PAUSE_SECONDS = 0.5
 
 
 class ServerProcess:
-    """One server: store, pipeline and doors on one event loop."""
+    """One server: store, pipeline and doors on one event loop.
 
-    def __init__(self, settings: Settings, catalogue: Catalogue | None = None) -> None:
+    Args:
+        catalogue: rewards, instead of the built-in ones.
+        tracing: spans go there, whatever the settings say of them.
+    """
+
+    def __init__(self, settings: Settings, catalogue: Catalogue | None = None, tracing: Tracing | None = None) -> None:
         self._authenticator = _authenticator(settings)
         self._tls = None if settings.tls is None else Tls(settings.tls)
         self._audit = AuditLog(settings.audit_log)
@@ -97,9 +104,18 @@ class ServerProcess:
         ports = ServerPorts(self._store, self._judge, sandbox=lambda tenant: QueuedSandbox(queue, tenant), sql=sql)
         self._lanes = Lanes(_lane_settings(settings, found.names), ports)
         self._lanes.launch()
+        # It has threads, which processes that fork workers must not inherit.
+        self._tracing = tracing if tracing is not None else open_tracing(settings.tracing, "assay")
         judges: Mapping[str, bool] = {} if self._judge is None else self._judge.names
         catalogues = found.catalogues.with_judges(judges)
-        self._runs = Runs(self._store, catalogues, self._metrics, self._lanes, watch_seconds=settings.lease_seconds / 3)
+        self._runs = Runs(
+            self._store,
+            catalogues,
+            self._metrics,
+            self._lanes,
+            watch_seconds=settings.lease_seconds / 3,
+            tracing=self._tracing,
+        )
         self._ready = False
         self._http: list[HttpServer] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -120,6 +136,7 @@ class ServerProcess:
             self._metrics,
             self._audit,
             found.records,
+            self._tracing,
         )
         self._side = SideProcess(records_path(settings.store))
         self._metrics.read(self._figures)
@@ -230,6 +247,8 @@ class ServerProcess:
         if self._judge is not None:
             await self._judge.close()
         await self._store.close()
+        if self._tracing is not None:
+            await self._tracing.close()
         self._audit.close()
 
     def _figures(self) -> Figures:

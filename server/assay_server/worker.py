@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -17,6 +18,10 @@ from assay_server.execution.queue.sandbox_jobs import LANE, judging
 from assay_server.execution.sandboxes import Sandboxes
 from assay_server.logs import log_to_stderr
 from assay_server.sandbox_lane import fleet_parts, sandbox_settings
+from assay_server.tracing.opening import open_tracing
+
+if TYPE_CHECKING:
+    from assay_server.tracing.recording import Tracing
 
 _log = structlog.get_logger(__name__)
 
@@ -43,8 +48,10 @@ async def _work(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     sandboxes = Sandboxes(sandbox_settings(settings), lambda grade: _log.info("isolation", grade=grade))
     judge = CodeJudge(sandboxes)
+    tracing: Tracing | None = None
     try:
         await sandboxes.backend()  # a job that waits for it to start would be lost with a worker that ends early
+        tracing = open_tracing(settings.tracing, "assay-worker")  # it has threads: after all that forks
         handler = with_calls(JudgedHere(judge), judging(lambda tenant: RewardSandbox(judge, tenant)))
         worker = RedisWorker(
             server,
@@ -53,11 +60,14 @@ async def _work(settings: Settings) -> None:
             handler,
             slots=settings.sandbox_slots,
             idle_seconds=settings.job_idle_seconds,
+            tracing=tracing,
         )
         _log.info("working", slots=settings.sandbox_slots)
         await worker.run(stop)
         _log.info("stopped", done=worker.done)
     finally:
+        if tracing is not None:
+            await tracing.close()
         await judge.close()
         await sandboxes.stop()
         await server.close()

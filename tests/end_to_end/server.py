@@ -16,6 +16,7 @@ from assay.v1 import run_service_pb2
 from assay_server.config import Settings
 from assay_server.process import ServerProcess
 from assay_server.rewards.catalogue import Catalogue
+from assay_server.tracing.recording import Tracing
 
 from .driver import Call, Stream
 from .rollouts import spec
@@ -158,9 +159,11 @@ def settings(
 
 
 @asynccontextmanager
-async def serving(chosen: Settings | None = None, catalogue: Catalogue | None = None) -> AsyncGenerator[Service]:
+async def serving(
+    chosen: Settings | None = None, catalogue: Catalogue | None = None, tracing: Tracing | None = None
+) -> AsyncGenerator[Service]:
     """A server in this process, drained at the end."""
-    process = ServerProcess(chosen or settings(), catalogue)
+    process = ServerProcess(chosen or settings(), catalogue, tracing)
     await process.start()
     service = Service(process)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor
@@ -27,6 +27,9 @@ from assay_server.pipeline.failures import Failure
 from assay_server.pipeline.runs import Runs
 from assay_server.sessions.engine import SessionEngine
 from assay_server.tls import Tls
+
+if TYPE_CHECKING:
+    from assay_server.tracing.recording import Tracing
 
 _OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -89,6 +92,7 @@ class GrpcServer:
         metrics: Metrics,
         audit: AuditLog,
         plugins: Sequence[PluginRecord] = (),
+        tracing: Tracing | None = None,
     ) -> None:
         self._server = grpc.aio.server(options=list(_OPTIONS))
         self._health: _Health = health.aio.HealthServicer()  # pyright: ignore - missing in its stubs
@@ -98,7 +102,7 @@ class GrpcServer:
             )
         )
         unary, streams = Admission(settings.max_unary), Admission(settings.max_streams)
-        self.door = Door(authenticator, metrics, unary, streams, rates, audit)
+        self.door = Door(authenticator, metrics, unary, streams, rates, audit, tracing)
         self._streams = RolloutStreams(runs, settings, metrics, rates)
         self.methods = implemented(runs, sessions, programs, self._streams, plugins, rates)
         handlers = _handlers(self.door, self.methods)

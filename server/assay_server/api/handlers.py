@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, NoReturn, Protocol, Self, TypeVar
 
@@ -23,8 +23,11 @@ from assay_server.audit import AuditLog, begin_note
 from assay_server.keys import Scope
 from assay_server.metrics import Metrics
 from assay_server.pipeline.failures import Code, Failure, failure_of, internal
+from assay_server.tracing.present import Attribute, arrived, present_caller, reason_of, under
 
 if TYPE_CHECKING:
+    from assay_server.tracing.recording import Tracing
+
     Context = grpc.aio.ServicerContext[bytes, bytes]
 else:
     Context = grpc.aio.ServicerContext
@@ -57,6 +60,7 @@ class Response(Protocol):
 
 
 _log = structlog.get_logger(__name__)
+_TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
 _CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -104,7 +108,9 @@ class Door:
         streams: Admission,
         rates: TenantRates,
         audit: AuditLog,
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing
         self._authenticator = authenticator
         self._metrics = metrics
         self._unary = unary
@@ -122,7 +128,7 @@ class Door:
         with _Call(self._metrics, self._audit, method) as call:
             try:
                 principal = self._entering(call, method, authorization)
-                with self._unary:
+                with self._unary, self._traced(call):
                     return (await function(principal, data)).SerializeToString()
             except Exception as error:
                 raise call.failed(error) from error
@@ -135,7 +141,7 @@ class Door:
             try:
                 principal = self._entering(call, method, authorization)
                 call.begun()
-                with self.place(principal):
+                with self.place(principal), self._traced(call):
                     async for response in function(principal, data):
                         yield response
             except Exception as error:
@@ -208,10 +214,38 @@ class Door:
         self._rates.request(principal.tenant)
         return principal
 
+    def arrive(self, headers: Iterable[tuple[str, str | bytes]]) -> None:
+        """Note on whose behalf the present task's call is made, where that is traced."""
+        if self._tracing is not None:
+            named = {name: value for name, value in headers if name in _TRACE_HEADERS and isinstance(value, str)}
+            arrived(self._tracing.caller_of(named))
+
+    @contextmanager
+    def _traced(self, call: _Call) -> Generator[None]:
+        """Inside, the call has a span, where one is sampled."""
+        span = None if self._tracing is None else self._tracing.call(call.method, call.named(), present_caller())
+        if span is None:
+            yield
+            return
+        reason = "LEFT"
+        try:
+            with under(span):
+                yield
+            reason = ""
+        except BaseException as error:
+            failure = failure_of(error) if isinstance(error, Exception) else None
+            reason = reason_of(error) if failure is None else failure.reason
+            raise
+        finally:
+            for name, value in call.named().items():
+                span.set(name, value)
+            span.end(reason)
+
     def unary(self, method: str, function: Unary) -> grpc.RpcMethodHandler[bytes, bytes]:
         """A unary method."""
 
         async def serve(data: bytes, context: Context) -> bytes:
+            self.arrive(context.invocation_metadata() or ())
             try:
                 return await self.call(method, function, authorization_of(context), data)
             except Failure as failure:
@@ -223,6 +257,7 @@ class Door:
         """A method that answers with a stream."""
 
         async def serve(data: bytes, context: Context) -> None:
+            self.arrive(context.invocation_metadata() or ())
             answers = self.answers(method, function, authorization_of(context), data)
             async with aclosing(answers):
                 try:
@@ -237,6 +272,7 @@ class Door:
         """A method with streams both ways, which reads and writes its context itself."""
 
         async def serve(_: AsyncIterator[bytes], context: Context) -> None:
+            self.arrive(context.invocation_metadata() or ())
             try:
                 await self.converse(method, function, authorization_of(context), context)
             except Failure as failure:
@@ -281,6 +317,18 @@ class _Call:
         note.tenant, note.principal = principal.tenant, principal.name
         note.key = "" if principal.key is None else principal.key.key_id
 
+    @property
+    def method(self) -> str:
+        """Service/Method."""
+        return "/".join(self._labels)
+
+    def named(self) -> dict[str, Attribute]:
+        """What its span says of it, as far as that is known."""
+        service, name = self._labels
+        said: dict[str, Attribute] = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": name}
+        known = {"assay.tenant": self._note.tenant, "assay.run": self._note.run}
+        return said | {attribute: value for attribute, value in known.items() if value}
+
     def begun(self) -> None:
         """It is a stream, and lasts."""
         self._write("begun")
@@ -301,7 +349,7 @@ class _Call:
 
 async def abort(context: Context, failure: Failure) -> NoReturn:
     """End a call with a failure, details included."""
-    details = failure.to_status().SerializeToString()
-    trailing = (("grpc-status-details-bin", details),)
-    await context.abort(_CODES[failure.code], failure.message, trailing)
+    status = failure.to_status()
+    trailing = (("grpc-status-details-bin", status.SerializeToString()),)
+    await context.abort(_CODES[failure.code], status.message, trailing)
     raise AssertionError("abort raises")

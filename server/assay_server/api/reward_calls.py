@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from assay.sdk import Lane, PluginDefinition, PluginKind, Ports, RewardDefinition
 from assay.sdk.parameters import object_schema
@@ -22,8 +23,10 @@ from assay_server.pipeline.results import failed_result
 from assay_server.pipeline.runs import Runs
 from assay_server.pipeline.scoring import Scoring, score_rollout
 from assay_server.pipeline.specs import compile_reward_message, require_samples_alone
+from assay_server.pipeline.traced_answering import traced_scoring
 from assay_server.rewards.tree import CompiledReward
 from assay_server.store.protocol import StoredRollout
+from assay_server.tracing.present import present
 
 MAX_ROLLOUTS = 1024
 _SLICE = 32
@@ -57,10 +60,12 @@ class RewardCalls:
         reward, truncated = await self._reward(principal, request)
         ports = self._runs.lanes.ports_of(principal.tenant)
         scorings: list[Scoring] = []
+        call = present()
         digests = [rollout.task_digest for rollout in request.rollouts if rollout.task_digest]
         await self._runs.tasks.load(principal.tenant, digests)
         for position, rollout in enumerate(request.rollouts):
-            scorings.append(self._score_one(principal.tenant, rollout, reward, truncated, received, ports))
+            score = partial(self._score_one, principal.tenant, rollout, reward, truncated, received, ports)
+            scorings.append(score() if call is None else traced_scoring(call, rollout, score))
             if position % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
         return wire.ScoreResponse(results=await _gathered(scorings))

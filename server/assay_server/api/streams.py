@@ -21,6 +21,7 @@ from assay_server.pipeline.live_run import LiveRun
 from assay_server.pipeline.runs import Runs
 from assay_server.pipeline.senders import Sender
 from assay_server.store.protocol import StoreError
+from assay_server.tracing.present import present_caller
 from assay_server.version import VERSION
 
 MAX_BATCH_ROLLOUTS = 256
@@ -58,6 +59,7 @@ class RolloutStreams:
         sender, acked, last = await run.consumers.attach(
             request.consumer, _receivers(run, request), request.resume_after, limit
         )
+        sender.caller = present_caller()
         self._metrics.streams.inc()
         clock, task = asyncio.get_running_loop().time, asyncio.current_task()
         assert task is not None

@@ -17,6 +17,7 @@ from assay_sandbox.suites.verdict import Isolation, Unjudged, Verdict
 from assay_server.execution.item_clock import current_clock
 from assay_server.execution.policy_games import PolicyGames
 from assay_server.execution.sandboxes import Sandboxes
+from assay_server.tracing.present import spanned
 
 T = TypeVar("T")
 
@@ -36,14 +37,22 @@ class CodeJudge:
     async def judge(self, job: Job) -> Verdict:
         """What the suite says. Raises Unjudged, Busy, WorkerLost, SandboxUnavailable."""
         judge = await self._ready()
-        async with self._sandboxes.quotas.job(job.tenant) as charge:
-            verdict = await judge.judge(job)
-            charge(verdict.use.cpu_ms + verdict.use.compile_ms)
+        with spanned("sandbox.run", {"assay.language": job.language[:64]}) as span:
+            async with self._sandboxes.quotas.job(job.tenant) as charge:
+                verdict = await judge.judge(job)
+                charge(verdict.use.cpu_ms + verdict.use.compile_ms)
+            if span is not None:
+                span.set("assay.passed", verdict.passed)
+                span.set("assay.cpu_ms", verdict.use.cpu_ms)
         return verdict
 
     async def execute(self, program: Program) -> Execution:
         """What the program does. Raises Unjudged, Busy, WorkerLost, SandboxUnavailable."""
         judge = await self._ready()
+        with spanned("sandbox.run", {"assay.language": program.language[:64]}):
+            return await self._executed(judge, program)
+
+    async def _executed(self, judge: Judge, program: Program) -> Execution:
         async with self._sandboxes.quotas.job(program.tenant) as charge:
             execution = await judge.execute(program)
             charge(execution.compile_ms + (execution.outcome.cpu_ms if execution.outcome else 0.0))
@@ -52,6 +61,10 @@ class CodeJudge:
     async def play(self, policy: Policy) -> list[Ending]:
         """What became of a policy's episodes. Raises as :meth:`judge`, and what a world raises."""
         judge = await self._ready()
+        with spanned("sandbox.run"):
+            return await self._played(judge, policy)
+
+    async def _played(self, judge: Judge, policy: Policy) -> list[Ending]:
         async with self._sandboxes.quotas.job(policy.tenant) as charge:
             endings, use = await judge.play(policy)
             charge(use.cpu_ms)

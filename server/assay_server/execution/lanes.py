@@ -16,10 +16,12 @@ from assay_server.execution.group_lane import GroupLane, PluginCall
 from assay_server.execution.item_clock import ItemClock
 from assay_server.execution.judge_account import JudgeAccount
 from assay_server.execution.server_ports import ServerPorts
+from assay_server.execution.traced_item import traced_item
 from assay_server.execution.turns import Turns
 from assay_server.rewards.assessment import Assessment
 from assay_server.rewards.nodes import LeafNode, Plan
 from assay_server.rewards.tree import CompiledReward
+from assay_server.tracing.present import LANE, present, spanned
 
 _STARTS_A_TURN = 2
 
@@ -127,13 +129,15 @@ class Lanes:
             if leaf.definition.lane is Lane.CPU:
                 ran = await self._in_worker(leaf, sample)
                 return leaf.checked(ran.score), ran.queue_seconds
-            return leaf.checked(await self._on_loop(leaf, sample, ports)), 0.0
+            with spanned("lane.run", {LANE: leaf.definition.lane.value, "assay.reward": leaf.definition.id}):
+                return leaf.checked(await self._on_loop(leaf, sample, ports)), 0.0
         except Unscorable as error:
             return error, 0.0
 
     async def _in_worker(self, leaf: LeafNode, sample: Sample) -> Ran:
         await self._started(leaf.component)
-        return await self.cpu.run(leaf.definition.id, leaf.component, leaf.bound, sample, leaf.execution_timeout)
+        work = self.cpu.run(leaf.definition.id, leaf.component, leaf.bound, sample, leaf.execution_timeout)
+        return await (work if (span := present()) is None else traced_item(span, leaf.definition.id, work))
 
     async def _computed_in_worker(self, call: PluginCall, groups: tuple[FinishedGroup, ...]) -> Computed:
         await self._started(call.component)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from assay.v1 import rollout_pb2
@@ -11,19 +12,21 @@ from assay_server.pipeline.failures import Failure
 from assay_server.pipeline.group_rewards import HeldMember
 from assay_server.pipeline.groups import GroupDesk
 from assay_server.pipeline.results import failed_result
-from assay_server.pipeline.scoring import score_rollout
+from assay_server.pipeline.scoring import Later, score_rollout
 from assay_server.pipeline.senders import Sender
 from assay_server.store.protocol import ResultItem
+from assay_server.tracing.present import OpenSpan, under
 
 
 class Answer(NamedTuple):
-    """A rollout's answer; ``sender`` is None where no stream waits for the slot."""
+    """A rollout's answer; ``sender`` is None where no stream waits for the slot, ``span`` where it is not traced."""
 
     item: ResultItem
     held: HeldMember
     group_id: str
     sender: Sender | None
     verdict: str
+    span: OpenSpan | None = None
 
     @property
     def receivers(self) -> tuple[str, ...]:
@@ -31,8 +34,24 @@ class Answer(NamedTuple):
         return self.held.consumers
 
 
-Deferred = Coroutine[None, None, Answer]
-"""An answer that another lane still works on."""
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """An answer that another lane still works on, and what makes it of what that lane says."""
+
+    scoring: Later
+    finished: Callable[[rollout_pb2.SampleResult], Answer]
+    span: OpenSpan | None = None
+
+    async def answer(self) -> Answer:
+        """Wait for it."""
+        if self.span is None:
+            return self.finished(await self.scoring)
+        with under(self.span):
+            return self.finished(await self.scoring)
+
+    def drop(self) -> None:
+        """Do not begin."""
+        self.scoring.close()
 
 
 class Answering:
@@ -64,16 +83,7 @@ class Answering:
         )
         if isinstance(scoring, rollout_pb2.SampleResult):
             return self._answer(rollout, scoring, receivers, sender)
-        return self._answer_later(rollout, scoring, receivers, sender)
-
-    async def _answer_later(
-        self,
-        rollout: rollout_pb2.Rollout,
-        scoring: Coroutine[None, None, rollout_pb2.SampleResult],
-        receivers: tuple[str, ...],
-        sender: Sender | None,
-    ) -> Answer:
-        return self._answer(rollout, await scoring, receivers, sender)
+        return Deferred(scoring, lambda result: self._answer(rollout, result, receivers, sender))
 
     def fail(
         self, rollout: rollout_pb2.Rollout, failure: Failure, receivers: tuple[str, ...], sender: Sender | None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
+from assay_server.log_subject import name_item
 from assay_server.pipeline.answering import Answer, Deferred
 from assay_server.pipeline.batches import BatchDesk
 from assay_server.pipeline.consumers import Consumers
@@ -19,6 +20,7 @@ from assay_server.pipeline.group_rewards import HeldMember
 from assay_server.pipeline.groups import GroupDesk
 from assay_server.pipeline.senders import Sender
 from assay_server.pipeline.specs import counted_roles
+from assay_server.pipeline.traced_answering import end_spans, said_of
 from assay_server.store.protocol import GroupRecord, GroupState, OutboxKind, StaleGeneration, StoredRollout
 
 _MAX_ANSWERS = 512
@@ -64,7 +66,7 @@ class Completion:
         task.add_done_callback(self._deferred.discard)
 
     async def _when_done(self, answer: Deferred) -> None:
-        self._answered(await answer)
+        self._answered(await answer.answer())
 
     async def stop(self) -> None:
         """Give up what other lanes still work on; its rollouts are in the store."""
@@ -173,6 +175,8 @@ class Completion:
         context.load.unanswered -= len(answers)
         self._count(stored)
         self._free_slots(answers)
+        if context.traces is not None:
+            end_spans(answers, outcome.stored)
         return [await self._ready_record(group_id) for group_id in outcome.ready]
 
     async def _ready_record(self, group_id: str) -> GroupRecord:
@@ -249,6 +253,7 @@ class Completion:
         task.add_done_callback(self._deferred.discard)
 
     async def _finish_with_plugins(self, record: GroupRecord, members: Sequence[HeldMember]) -> None:
+        name_item("", record.group_id)
         self._finished.append(await self._finisher.finish_with_plugins(record, members))
         self._wake.set()
 
@@ -271,6 +276,7 @@ class Completion:
 
     async def _store_groups(self, finished: Sequence[FinishedResult]) -> None:
         context = self._context
+        traces, emitting = context.traces, time.time_ns()
         deferred = context.spec.deferred
         results = [
             (one.message.group_id, one.message.SerializeToString(), () if deferred else one.consumers)
@@ -290,6 +296,8 @@ class Completion:
                 entries.append((receivers, payload))
                 self._batches.add(one)
                 counts[one.message.outcome, one.message.kept] += 1
+                if traces is not None:
+                    traces.emitted(group_id, now if first_at is None else first_at, emitting, said_of(one.message))
         for (outcome, kept), count in counts.items():
             name = rollout_pb2.GroupOutcome.Name(outcome)  # pyright: ignore[reportArgumentType] - a number of the enum
             context.metrics.groups.labels(name, str(kept).lower()).inc(count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -17,6 +17,9 @@ from assay_server.pipeline.record_quota import RecordQuota
 from assay_server.pipeline.scoring import Tasks
 from assay_server.pipeline.specs import CompiledSpec
 from assay_server.store.protocol import RunKey, Store, StoreUnavailable
+
+if TYPE_CHECKING:
+    from assay_server.tracing.groups import RunTraces
 
 T = TypeVar("T")
 
@@ -47,6 +50,7 @@ class RunContext:
     Attributes:
         account: what its judges cost, where the run limits that; ``ports`` charge it.
         records: what it holds in the store, where the run limits that.
+        traces: its spans; None = nothing is traced.
     """
 
     key: RunKey
@@ -59,6 +63,7 @@ class RunContext:
     ports: Ports | None = None
     records: RecordQuota | None = None
     load: Workload = field(default_factory=Workload)
+    traces: RunTraces | None = None
 
     async def persist(self, operation: Callable[[], Awaitable[T]]) -> T:
         """Do a store operation, as often as it takes: what was accepted must get its answer."""

@@ -12,7 +12,7 @@ import structlog
 
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
-from assay_server.pipeline.answering import Answer, Answering, Deferred
+from assay_server.pipeline.answering import Answer, Deferred
 from assay_server.pipeline.assembly import assemble, split_for_growth
 from assay_server.pipeline.batches import BatchDesk
 from assay_server.pipeline.completion import Completion
@@ -23,6 +23,7 @@ from assay_server.pipeline.groups import GroupDesk
 from assay_server.pipeline.growing import Growing
 from assay_server.pipeline.intake import check_id, check_rollout
 from assay_server.pipeline.senders import ControlWork, RolloutWork, Sender
+from assay_server.pipeline.traced_answering import answering_of
 from assay_server.store.protocol import (
     AcceptCode,
     AcceptItem,
@@ -60,7 +61,7 @@ class Intake:
         self._consumers = consumers
         self._completion = completion
         self._on_quiet = on_quiet
-        self._answering = Answering(context, desk)
+        self._answering = answering_of(context, desk)
         self._growing = Growing(context, self._answering, completion)
         self._queue: deque[RolloutWork | ControlWork] = deque()
         self._wake = asyncio.Event()
@@ -210,6 +211,9 @@ class Intake:
     def _refuse(self, work: RolloutWork, failure: Failure) -> None:
         self._context.metrics.refused.labels(failure.reason).inc()
         work.sender.refuse(work.rollout.rollout_id, work.rollout.group_id, failure)
+        if (traces := self._context.traces) is not None:
+            rollout = work.rollout
+            traces.refused(rollout.rollout_id, rollout.group_id, work.received, work.sender.caller, failure.reason)
         self._consumers.free_slots(work.sender, 1)
 
     def _accept_item(self, work: RolloutWork) -> AcceptItem:
@@ -349,8 +353,8 @@ class Intake:
 
 def _drop(answer: Answer | Deferred | None) -> None:
     """Work that was not begun need not be: the rollout was not taken over."""
-    if answer is not None and not isinstance(answer, Answer):
-        answer.close()
+    if isinstance(answer, Deferred):
+        answer.drop()
 
 
 def _flush(senders: Iterable[Sender]) -> None:

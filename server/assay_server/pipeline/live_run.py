@@ -11,6 +11,7 @@ import asyncio
 import structlog
 
 from assay.v1 import reward_service_pb2 as wire
+from assay_server.log_subject import context_of_run
 from assay_server.pipeline.batches import BatchDesk
 from assay_server.pipeline.completion import Completion
 from assay_server.pipeline.consumers import Consumers
@@ -57,11 +58,12 @@ class LiveRun:
                 self._desk.recovered(group)
         self._batches.recover(recovery)
         name = self.record.run_id
+        here = context_of_run(self.record.tenant, name)
         self._loops = [
-            asyncio.create_task(self._completion.run(), name=f"completion of run {name}"),
-            asyncio.create_task(self._intake.run(), name=f"intake of run {name}"),
+            asyncio.create_task(self._completion.run(), name=f"completion of run {name}", context=here.copy()),
+            asyncio.create_task(self._intake.run(), name=f"intake of run {name}", context=here.copy()),
         ]
-        self._supervisor = asyncio.create_task(self._supervise(), name=f"supervisor of run {name}")
+        self._supervisor = asyncio.create_task(self._supervise(), name=f"supervisor of run {name}", context=here)
         await self._intake.recover(recovery.unanswered)
         for group in recovery.ready:
             self._completion.due(group)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -29,6 +30,10 @@ from assay_server.sampling.run_state import RunState
 from assay_server.store.ending import end
 from assay_server.store.protocol import CheckpointRecord, RunRecord, Store, StoreError, UnknownRun
 
+if TYPE_CHECKING:
+    from assay_server.tracing.groups import RunTraces
+    from assay_server.tracing.recording import Tracing
+
 _log = structlog.get_logger(__name__)
 _LIVE_RUNS = 64
 
@@ -37,13 +42,21 @@ class Runs:
     """The runs that this process serves."""
 
     def __init__(
-        self, store: Store, catalogues: Catalogues, metrics: Metrics, lanes: Lanes, *, watch_seconds: float = 3.0
+        self,
+        store: Store,
+        catalogues: Catalogues,
+        metrics: Metrics,
+        lanes: Lanes,
+        *,
+        watch_seconds: float = 3.0,
+        tracing: Tracing | None = None,
     ) -> None:
         self.store = store
         self.lanes = lanes
         self.catalogues = catalogues
         self.tasks = Tasks(store)
         self._metrics = metrics
+        self._tracing = tracing
         self._live: dict[tuple[str, str], LiveRun] = {}
         self._histories: dict[tuple[str, str], RunHistory] = {}
         self._lock = asyncio.Lock()
@@ -211,12 +224,29 @@ class Runs:
         ports = self.lanes.ports_of(record.tenant, account)
         records = await self._records(record, compiled)
         context = RunContext(
-            record.key, compiled, self.store, self.tasks, self._metrics, self.lanes, account, ports, records
+            record.key,
+            compiled,
+            self.store,
+            self.tasks,
+            self._metrics,
+            self.lanes,
+            account,
+            ports,
+            records,
+            traces=self._traces(record),
         )
         run = LiveRun(record, context)
         await run.start()
         self._live[record.tenant, record.run_id] = run
         return run
+
+    def _traces(self, record: RunRecord) -> RunTraces | None:
+        """The run's spans, where something is traced."""
+        if self._tracing is None:
+            return None
+        from assay_server.tracing.groups import RunTraces
+
+        return RunTraces(self._tracing, record.tenant, record.run_id, record.generation)
 
     async def _records(self, record: RunRecord, spec: CompiledSpec) -> RecordQuota | None:
         """What the run holds in the store, where it limits that."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Coroutine, Mapping, Sequence
+from typing import TypeAlias
 
 import structlog
 
 from assay.sdk import Json, Ports, Sample
 from assay.v1 import rollout_pb2, run_service_pb2
 from assay_server.execution.lanes import Lanes
+from assay_server.log_subject import name_item
 from assay_server.pipeline.failures import Code, Failure, failure_of, internal
 from assay_server.pipeline.intake import sample_of
 from assay_server.pipeline.json_fields import parse_object
@@ -75,7 +77,10 @@ def task_fields(
     return parse_object(task.reference_json, "reference_json"), parse_object(extra, "extra_json")
 
 
-Scoring = rollout_pb2.SampleResult | Coroutine[None, None, rollout_pb2.SampleResult]
+Later: TypeAlias = Coroutine[None, None, rollout_pb2.SampleResult]
+"""An answer that another lane still works on."""
+
+Scoring: TypeAlias = rollout_pb2.SampleResult | Later
 """An answer, or the work that is left until there is one."""
 
 
@@ -124,6 +129,7 @@ async def _scored_in_lanes(
     ports: Ports | None,
 ) -> rollout_pb2.SampleResult:
     started = time.monotonic()
+    name_item(rollout.rollout_id, rollout.group_id)
     try:
         assessment, waited = await lanes.assess(reward, sample, plan, leaves, ports)
         ran = max(0.0, time.monotonic() - started - waited)

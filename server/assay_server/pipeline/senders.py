@@ -11,6 +11,7 @@ from assay.v1 import rollout_pb2
 from assay_server.pipeline.delivery import Outlet
 from assay_server.pipeline.failures import Failure
 from assay_server.pipeline.results import failed_result
+from assay_server.tracing.present import Caller
 
 _MAX_REQUESTS = 1024
 
@@ -25,6 +26,7 @@ class Sender:
         in_flight: rollouts it has queued or scoring.
         requests: other requests of it that are queued.
         ending: it will send nothing more.
+        caller: the span on whose behalf it sends, where that is traced.
     """
 
     outlet: Outlet
@@ -34,6 +36,7 @@ class Sender:
     requests: int = 0
     ending: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)
+    caller: Caller | None = None
     _fewer: asyncio.Event = field(default_factory=asyncio.Event)
     accepted: wire.Accepted = field(default_factory=wire.Accepted)
 

@@ -68,6 +68,7 @@ class Dispatch:
         """The answer of a unary method to who sent these headers. Raises Failure."""
         function = self.methods.unary[path]
         return answer.FromString(
+        self._door.arrive(headers.items())
             await self._door.call(path, function, authorization_of(headers), message.SerializeToString())
         )
 
@@ -75,6 +76,7 @@ class Dispatch:
         """The encoded answer of a unary method, within the time that the caller has and waits. Raises Failure."""
         seconds, authorization = timeout_of(request), authorization_of(request.headers)
         work = self._door.call(path, self.methods.unary[path], authorization, message.SerializeToString())
+        self._door.arrive(request.headers.items())
         return await attended(request.receive, work, seconds)
 
     async def call(self, request: Request, path: str, message: Message, answer: type[M]) -> M:
@@ -92,6 +94,7 @@ class Dispatch:
 
 
 async def attended(receive: Receive, work: Coroutine[None, None, T], seconds: float | None) -> T:
+        self._door.arrive(request.headers.items())
     """The result of work, which ends when its time is up or when nobody waits for it any more.
 
     Raises:

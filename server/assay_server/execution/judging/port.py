@@ -18,6 +18,7 @@ from assay_server.execution.judging.asking import Asking, DirectAsking, Question
 from assay_server.execution.judging.budget import Budget
 from assay_server.execution.judging.catalogue import Endpoint
 from assay_server.execution.judging.flights import Flight, Flights
+from assay_server.tracing.present import spanned
 
 _log = structlog.get_logger(__name__)
 _MOST_NAMED = 20
@@ -82,7 +83,12 @@ class _TenantJudge:
         self._account = account
 
     async def ask(self, request: JudgeRequest) -> JudgeVerdict:
-        return await self._judge.ask(request, self._account, self._tenant)
+        with spanned("judge.ask", {"assay.judge": request.endpoint[:256]}) as span:
+            verdict = await self._judge.ask(request, self._account, self._tenant)
+            if span is not None:
+                span.set("assay.cached", verdict.cached)
+                span.set("assay.tokens", verdict.prompt_tokens + verdict.completion_tokens)
+        return verdict
 
 
 class _EndpointJudge:

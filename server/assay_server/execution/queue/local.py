@@ -7,6 +7,8 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+from assay_server.tracing.present import LANE, OpenSpan, spanned, under
+
 from .protocol import JobFailed, JobHandler, Priority
 from .turns import Turns
 
@@ -19,6 +21,8 @@ class _Job:
     payload: bytes
     deadline: float | None
     answer: asyncio.Future[bytes]
+    span: OpenSpan | None
+    queued_ns: int
 
 
 class LocalQueue:
@@ -55,10 +59,12 @@ class LocalQueue:
         if self._closed:
             raise JobFailed("QUEUE_CLOSED", "the server stops", retryable=True)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._jobs.setdefault((priority, tenant), deque()).append(_Job(tenant, payload, deadline, answer))
-        self._turns.set_queues((key[0], key) for key in self._jobs)
-        self._begin()
-        return await answer
+        with spanned("sandbox.job", {"assay.class": priority.name.lower()}) as span:
+            job = _Job(tenant, payload, deadline, answer, span, time.time_ns())
+            self._jobs.setdefault((priority, tenant), deque()).append(job)
+            self._turns.set_queues((key[0], key) for key in self._jobs)
+            self._begin()
+            return await answer
 
     def _begin(self) -> None:
         while self._free and (found := self._next()) is not None:
@@ -85,7 +91,10 @@ class LocalQueue:
             if job.deadline is not None and time.time() >= job.deadline:
                 _fail(job, JobFailed("JOB_EXPIRED", "its deadline passed in the queue", retryable=True))
                 return
-            answer = await self._attempts(job)
+            if job.span is not None:
+                job.span.child("lane.wait", {LANE: "sandbox"}, job.queued_ns).end()
+            with under(job.span):
+                answer = await self._attempts(job)
             if not job.answer.done():
                 job.answer.set_result(answer)
         except JobFailed as failed:

@@ -12,7 +12,9 @@ from assay_server.store.ending import end
 from assay_server.store.protocol import StoreUnavailable
 from assay_server.store.records import Records
 from assay_server.store.redis.connection import Server
+from assay_server.tracing.present import spanned
 
+from .job_traces import envelope
 from .protocol import JobFailed, Priority
 from .redis_keys import KEEP_SECONDS, jobs_key, replies_key
 
@@ -57,6 +59,10 @@ class RedisQueue:
     async def run(
         self, tenant: str, payload: bytes, *, priority: Priority = Priority.NORMAL, deadline: float | None = None
     ) -> bytes:
+        with spanned("sandbox.job", {"assay.class": priority.name.lower()}):
+            return await self._answer(tenant, payload, priority, deadline)
+
+    async def _answer(self, tenant: str, payload: bytes, priority: Priority, deadline: float | None) -> bytes:
         job = uuid.uuid4().hex
         answer: asyncio.Future[tuple[str, bytes]] = asyncio.get_running_loop().create_future()
         self._waiting[job] = answer
@@ -84,7 +90,7 @@ class RedisQueue:
                 key = jobs_key(tenant, self._lane, priority)
                 reply = replies_key(tenant, self._name)
                 await self._server.command(
-                    "XADD", key, "*", "job", job, "reply", reply, "deadline", repr(latest), "body", ref
+                    "XADD", key, "*", "job", job, "reply", reply, "deadline", repr(latest), "body", ref, *envelope()
                 )
             except StoreUnavailable:
                 await asyncio.sleep(_PAUSE_SECONDS)

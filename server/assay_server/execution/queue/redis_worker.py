@@ -11,7 +11,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import structlog
 
@@ -20,10 +20,14 @@ from assay_server.store.protocol import StoreUnavailable
 from assay_server.store.records import Records
 from assay_server.store.redis.connection import Server
 
+from .job_traces import job_span
 from .protocol import JobHandler, Priority
 from .redis_keys import BEAT, BURY, FINISH, GROUP, KEEP_SECONDS, dead_key, jobs_pattern, read_jobs_key
 from .redis_queue import RECORDS, entries_of, stream_entries
 from .turns import Turns
+
+if TYPE_CHECKING:
+    from assay_server.tracing.recording import Tracing
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +53,7 @@ class RedisWorker:
     Args:
         slots: jobs at a time.
         idle_seconds: a job of which nothing was heard for so long is taken for a dead worker's.
+        tracing: spans of jobs whose submitters have one.
     """
 
     def __init__(
@@ -60,11 +65,13 @@ class RedisWorker:
         *,
         slots: int = 4,
         idle_seconds: float = 15.0,
+        tracing: Tracing | None = None,
     ) -> None:
         self._server = server
         self._records = records
         self._lane = lane
         self._handler = handler
+        self._tracing = tracing
         self._slots = asyncio.Semaphore(slots)
         self._idle_ms = int(idle_seconds * 1000)
         self._name = uuid.uuid4().hex[:16]
@@ -190,7 +197,8 @@ class RedisWorker:
                 await self._answer(job, "JOB_EXPIRED", b"")
                 return
             (payload,) = await self._records.read(tenant, RECORDS, [job.fields[b"body"]])
-            answer = await self._handler(tenant, payload)
+            with job_span(self._tracing, job.fields):
+                answer = await self._handler(tenant, payload)
             (ref,) = await self._records.write(tenant, RECORDS, [answer])
             await self._answer(job, "OK", ref)
             self.done += 1
