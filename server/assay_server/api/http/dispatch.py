@@ -66,17 +66,17 @@ class Dispatch:
 
     async def ask(self, headers: Headers, path: str, message: Message, answer: type[M]) -> M:
         """The answer of a unary method to who sent these headers. Raises Failure."""
+        self._door.arrive(headers.items())
         function = self.methods.unary[path]
         return answer.FromString(
-        self._door.arrive(headers.items())
             await self._door.call(path, function, authorization_of(headers), message.SerializeToString())
         )
 
     async def call_bytes(self, request: Request, path: str, message: Message) -> bytes:
         """The encoded answer of a unary method, within the time that the caller has and waits. Raises Failure."""
+        self._door.arrive(request.headers.items())
         seconds, authorization = timeout_of(request), authorization_of(request.headers)
         work = self._door.call(path, self.methods.unary[path], authorization, message.SerializeToString())
-        self._door.arrive(request.headers.items())
         return await attended(request.receive, work, seconds)
 
     async def call(self, request: Request, path: str, message: Message, answer: type[M]) -> M:
@@ -85,16 +85,17 @@ class Dispatch:
 
     def answers(self, request: Request, path: str, message: Message) -> AsyncGenerator[Message]:
         """The answers of a method that streams them. Raises Failure."""
+        self._door.arrive(request.headers.items())
         function = self.methods.server_streams[path]
         return self._door.answers(path, function, authorization_of(request.headers), message.SerializeToString())
 
     async def converse(self, request: Request, path: str, wire: Wire) -> None:
         """Serve a method with streams both ways. Raises Failure."""
+        self._door.arrive(request.headers.items())
         await self._door.converse(path, self.methods.bidi_streams[path], authorization_of(request.headers), wire)
 
 
 async def attended(receive: Receive, work: Coroutine[None, None, T], seconds: float | None) -> T:
-        self._door.arrive(request.headers.items())
     """The result of work, which ends when its time is up or when nobody waits for it any more.
 
     Raises:
