@@ -21,7 +21,8 @@ def config_directory() -> Path:
     return Path.home() / ".config" / "assay"
 
 
-def _default_store() -> str:
+def default_store() -> str:
+    """The store of a server that is told of none."""
     return f"sqlite:{state_directory() / 'assay.db'}"
 
 
@@ -62,7 +63,7 @@ class Settings(BaseSettings):
     http_hosts: tuple[str, ...] = ()
     """Names under which the HTTP door is called, besides those of loopback and its own address; ``*`` = any."""
 
-    store: str = Field(default_factory=_default_store)
+    store: str = Field(default_factory=default_store)
     """``sqlite:PATH``, ``memory:``, or for a fleet of servers ``redis://HOST:PORT``."""
 
     records: Path | None = None

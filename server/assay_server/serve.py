@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sys
 
-from assay_server.config import Settings
+from assay_server.config import Settings, default_store, state_directory
 from assay_server.execution.plugin_files import BrokenPlugin
 from assay_server.logs import log_to_stderr
 from assay_server.process import run_until_signal
@@ -18,6 +18,8 @@ def serve(settings: Settings) -> int:
     _collect_rarely()
     try:
         log_to_stderr(settings.log_level)
+        if settings.store == default_store():
+            state_directory().mkdir(mode=0o700, parents=True, exist_ok=True)
         asyncio.run(run_until_signal(settings))
     except (StoreUnavailable, BrokenPlugin, OSError, ValueError) as error:
         print(f"assay: cannot serve: {error}", file=sys.stderr)  # noqa: T201 - the operator's terminal
