@@ -53,16 +53,26 @@ def parse_json(text: str) -> Json:
         return cast("Json", json.loads(text, parse_constant=_refuse_constant, parse_float=_finite))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg} at character {error.pos + 1}") from error
+    except _Unfit:
+        raise
+    except ValueError as error:  # an integer of more digits than the interpreter converts
+        raise ValueError("a number has too many digits") from error
+
+
+class _Unfit(ValueError):
+    """A value that JSON does not have, or a double cannot hold."""
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
+    raise _Unfit(f"{name} is not JSON")
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text} does not fit a double")
+        raise _Unfit(f"{text[:32]} does not fit a double")
     return number
 
 

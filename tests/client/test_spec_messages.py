@@ -272,3 +272,16 @@ def test_tasks_are_checked():
     assert Task("t", {"answer": 1}, "math", {"a": 2}).to_message().reference_json == '{"answer":1}'
     with pytest.raises(InvalidArgument):
         Task("t", {"answer": float("inf")}).to_message()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("{,}", "at character 2"), ("9" * 5000, "too many digits"), ("NaN", "NaN is not JSON"), ("[" * 100_000, "nested")],
+)
+def test_parameters_that_are_no_json_are_refused_in_our_own_words(text: str, words: str) -> None:
+    message = estimator_message(EstimatorChoice("advantage/grpo", {}))
+    message.params_json = text
+    with pytest.raises(SpecError, match=words) as refusal:
+        estimator_from_message(message)
+    assert "line 1 column" not in str(refusal.value)
+    assert "set_int_max_str_digits" not in str(refusal.value)

@@ -7,10 +7,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self, cast
 
 from .server import Endpoint
@@ -25,9 +25,13 @@ class ServerUnderTest:
     Attributes:
         endpoint: calls to it, with its token.
         log: its log so far, one event a line.
+
+    Args:
+        also: other settings.
     """
 
-    def __init__(self, store: str, token_file: Path) -> None:
+    def __init__(self, store: str, token_file: Path, also: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._also = also
         self._store = store
         self._token_file = token_file
         self.log: list[dict[str, object]] = []
@@ -40,6 +44,7 @@ class ServerUnderTest:
             "ASSAY_HTTP_LISTEN": "127.0.0.1:0",
             "ASSAY_STORE": self._store,
             "ASSAY_TOKEN_FILE": str(self._token_file),
+            **self._also,
         }
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", _ASSAY, "serve", env=environment, stderr=asyncio.subprocess.PIPE

@@ -121,6 +121,17 @@ async def test_a_request_that_makes_no_sense_is_answered_and_the_stream_goes_on(
         assert "after" in stream.samples
 
 
+async def test_a_batch_of_nothing_is_no_work_and_the_run_goes_on(server: Service) -> None:
+    await server.create_run("run")
+    async with server.stream("run", "a") as stream:
+        for number in range(3):
+            await stream.overdraw([])
+            await stream.send(right(f"r{number}"))
+            await stream.scored(f"r{number}")
+        await stream.overdraw([])
+        await stream.finish()
+
+
 async def test_a_batch_that_is_too_large_is_refused_item_by_item_and_the_stream_goes_on(server: Service) -> None:
     await server.create_run("run")
     async with server.stream("run", "a") as stream:

@@ -383,3 +383,17 @@ async def test_every_unary_method_of_the_contract_is_served(server: Service) -> 
                     if refusal.code is Code.UNIMPLEMENTED:
                         missing.add(name)
     assert not missing
+
+
+@pytest.mark.parametrize("text", ["x" * 50_000, "\U0001f600" * 12_000])
+async def test_a_refusal_that_quotes_much_still_arrives(server: Service, text: str) -> None:
+    node = math_reward()
+    for _ in range(3):
+        outer = run_service_pb2.RewardNode()
+        outer.route.routes[text].CopyFrom(node)
+        node = outer
+    node.route.routes[text].leaf.id = text
+    refusal = await server.refused("RewardService/Score", reward_service_pb2.ScoreRequest(reward=node))
+    assert refusal.code is Code.INVALID_ARGUMENT
+    assert 0 < len(refusal.message.encode()) <= 800
+    assert refusal.fields

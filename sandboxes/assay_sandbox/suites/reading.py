@@ -114,8 +114,12 @@ def read_suite_text(text: str) -> Suite:
     """The suite in a JSON text. Raises Unjudged (BAD_SUITE)."""
     try:
         value = cast("object", json.loads(text))
+    except json.JSONDecodeError as error:
+        raise bad_suite("suite", f"not JSON: {error.msg} at character {error.pos + 1}") from error
     except (ValueError, RecursionError) as error:
-        raise bad_suite("suite", f"not JSON: {error}") from error
+        raise bad_suite(
+            "suite", "not JSON that can be read: too deeply nested, or a number of too many digits"
+        ) from error
     if not isinstance(value, dict):
         raise bad_suite("suite", "expected an object")
     return read_suite(cast("dict[str, Json]", value))

@@ -48,6 +48,11 @@ class Code(IntEnum):
     UNAUTHENTICATED = 16
 
 
+_MAX_MESSAGE_BYTES = 800
+_MAX_PART_BYTES = 400
+_MAX_VIOLATIONS_BYTES = 1200
+"""A status travels in a call's trailers, of which clients take 8 KiB: escaped a message is three times as long."""
+
 _RETRYABLE = frozenset({Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED})
 
 
@@ -89,19 +94,39 @@ class Failure(Exception):
         return f"{self.reason}: {self.message}"
 
     def to_status(self) -> rollout_pb2.Status:
-        """The failure on the wire; identical in bytes to a google.rpc.Status."""
+        """The failure on the wire, long texts cut; identical in bytes to a google.rpc.Status."""
         retryable = self.code in _RETRYABLE if self.retryable is None else self.retryable
-        info = rollout_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=dict(self.metadata))
+        metadata = {name: _brief(text, _MAX_PART_BYTES) for name, text in self.metadata.items()}
+        info = rollout_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=metadata)
         info.metadata["retryable"] = "true" if retryable else "false"
         details = [_packed("ErrorInfo", info)]
         if self.retry_after is not None:
             details.append(_packed("RetryInfo", rollout_pb2.RetryInfo(retry_delay=duration_of(self.retry_after))))
         if self.violations:
-            request = rollout_pb2.BadRequest()
-            for violation in self.violations:
-                request.field_violations.add(field=violation.field, description=violation.description)
-            details.append(_packed("BadRequest", request))
-        return rollout_pb2.Status(code=self.code, message=self.message, details=details)
+            details.append(_packed("BadRequest", _bad_request(self.violations)))
+        return rollout_pb2.Status(code=self.code, message=_brief(self.message, _MAX_MESSAGE_BYTES), details=details)
+
+
+def _bad_request(violations: Sequence[Violation]) -> rollout_pb2.BadRequest:
+    """The first of the violations: as many as there is room for, one at least."""
+    request = rollout_pb2.BadRequest()
+    room = _MAX_VIOLATIONS_BYTES
+    for violation in violations:
+        field = _brief(violation.field, _MAX_PART_BYTES)
+        description = _brief(violation.description, _MAX_PART_BYTES)
+        room -= len(field.encode()) + len(description.encode())
+        if room < 0:
+            break
+        request.field_violations.add(field=field, description=description)
+    return request
+
+
+def _brief(text: str, size: int) -> str:
+    """The text, or what of it has at most so many bytes."""
+    if len(text) * 4 <= size:
+        return text
+    data = text.encode("utf-8", "replace")
+    return text if len(data) <= size else data[: size - 3].decode("utf-8", "ignore") + "…"
 
 
 def _packed(name: str, detail: message.Message) -> any_pb2.Any:

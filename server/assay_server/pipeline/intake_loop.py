@@ -92,7 +92,7 @@ class Intake:
         """
         began = 0.0
         while True:
-            if not self._queue:
+            while not self._queue:  # a batch of no rollouts wakes as well
                 self._wake.clear()
                 self._on_quiet()
                 await self._wake.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -388,3 +389,18 @@ async def test_idle_sessions_are_closed(monkeypatch: pytest.MonkeyPatch) -> None
         await make(engine, count=3)
         await until(lambda: engine.live == 0)
         assert engine.figures.reaped == 3
+
+
+async def test_who_leaves_while_a_session_is_looked_for_leaves_nothing_behind() -> None:
+    told: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    async with running() as engine:
+        for _ in range(20):
+            asking = asyncio.create_task(engine.act(TENANT, Action("nothing", "look", 0)))
+            for _ in range(2):
+                await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        await refusal(engine, "nothing", "look", 0)
+    gc.collect()
+    assert told == []

@@ -6,7 +6,7 @@ import asyncio
 import math
 import re
 from collections.abc import AsyncGenerator, Coroutine
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, aclosing
 from typing import Final, TypeVar
 
 from google.protobuf.message import Message
@@ -29,7 +29,9 @@ M = TypeVar("M", bound=Message)
 TIMEOUT_HEADER: Final = "X-Assay-Timeout"
 """Seconds within which a caller wants its answer: ``2.5`` or ``2.5s``."""
 
-_SECONDS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s?")
+TIMEOUT_PATTERN: Final = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s?"
+
+_SECONDS = re.compile(TIMEOUT_PATTERN)
 _RUN_CODE: Final = ("/assay.v1.SandboxService/", "/assay.v1.PluginService/CheckPlugin", "/assay.v1.PluginService/Reg")
 
 
@@ -84,10 +86,11 @@ class Dispatch:
         return answer.FromString(await self.call_bytes(request, path, message))
 
     def answers(self, request: Request, path: str, message: Message) -> AsyncGenerator[Message]:
-        """The answers of a method that streams them. Raises Failure."""
+        """The answers of a method that streams them, within the time that the caller has. Raises Failure."""
         self._door.arrive(request.headers.items())
-        function = self.methods.server_streams[path]
-        return self._door.answers(path, function, authorization_of(request.headers), message.SerializeToString())
+        function, seconds = self.methods.server_streams[path], timeout_of(request)
+        answers = self._door.answers(path, function, authorization_of(request.headers), message.SerializeToString())
+        return answers if seconds is None else _in_time(answers, seconds)
 
     async def converse(self, request: Request, path: str, wire: Wire) -> None:
         """Serve a method with streams both ways. Raises Failure."""
@@ -114,6 +117,21 @@ async def attended(receive: Receive, work: Coroutine[None, None, T], seconds: fl
         working.cancel()
         leaving.cancel()
         await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _in_time(answers: AsyncGenerator[Message], seconds: float) -> AsyncGenerator[Message]:
+    """The answers until the time is up. Raises Failure: DEADLINE_EXCEEDED."""
+    end = asyncio.get_running_loop().time() + seconds
+    async with aclosing(answers):
+        while True:
+            try:
+                async with asyncio.timeout_at(end):
+                    answer = await anext(answers)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise deadline_exceeded() from None
+            yield answer
 
 
 async def gone(receive: Receive) -> None:

@@ -24,7 +24,7 @@ from assay_server.pipeline.failures import Code, Failure, invalid_field
 from assay_server.pipeline.runs import Runs
 
 _STREAM: Final = "/assay.v1.RewardService/StreamRollouts"
-_PATH: Final = "/v1/runs/{run_id}/consumers/{consumer}"
+FEED_PATH: Final = "/v1/runs/{run_id}/consumers/{consumer}"
 _WAITING: Final = 4
 _PARAMETERS: Final = frozenset({"generation", "delivery", "deliverTo", "maxInFlight", "resumeAfter"})
 
@@ -88,9 +88,9 @@ class Feeds:
     def routes(self) -> list[Route]:
         """Results as events, requests and acknowledgements by POST."""
         return [
-            get(f"{_PATH}:results", self._results),
-            post(f"{_PATH}:send", self._send),
-            post(f"{_PATH}:ack", self._ack),
+            get(f"{FEED_PATH}:results", self._results),
+            post(f"{FEED_PATH}:send", self._send),
+            post(f"{FEED_PATH}:ack", self._ack),
         ]
 
     async def _results(self, request: Request) -> Answer:

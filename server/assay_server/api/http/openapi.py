@@ -14,11 +14,13 @@ from starlette.routing import Route
 from assay.sdk import Json
 from assay_server.api.http.answers import json_bytes
 from assay_server.api.http.calls import http_path
-from assay_server.api.http.dispatch import TIMEOUT_HEADER, Dispatch
+from assay_server.api.http.dispatch import TIMEOUT_HEADER, TIMEOUT_PATTERN, Dispatch
+from assay_server.api.http.openapi_paths import paths_of_the_door
 from assay_server.api.http.routes import Answer, get
 from assay_server.api.methods import Methods, path_of, services
 from assay_server.version import VERSION
 
+_TAGS: Final = ("Feed", "Trainers", "Operator")
 _PREFIX: Final = "#/components/schemas/"
 
 _INTEGERS: Final = (
@@ -31,12 +33,25 @@ _LONG_INTEGERS: Final = (
 )  # fmt: skip
 
 
+_UNSIGNED: Final = (
+    FieldDescriptor.TYPE_UINT32, FieldDescriptor.TYPE_FIXED32,
+    FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_FIXED64,
+)  # fmt: skip
+
+
+def _bounds(kind: int, bits: int) -> dict[str, Json]:
+    if kind in _UNSIGNED:
+        return {"minimum": 0, "maximum": 2**bits - 1}
+    return {"minimum": -(2 ** (bits - 1)), "maximum": 2 ** (bits - 1) - 1}
+
+
 def _scalars() -> Mapping[int, dict[str, Json]]:
-    long: dict[str, Json] = {"type": ["integer", "string"], "format": "int64"}
+    whole: dict[str, Json] = {"type": "integer", "format": "int32"}
+    long: dict[str, Json] = {"type": ["integer", "string"], "format": "int64", "pattern": "^-?[0-9]{1,18}$"}
     number: dict[str, Json] = {"type": ["number", "null"], "format": "double"}
     return {
-        **{int(kind): {"type": "integer", "format": "int32"} for kind in _INTEGERS},
-        **{int(kind): long for kind in _LONG_INTEGERS},
+        **{int(kind): whole | _bounds(kind, 32) for kind in _INTEGERS},
+        **{int(kind): long | _bounds(kind, 64) for kind in _LONG_INTEGERS},
         int(FieldDescriptor.TYPE_DOUBLE): number,
         int(FieldDescriptor.TYPE_FLOAT): number,
         int(FieldDescriptor.TYPE_BOOL): {"type": "boolean"},
@@ -54,6 +69,12 @@ _OWN_FORMS: Final[Mapping[str, Mapping[str, Json]]] = {
         "required": ["@type"],
         "additionalProperties": True,
     },
+}
+_TIMEOUT: Final[Mapping[str, Json]] = {
+    "name": TIMEOUT_HEADER,
+    "in": "header",
+    "schema": {"type": "string", "pattern": f"^(?![0.]+s?$){TIMEOUT_PATTERN}$"},
+    "description": "Seconds within which the answer is wanted, more than 0.",
 }
 _SHORT_FORMS: Final[Mapping[str, tuple[str, ...]]] = {
     "assay.v1.Content": ("string",),
@@ -84,12 +105,13 @@ def document(methods: Methods) -> dict[str, Json]:
         for method in every
         if path_of(method) not in methods.bidi_streams
     }
+    paths |= paths_of_the_door(_TIMEOUT)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Assay", "version": VERSION, "description": "The contract assay.v1 as HTTP and JSON."},
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
-        "tags": [{"name": str(service.name)} for service in services()],
+        "tags": [{"name": name} for name in (*(str(service.name) for service in services()), *_TAGS)],
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -104,18 +126,13 @@ def _operation(method: MethodDescriptor, methods: Methods) -> dict[str, Json]:
     media = "text/event-stream" if streams else "application/json"
     function = methods.unary.get(path) or methods.server_streams.get(path)
     summary = inspect.getdoc(function) if function is not None else "Not part of this version of the server."
-    answer: dict[str, Json] = {"schema": {"type": "string"} if streams else _ref(str(method.output_type.name))}
-    timeout: dict[str, Json] = {
-        "name": TIMEOUT_HEADER,
-        "in": "header",
-        "schema": {"type": "string"},
-        "description": "Seconds within which the answer is wanted.",
-    }
+    events = f"Events; the data of each is a {method.output_type.name}, of the last {{}}."
+    answer: dict[str, Json] = {"schema": {"description": events} if streams else _ref(str(method.output_type.name))}
     return {
         "operationId": f"{method.containing_service.name}_{method.name}",
         "tags": [str(method.containing_service.name)],
         "summary": (summary or "").partition("\n")[0],
-        "parameters": [timeout],
+        "parameters": [dict(_TIMEOUT)],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": _ref(str(method.input_type.name))}},

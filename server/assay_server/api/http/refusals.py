@@ -43,10 +43,11 @@ def http_status(failure: Failure) -> int:
 
 def error_json(failure: Failure) -> dict[str, Json]:
     """``{"error": {"code", "message", "status", "details"}}``; ``code`` is the HTTP status, as AIP-193 has it."""
-    details = message_to_json(failure.to_status()).get("details", [])
+    status = failure.to_status()
+    details = message_to_json(status).get("details", [])
     error: dict[str, Json] = {
         "code": http_status(failure),
-        "message": failure.message,
+        "message": status.message,
         "status": failure.code.name,
         "details": details,
     }

@@ -26,7 +26,7 @@ from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
 from assay_server.api.http.answers import json_bytes
 from assay_server.api.http.bodies import parse_json, read_value
-from assay_server.api.http.dispatch import Dispatch
+from assay_server.api.http.dispatch import Dispatch, timeout_of
 from assay_server.api.http.routes import Answer, post
 from assay_server.api.reward_calls import MAX_ROLLOUTS
 from assay_server.pipeline.failures import Code, Failure, invalid_field
@@ -60,6 +60,7 @@ def remote_reward_routes(dispatch: Dispatch) -> list[Route]:
 
     async def get_reward(request: Request) -> Answer:
         dispatch.admit(request, _SCORE)
+        timeout_of(request)  # where nothing is asked, no call looks at it
         wanted = _wanted(request.query_params)
         rollouts = _rollouts(await read_value(request), wanted)
         results: list[rollout_pb2.SampleResult] = []

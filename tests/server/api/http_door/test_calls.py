@@ -221,7 +221,23 @@ async def test_a_program_that_runs_too_long_for_its_caller_is_given_up(door: Doo
 
 
 @pytest.mark.parametrize("seconds", ["", "0", "-1", "soon", "1e3", "1" * 30, "nan"])
-async def test_a_time_that_is_none_is_refused(door: Doors, seconds: str) -> None:
-    response = await door.post("/v1/RewardService/ListRewards", {}, {"X-Assay-Timeout": seconds})
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/RewardService/ListRewards", {}),
+        ("/v1/SandboxService/StreamTests", {"jobs": []}),
+        ("/get_reward?reward=math", {"query": []}),
+    ],
+)
+async def test_a_time_that_is_none_is_refused(door: Doors, path: str, body: Json, seconds: str) -> None:
+    response = await door.post(path, body, {"X-Assay-Timeout": seconds})
     assert response.status_code == 400
     assert refused(response).reason == "INVALID_ARGUMENT"
+
+
+async def test_a_stream_that_takes_too_long_for_its_caller_is_given_up(door: Doors) -> None:
+    suite: Json = {"kind": "stdio", "cases": [{"input": "", "output": ""}]}
+    job: Json = {"jobId": "j", "language": "python", "source": "while True: pass", "suite": suite}
+    response = await door.post("/v1/SandboxService/StreamTests", {"jobs": [job]}, {"X-Assay-Timeout": "0.2"})
+    assert response.status_code == 504
+    assert refused(response).code == "DEADLINE_EXCEEDED"
