@@ -402,8 +402,13 @@ class SessionEngine:
         if place not in self._loading:
             loading = asyncio.create_task(self._load_journaled(tenant, session_id), name="session load")
             self._loading[place] = loading
-            loading.add_done_callback(lambda _: self._loading.pop(place))
+            loading.add_done_callback(lambda done: self._loaded(place, done))
         return await asyncio.shield(self._loading[place])
+
+    def _loaded(self, place: tuple[str, str], loading: asyncio.Task[LiveSession]) -> None:
+        del self._loading[place]
+        if not loading.cancelled():
+            loading.exception()  # whoever asked may have left before it was known that there is none
 
     async def _load_journaled(self, tenant: str, session_id: str) -> LiveSession:
         journaled = await self._recorder.claim(tenant, session_id)
