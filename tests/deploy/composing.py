@@ -53,6 +53,13 @@ class Composition:
         assert done.returncode == 0, f"docker {' '.join(words)}: {done.stdout[-4000:]}"
         return done.stdout
 
+    def until_container_is_healthy(self, container: str) -> None:
+        """Wait for the health check of a container that was started beside the file's."""
+        end = time.monotonic() + _READY_SECONDS
+        while (health := self._health(container)) != "healthy":
+            assert time.monotonic() < end, f"{container} is {health}: {self.docker('logs', container)[-3000:]}"
+            time.sleep(0.2)
+
     def containers(self, service: str) -> list[str]:
         """Names of a service's containers."""
         replicas = mapping(self._services[service].get("deploy", {})).get("replicas", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,20 @@ def test_programs_are_judged_by_the_workers_in_sandboxes(fleet: Composition, tok
         # What it finds of a server's addresses is not a worker's matter; so not how it exits.
         said = fleet.docker("exec", worker, "sh", "-c", "assay doctor --json || true")
         assert "namespaces: floor isolation" in said
+
+
+def test_a_server_with_mutual_tls_is_healthy(fleet: Composition, tmp_path: Path) -> None:
+    certificates = tmp_path / "certificates"
+    subprocess.run([ROOT / "deploy/make-certificates", certificates, "localhost"], check=True, timeout=60)
+    tls = {"CERTIFICATE": "server.pem", "KEY": "server.key", "CLIENT_CA": "authority.pem"}
+    said = [word for name, file in tls.items() for word in ("--env", f"ASSAY_TLS_{name}=/run/certificates/{file}")]
+    name = "assay-with-tls"
+    try:
+        mount = f"{certificates}:/run/certificates:ro"
+        fleet.docker("run", "--detach", f"--name={name}", "--volume", mount, *said, "assay:0.1.0")
+        fleet.until_container_is_healthy(name)
+    finally:
+        fleet.docker("rm", "--force", "--volumes", name)
 
 
 def test_members_end_gracefully(fleet: Composition) -> None:

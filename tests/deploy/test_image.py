@@ -20,6 +20,7 @@ SERVE_SETTINGS = {
     "ASSAY_HTTP_LISTEN": "0.0.0.0:8080",
     "ASSAY_STORE": f"sqlite:{STATE}/assay.db",
 }
+PROBES = "127.0.0.1:8081"
 
 
 def compose_service() -> Object:
@@ -38,7 +39,7 @@ def test_ports_agree() -> None:
 
 
 def test_settings_agree(base: Objects) -> None:
-    assert dict(re.findall(r"(ASSAY_\w+)=(\S+)", dockerfile())) == SERVE_SETTINGS
+    assert dict(re.findall(r"(ASSAY_\w+)=(\S+)", dockerfile())) == SERVE_SETTINGS | {"ASSAY_PROBE_LISTEN": PROBES}
     options = {name.removeprefix("ASSAY_").lower().replace("_", "-"): value for name, value in SERVE_SETTINGS.items()}
     command = [str(word) for word in items(compose_service()["command"])]
     assert command == ["serve", *(f"--{name}={value}" for name, value in options.items())]

@@ -14,7 +14,7 @@ from .rendering import Object, Objects, at, collected, documents, items, mapping
 from .workloads import SECRETS, chosen_by, labels_of, references, workloads
 
 KUBERNETES = ("1.33", "1.36")
-BY_HAND = ("assay-redis-operator", "assay-keys")
+BY_HAND = ("assay-redis-operator", "assay-keys", "assay-gateway-tls", "assay-environments-tls")
 """Secrets that no overlay makes."""
 
 CUSTOM = {
@@ -22,8 +22,8 @@ CUSTOM = {
     "PrometheusRule": ("monitoring.coreos.com/v1", {"groups"}),
     "ScaledObject": ("keda.sh/v1alpha1", {"scaleTargetRef", "triggers"}),
     "TriggerAuthentication": ("keda.sh/v1alpha1", {"secretTargetRef"}),
-    "Certificate": ("cert-manager.io/v1", {"secretName", "dnsNames", "issuerRef"}),
-    "Issuer": ("cert-manager.io/v1", {"selfSigned"}),
+    "Certificate": ("cert-manager.io/v1", {"secretName", "issuerRef"}),
+    "Issuer": ("cert-manager.io/v1", set[str]()),
 }
 """Kinds that Kubernetes does not know by itself: version, and what their specs need."""
 
@@ -61,6 +61,22 @@ def test_every_object_is_valid(objects: Objects, version: str) -> None:
             assert needed <= mapping(item["spec"]).keys()
         else:
             kubernetes_validate.validate(item, version, strict=True)
+
+
+def test_certificates_are_issued_by_who_is_there(objects: Objects) -> None:
+    made = {str(at(item, "spec", "secretName")) for (kind, _), item in objects.items() if kind == "Certificate"}
+    for (kind, _), item in objects.items():
+        spec = mapping(item.get("spec", {}))
+        if kind == "Certificate":
+            assert spec.keys() & {"dnsNames", "commonName"}
+            assert ("Issuer", str(at(spec, "issuerRef", "name"))) in objects
+        elif kind == "Issuer":
+            [(way, how)] = spec.items()
+            assert way in {"selfSigned", "ca"}
+            assert way == "selfSigned" or at(how, "secretName") in made
+    for (_, name), workload in workloads(objects).items():
+        for _, secret, _ in references(at(workload, "spec", "template", "spec")):
+            assert not secret.endswith("-tls") or secret in made, name
 
 
 def test_a_misspelt_field_is_found(base: Objects) -> None:

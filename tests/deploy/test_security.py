@@ -155,9 +155,10 @@ def test_each_role_sees_its_own_secrets(objects: Objects) -> None:
     }
     with_keys = "ASSAY_KEYS_FILE" in mapping(objects["ConfigMap", "assay"]["data"])
     server = {"assay-token", "assay-redis-gateway", *(["assay-keys"] if with_keys else [])}
+    with_tls = "ASSAY_TLS_KEY" in mapping(objects["ConfigMap", "assay"]["data"])
     assert seen == {
-        "assay": server,
-        "assay-environments": server,
+        "assay": server | ({"assay-gateway-tls"} if with_tls else set()),
+        "assay-environments": server | ({"assay-environments-tls"} if with_tls else set()),
         "assay-worker": {"assay-redis-worker"},
         "assay-redis": {"assay-redis-users"},
     }

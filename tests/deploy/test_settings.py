@@ -40,7 +40,8 @@ def test_servers_listen_where_the_ports_are(objects: Objects) -> None:
     for member in SERVERS:
         settings = settings_of(objects, member)
         assert (settings.listen, settings.http_listen) == (f"0.0.0.0:{GRPC}", f"0.0.0.0:{HTTP}")
-        assert ports_of(container_of(objects, member)) == {"grpc": GRPC, "http": HTTP}
+        probe = {"probe": int(settings.probe_listen.rpartition(":")[2])} if settings.tls else {}
+        assert ports_of(container_of(objects, member)) == {"grpc": GRPC, "http": HTTP, **probe}
     assert ports_of(container_of(objects, "assay-worker")) == {}
     assert ports_of(container_of(objects, "assay-redis", "StatefulSet")) == {"redis": REDIS}
 
@@ -75,11 +76,16 @@ def test_probes_ask_what_is_answered(objects: Objects) -> None:
     served = {route.path for route in health_routes(lambda: True)}
     for member in SERVERS:
         container = container_of(objects, member)
-        for probe in ("startupProbe", "readinessProbe"):
-            assert at(container, probe, "grpc") == {"port": GRPC}
-        asked = mapping(at(container, "livenessProbe", "httpGet"))
-        assert asked["port"] in ports_of(container)
-        assert asked["path"] in served & OPEN_PATHS
+        asks = [mapping(at(container, probe)) for probe in ("startupProbe", "readinessProbe", "livenessProbe")]
+        over_http = [mapping(ask["httpGet"]) for ask in asks if "httpGet" in ask]
+        assert {str(ask["path"]) for ask in over_http} <= served & OPEN_PATHS
+        if settings_of(objects, member).tls is None:
+            assert [ask.get("grpc") for ask in asks[:2]] == [{"port": GRPC}] * 2
+            assert [ask["port"] for ask in over_http] == ["http"]
+        else:  # the kubelet knows no authority and has no certificate
+            assert [(ask["port"], ask["path"]) for ask in over_http] == [
+                ("probe", "/readyz"), ("probe", "/readyz"), ("probe", "/livez"),
+            ]  # fmt: skip
     assert not {key for key in container_of(objects, "assay-worker") if key.endswith("Probe")}
 
 
@@ -117,6 +123,38 @@ def test_processes_are_as_many_as_the_pod_has_processors(base: Objects) -> None:
         requested = int(str(at(container_of(base, member), "resources", "requests", "cpu")))
         settings = settings_of(base, member).model_dump()
         assert {settings[field] for field in fields} == {requested}
+
+
+def test_tls_is_on_where_it_is_asked_for(rendered: dict[str, Objects]) -> None:
+    for variant, mutual in (("with/tls", False), ("with/mutual-tls", True)):
+        objects = rendered[variant]
+        for member in SERVERS:
+            files = settings_of(objects, member).tls
+            assert files is not None
+            assert (files.client_ca is not None) is mutual
+            mounts = {
+                str(at(mount, "mountPath")): str(at(mount, "name"))
+                for mount in items(container_of(objects, member)["volumeMounts"])
+            }
+            volume = named(pod_of(objects, member)["volumes"])[mounts[str(files.certificate.parent)]]
+            mounted = {str(at(item, "path")) for item in items(at(volume, "secret", "items"))}
+            assert {path.name for path in files.paths} <= mounted
+            certificate = next(
+                item
+                for (kind, _), item in objects.items()
+                if kind == "Certificate" and at(item, "spec", "secretName") == at(volume, "secret", "secretName")
+            )
+            answered = {str(name) for name in items(at(certificate, "spec", "dnsNames"))}
+            component = at(objects["Deployment", member], "metadata", "labels", "app.kubernetes.io/component")
+            services = {
+                name
+                for (kind, name), item in objects.items()
+                if kind == "Service" and at(item, "spec", "selector", "app.kubernetes.io/component") == component
+            }
+            assert services <= answered
+            assert {f"{name}.assay.svc" for name in services} <= answered
+        assert ("Certificate", "assay-client") in objects or not mutual
+    assert settings_of(rendered["base"], "assay").tls is None
 
 
 @pytest.mark.parametrize(("overlay", "namespace"), [("dev", "assay-dev"), ("prod", "assay")])

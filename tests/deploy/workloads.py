@@ -17,8 +17,10 @@ SECRETS = {
     "assay-redis-worker": {"url"},
     "assay-redis-users": {"users.acl"},
     "assay-redis-operator": {"address", "username", "password"},
+    "assay-gateway-tls": {"tls.crt", "tls.key", "ca.crt"},
+    "assay-environments-tls": {"tls.crt", "tls.key", "ca.crt"},
 }
-"""Secrets that an operator makes, and their keys; docs/kubernetes.md lists them."""
+"""Secrets that an operator or cert-manager makes, and their keys; docs/kubernetes.md lists them."""
 
 SERVERS = ("assay", "assay-environments")
 MEMBERS = (*SERVERS, "assay-worker")
