@@ -46,19 +46,11 @@ class ForkedWorker:
 
     def cpu_seconds(self) -> float:
         """CPU time of its main thread so far."""
-        try:
-            with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as file:
-                return int(file.read().split()[0]) / 1e9
-        except (OSError, ValueError):
-            return 0.0
+        return _cpu_seconds(self.pid)
 
     def blocked(self) -> bool:
         """Whether its main thread waits for something instead of computing."""
-        try:
-            with open(f"/proc/{self.pid}/stat", encoding="utf-8", errors="replace") as file:
-                return file.read().rpartition(") ")[2][:1] in ("S", "D", "T")
-        except OSError:
-            return False
+        return _state(self.pid) in ("S", "D", "T")
 
     @property
     def ending(self) -> bool:
@@ -106,6 +98,23 @@ class ForkedWorker:
             await self._writer.wait_closed()
 
 
+def _state(pid: int) -> str:
+    """The kernel's letter for what it does; empty where it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(") ")[2][:1]
+    except OSError:
+        return ""
+
+
+def _cpu_seconds(pid: int) -> float:
+    try:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[0]) / 1e9
+    except (OSError, ValueError):
+        return 0.0
+
+
 class TemplateEnded(Exception):
     """The template is not there any more; its standard error says why."""
 
@@ -115,7 +124,8 @@ class TemplateProcess:
 
     Attributes:
         mark: ``NAME=value`` in the environment of this template and of all that descends from it, and nowhere else.
-        patience: seconds after which one that does not answer is taken for stopped.
+        patience: seconds after which one that does not answer is taken for stopped; of CPU time, where it computes or
+            waits for a processor.
     """
 
     def __init__(self, setup: TemplateSetup, on_dead: Callable[[int, int], None], on_end: Callable[[], None]) -> None:
@@ -221,13 +231,17 @@ class TemplateProcess:
     async def _patiently(self, answer: asyncio.Future[_T]) -> _T:
         """Its answer; one that says nothing for long (an item may have stopped it) is killed and has ended."""
         process = self._process
-        done, _ = await asyncio.wait((answer,), timeout=self.patience)
-        if not done:
-            answer.cancel()
-            if process is not None:
-                process.kill()
-            raise TemplateEnded
-        return answer.result()
+        before = 0.0 if process is None else _cpu_seconds(process.pid)
+        while True:
+            done, _ = await asyncio.wait((answer,), timeout=self.patience)
+            if done:
+                return answer.result()
+            if process is None or _state(process.pid) != "R" or _cpu_seconds(process.pid) - before > self.patience:
+                break
+        answer.cancel()
+        if process is not None:
+            process.kill()
+        raise TemplateEnded
 
     def _on_control(self) -> None:
         assert self._control is not None
