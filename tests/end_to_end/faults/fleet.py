@@ -18,6 +18,8 @@ from assay_server.store.redis.private_server import PrivateRedis
 
 _ASSAY = "import sys; from assay_server.cli import main; sys.exit(main())"
 _START_SECONDS = 60.0
+GRACE_SECONDS = 60.0
+"""As much as the pods of deploy/ have."""
 
 
 @dataclass
@@ -145,6 +147,18 @@ class Fleet:
         await process.wait()
         assert member.reader is not None
         await member.reader
+
+    async def replace(self, member: Member) -> int:
+        """End it as an orchestrator does, with time to drain, and start another in its place; its exit code."""
+        process, member.serves = member.process, False
+        assert process is not None, "it does not run"
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(GRACE_SECONDS):
+            code = await process.wait()
+        assert member.reader is not None
+        await member.reader
+        await self.start(member)
+        return code
 
     def pause(self, member: Member) -> None:
         """Let it do nothing; its connections stay."""
