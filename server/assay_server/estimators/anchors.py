@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from operator import attrgetter
+from operator import attrgetter, countOf
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -146,18 +146,20 @@ def _numbered(
     places = np.flatnonzero(is_first).tolist()
     starts = np.searchsorted(places, bounds).tolist()
     ids: list[str] = []
+    tail = _part(b"r", recipe.encode())
     for group_id, (start, end) in zip(group_ids, pairwise(starts), strict=True):
-        prefix = _part(b"g", group_id.encode("utf-8", "surrogatepass")) + _part(b"r", recipe.encode())
-        ids.extend(_digest(prefix + encode(place)).hexdigest() for place in places[start:end])
+        prefix = _part(b"g", group_id.encode("utf-8", "surrogatepass")) + tail
+        ids += [_digest(prefix + encode(place)).hexdigest() for place in places[start:end]]
     return StepGroups(number[firsts], ids, starts)
 
 
-_digest = partial(hashlib.blake2b, digest_size=16)
+_digest = partial(hashlib.blake2b, digest_size=16, usedforsecurity=False)
 
 
 def _encoded(key: Hashable) -> bytes:
     if isinstance(key, str):
-        return _part(b"t", key.encode("utf-8", "surrogatepass"))
+        content = key.encode("utf-8", "surrogatepass")
+        return b"t%d:%b" % (len(content), content)
     if isinstance(key, bytes):
         return _part(b"j", key)
     assert isinstance(key, tuple)
@@ -234,8 +236,7 @@ def _require_anchors(
 
 
 def _states(anchors: Sequence[AnchorState], locate: _Locate) -> list[Hashable]:
-    structured = list(map(_state, anchors))
-    if structured.count(NO_STATE) == len(structured):
+    if countOf(map(_state, anchors), NO_STATE) == len(anchors):
         return list(map(_observation, anchors))
     return [_state_key(anchor, place, locate) for place, anchor in enumerate(anchors)]
 

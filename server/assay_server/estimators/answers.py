@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from assay.sdk.samples import Json
 from assay_server.estimators.columns import Columns
 from assay_server.estimators.definition import Ddof, Method, Parts, Scope, estimator, require, require_scale
 from assay_server.estimators.errors import InputError
@@ -84,17 +84,16 @@ class SemanticEntropyScaled:
         most = np.log(np.maximum(columns.partition.size, 2))
         scale = self._scale(self.alpha * entropy / most, columns)
         advantages = self.base(columns).advantages * scale[columns.partition.index]
-        return Parts(advantages, group_outputs={"entropies": entropy.tolist(), "scales": scale.tolist()})
+        return Parts(advantages, group_outputs={"entropies": entropy, "scales": scale})
 
     def _scale(self, x: Floats, columns: Columns) -> Floats:
         if self.form == "exponential":
             return np.exp(-x)
         negative = np.flatnonzero(x > 1.0)
         if len(negative):
-            where = f"groups[{negative[0]}].rollouts"
-            raise InputError(
-                where, f"group {columns.groups[negative[0]].group_id!r} would be scaled by a negative number"
-            )
+            place = int(negative[0])
+            message = f"group {columns.group_name(place)!r} would be scaled by a negative number"
+            raise InputError(columns.group_field(place), message)
         return 1.0 - x if self.form == "linear" else (1.0 - x) ** self.power
 
 
@@ -119,15 +118,11 @@ class ConsistencyBlend:
             weight = np.where(local == 0.0, 0.0, weight)
         elif self.gate == "soft_wrong":
             weight = np.where(columns.counted_rewards == 0.0, 0.0, weight)
-        parts: dict[str, list[Json]] = {
-            "local_weights": weight.tolist(),
-            "local_advantages": local.tolist(),
-            "global_advantages": globally.tolist(),
-        }
+        parts = {"local_weights": weight, "local_advantages": local, "global_advantages": globally}
         return Parts(
             weight * local + (1.0 - weight) * globally,
             member_outputs=parts,
-            group_outputs={"entropies_bits": entropy.tolist()},
+            group_outputs={"entropies_bits": entropy},
         )
 
     def _standing(self, columns: Columns, entropy: Floats) -> Floats:
@@ -149,22 +144,25 @@ def answer_entropies(columns: Columns, *, own_class: bool) -> Floats:
     Args:
         own_class: each answer that could not be extracted is a class of its own; else all of a group form one.
     """
-    positions: list[int] = columns.counted.tolist()
-    keys = [columns.members[position].answer_key or None for position in positions]
-    return class_entropies(columns.partition, answer_classes(keys, own_class=own_class))
+    classes = answer_classes(columns.answer_keys(), own_class=own_class)
+    return class_entropies(columns.partition, classes)
 
 
-def answer_classes(keys: list[str | None], *, own_class: bool) -> npt.NDArray[np.intp]:
-    """A number for each answer key, the same for equal ones; see :func:`answer_entropies` for None."""
-    numbers: dict[str | int | None, int] = {}
-    named = [place if key is None and own_class else key for place, key in enumerate(keys)]
-    return np.array([numbers.setdefault(name, len(numbers)) for name in named], np.intp)
+def answer_classes(keys: Sequence[str | None], *, own_class: bool) -> npt.NDArray[np.intp]:
+    """A number for each answer key, the same for equal ones; see :func:`answer_entropies` for None and empty ones."""
+    numbers: dict[str | None, int] = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    classes = np.array([numbers[key] for key in keys], np.intp)
+    for key in (None, ""):
+        if key in numbers:
+            missing = np.flatnonzero(classes == numbers[key])
+            classes[missing] = len(numbers) + missing if own_class else len(numbers)
+    return classes
 
 
 def class_entropies(partition: Partition, classes: npt.NDArray[np.intp]) -> Floats:
     """Entropy in nats of the classes inside each part."""
-    joined, counts = np.unique(partition.index * (len(classes) + 1) + classes, return_counts=True)
-    owner = joined // (len(classes) + 1)
+    joined, counts = np.unique(partition.index * (_span(classes)) + classes, return_counts=True)
+    owner = joined // _span(classes)
     share = counts / partition.size[owner]
     surprise = -share * np.log(share)
     return np.bincount(owner, weights=surprise, minlength=partition.count).astype(np.float64) + 0.0
@@ -179,3 +177,7 @@ def _base(kind: Literal["mean_only", "grpo"], ddof: Ddof, eps: float) -> Relativ
     if kind == "grpo":
         return Relative(Centre.GROUP, Scale.GROUP_STD, ddof=ddof, eps=eps)
     return Relative(Centre.GROUP)
+
+
+def _span(classes: npt.NDArray[np.intp]) -> int:
+    return int(classes.max(initial=0)) + 1

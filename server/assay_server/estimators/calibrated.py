@@ -7,7 +7,7 @@ from math import inf, lgamma, log
 
 import numpy as np
 
-from assay_server.estimators.columns import Columns, member_field
+from assay_server.estimators.columns import Columns
 from assay_server.estimators.definition import (
     Ddof,
     Method,
@@ -135,5 +135,5 @@ def require_rewards_within(columns: Columns, low: float, high: float) -> None:
     rewards = columns.counted_rewards
     outside = np.flatnonzero((rewards < low) | (rewards > high))
     if len(outside):
-        where = member_field(columns.groups, columns.starts, int(columns.counted[outside[0]]), "reward")
+        where = columns.field(int(outside[0]), "reward")
         raise InputError(where, f"expected {low:g} to {high:g}, got {rewards[outside[0]]:g}")

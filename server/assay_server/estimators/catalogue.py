@@ -13,16 +13,17 @@ from assay.sdk.samples import Json
 from assay.sdk.spec import EstimatorChoice, Grouping
 from assay_server.estimators.answers import ANSWER_ESTIMATORS
 from assay_server.estimators.calibrated import CALIBRATED_ESTIMATORS
-from assay_server.estimators.columns import Columns, columns_of, member_field
+from assay_server.estimators.columns import Columns, columns_of
 from assay_server.estimators.components import component_estimator, find_in
 from assay_server.estimators.definition import EstimatorDefinition, Method, Parts, Scope, bind
 from assay_server.estimators.episode import EPISODE_ESTIMATORS
 from assay_server.estimators.errors import InputError, UnknownEstimator
 from assay_server.estimators.gigpo import STEP_ESTIMATORS
-from assay_server.estimators.groups import Group, GroupAdvantages, Role
+from assay_server.estimators.groups import Floats, Group, GroupAdvantages, Role
 from assay_server.estimators.history_levels import HISTORY_ESTIMATORS
 from assay_server.estimators.plugged import PluggedEstimator
 from assay_server.estimators.prefixes import TOKEN_ESTIMATORS
+from assay_server.estimators.ragged import Ragged
 from assay_server.estimators.results import results_of
 from assay_server.estimators.shaped import SHAPED_ESTIMATORS
 from assay_server.estimators.step_index import step_index_group
@@ -56,19 +57,26 @@ ESTIMATORS: Mapping[str, EstimatorDefinition] = {
 
 @dataclass(frozen=True, slots=True)
 class BatchAdvantages:
-    """What one call gives: a result per group in request order, and what else the method reports.
-
-    Attributes:
-        outputs: of the whole call.
-        member_outputs: per member, groups one after another and members by ``rollout_id``; None for those that do not
-            count.
-        group_outputs: per group.
-    """
+    """What one call gives: a result per group in request order, and what else the method reports."""
 
     groups: Sequence[GroupAdvantages]
-    outputs: Mapping[str, Json]
-    member_outputs: Mapping[str, Sequence[Json]]
-    group_outputs: Mapping[str, Sequence[Json]]
+    columns: Columns
+    parts: Parts
+
+    @property
+    def outputs(self) -> Mapping[str, Json]:
+        """Of the whole call."""
+        return self.parts.outputs
+
+    @property
+    def member_outputs(self) -> Mapping[str, Sequence[Json]]:
+        """Per member, groups one after another and members by ``rollout_id``; None for those that do not count."""
+        return {name: spread(self.columns, values) for name, values in self.parts.member_outputs.items()}
+
+    @property
+    def group_outputs(self) -> Mapping[str, Sequence[Json]]:
+        """Per group."""
+        return {name: values.tolist() for name, values in self.parts.group_outputs.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +119,25 @@ class Estimator:
     def evaluate(self, groups: Sequence[Group]) -> BatchAdvantages:
         """The same, with the method's own outputs, such as ``batch_std``."""
         columns = columns_of(groups, self.counted_roles, self.definition.reference_roles)
-        self._require_signals(columns)
+        parts = self.parts(columns)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return BatchAdvantages(results_of(columns, parts), columns, parts)
+
+    def parts(self, columns: Columns) -> Parts:
+        """The bare numbers of members that are columns already.
+
+        Raises:
+            InputError: as :meth:`advantages`.
+        """
+        for name in self.required_signals:
+            place = columns.lacks(name)
+            if place is not None:
+                where = columns.field(place, f"signals.{name}")
+                raise InputError(where, f"{self.id} reads this signal; the trainer must send it")
         with np.errstate(over="ignore", invalid="ignore"):
             parts = self.method(columns)
             _require_finite(columns, parts)
-            return BatchAdvantages(
-                groups=results_of(columns, parts),
-                outputs=parts.outputs,
-                member_outputs={name: _spread(columns, values) for name, values in parts.member_outputs.items()},
-                group_outputs=parts.group_outputs,
-            )
-
-    def _require_signals(self, columns: Columns) -> None:
-        for name in self.required_signals:
-            for position in columns.counted.tolist():
-                if name not in columns.members[position].signals:
-                    where = member_field(columns.groups, columns.starts, position, f"signals.{name}")
-                    raise InputError(where, f"{self.id} reads this signal; the trainer must send it")
+        return parts
 
 
 def find_estimator(id: str) -> EstimatorDefinition:
@@ -202,9 +212,13 @@ AnyEstimator: TypeAlias = Estimator | PluggedEstimator
 """An estimator with its parameters, of this package or of a plugin."""
 
 
-def _spread(columns: Columns, values: Sequence[Json]) -> list[Json]:
-    full: list[Json] = [None] * len(columns.members)
-    for position, value in zip(columns.counted.tolist(), values, strict=True):
+def spread(columns: Columns, values: Floats | Ragged) -> list[Json]:
+    """Values of counted members as JSON, one per member; None for those that do not count."""
+    listed: list[Json] = values.as_json() if isinstance(values, Ragged) else values.tolist()
+    if len(listed) == len(columns.rewards):
+        return listed
+    full: list[Json] = [None] * len(columns.rewards)
+    for position, value in zip(columns.counted.tolist(), listed, strict=True):
         full[position] = value
     return full
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assay_server.estimators.errors import InputError
-from assay_server.estimators.groups import Floats, Group, Member, MemberOutcome, Role
+from assay_server.estimators.groups import Floats, Group, Member, MemberOutcome, Role, Signal
 from assay_server.estimators.partition import Moments, Partition
 
 _by_id = attrgetter("rollout_id")
@@ -52,13 +52,58 @@ class Columns:
         """Of the counted rewards, per group."""
         return self.partition.moments(self.counted_rewards)
 
+    @cached_property
+    def counted_members(self) -> Sequence[Member]:
+        """The members that count, in order."""
+        if len(self.counted) == len(self.members):
+            return self.members
+        positions: list[int] = self.counted.tolist()
+        return [self.members[position] for position in positions]
+
     def scattered(self, values: Floats) -> Floats:
         """Values of the counted members put in their places; NaN elsewhere."""
-        if len(values) == len(self.members):
+        if len(values) == len(self.rewards):
             return values
-        full = np.full(len(self.members), np.nan)
+        full = np.full(len(self.rewards), np.nan)
         full[self.counted] = values
         return full
+
+    # ------------------------------------------------------------ what counted members carry beside their reward
+
+    def answer_keys(self) -> Sequence[str]:
+        """Their answers' classes; empty = no answer."""
+        return [member.answer_key for member in self.counted_members]
+
+    def signals(self, name: str) -> Sequence[Signal]:
+        """One signal of each, which is there."""
+        return [member.signals[name] for member in self.counted_members]
+
+    def strata(self) -> Sequence[Signal | None]:
+        """The signal ``stratum``, else the number of tool calls."""
+        return [member.signals.get("stratum", member.num_tool_calls) for member in self.counted_members]
+
+    def components(self) -> Sequence[Mapping[str, float]]:
+        """The named parts of their rewards."""
+        return [member.components for member in self.counted_members]
+
+    def lacks(self, signal: str) -> int | None:
+        """The first of them, as a number among those that count, without a signal."""
+        members = self.counted_members
+        return next((place for place, member in enumerate(members) if signal not in member.signals), None)
+
+    # ------------------------------------------------------------ what refusals call things
+
+    def field(self, place: int, tail: str) -> str:
+        """Path of a counted member, as it was given."""
+        return member_field(self.groups, self.starts, int(self.counted[place]), tail)
+
+    def group_field(self, place: int) -> str:
+        """Path of a group's members."""
+        return f"groups[{place}].rollouts"
+
+    def group_name(self, place: int) -> str:
+        """What a group is called."""
+        return self.groups[place].group_id
 
 
 def columns_of(
@@ -137,6 +182,16 @@ def _outcomes(
     reference_roles: frozenset[Role],
 ) -> npt.NDArray[np.int8]:
     roles = np.array([member.role for member in members], dtype=np.int8)
+    return outcomes_of(roles, scored, counted_roles, reference_roles)
+
+
+def outcomes_of(
+    roles: npt.NDArray[np.int8],
+    scored: npt.NDArray[np.bool_],
+    counted_roles: frozenset[Role],
+    reference_roles: frozenset[Role],
+) -> npt.NDArray[np.int8]:
+    """What becomes of members with these roles, as :class:`MemberOutcome` numbers."""
     by_role = np.full(max(Role) + 1, MemberOutcome.ROLE_EXCLUDED, dtype=np.int8)
     by_role[list(reference_roles)] = MemberOutcome.NO_ADVANTAGE
     by_role[list(counted_roles - reference_roles)] = MemberOutcome.COUNTED

@@ -10,7 +10,7 @@ import numpy as np
 
 from assay.sdk.samples import Json
 from assay.sdk.spec import Grouping
-from assay_server.estimators.columns import LARGEST, Columns, member_field
+from assay_server.estimators.columns import LARGEST, Columns
 from assay_server.estimators.definition import EstimatorDefinition, Method, Parts, Scope, bind, estimator, require
 from assay_server.estimators.errors import InputError, ParameterError, UnknownEstimator
 from assay_server.estimators.groups import Floats
@@ -76,8 +76,7 @@ class PerComponent:
         combined = np.zeros(len(columns.counted))
         for name, advantages in parts.items():
             combined += shares[name] / total * advantages
-        per_component: dict[str, list[Json]] = {name: part.tolist() for name, part in parts.items()}
-        return Parts(combined, member_outputs={f"components.{name}": part for name, part in per_component.items()})
+        return Parts(combined, member_outputs={f"components.{name}": part for name, part in parts.items()})
 
 
 def _inner(known: Mapping[str, EstimatorDefinition], id: str, params: Mapping[str, _Scalar]) -> Method:
@@ -106,20 +105,19 @@ def _components(columns: Columns) -> dict[str, Floats]:
     Raises:
         InputError: a member has none or other components, or a value is not finite.
     """
-    positions: list[int] = columns.counted.tolist()
-    members = [columns.members[position] for position in positions]
-    names = tuple(members[0].components) if members else ()
+    rows = columns.components()
+    names = tuple(rows[0]) if rows else ()
     expected = frozenset(names)
-    for position, member in zip(positions, members, strict=True):
-        if not member.components or frozenset(member.components) != expected:
-            where = member_field(columns.groups, columns.starts, position, "components")
-            raise InputError(where, f"expected the components {', '.join(names) or '(none)'}, as of the others")
-    values = {name: np.array([member.components[name] for member in members], np.float64) for name in names}
+    for place, row in enumerate(rows):
+        if not row or frozenset(row) != expected:
+            message = f"expected the components {', '.join(names) or '(none)'}, as of the others"
+            raise InputError(columns.field(place, "components"), message)
+    values = {name: np.array([row[name] for row in rows], np.float64) for name in names}
     for name, found in values.items():
         readable = np.abs(found) <= LARGEST
         if not readable.all():
             place = int(np.argmin(readable))
-            where = member_field(columns.groups, columns.starts, positions[place], f"components.{name}")
+            where = columns.field(place, f"components.{name}")
             raise InputError(where, f"expected a number up to {LARGEST:g}, got {found[place]}")
     return values
 

@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 from typing import cast
 
 import numpy as np
@@ -21,6 +20,7 @@ from assay_server.estimators.advantage_shapes import SHAPE_METHODS
 from assay_server.estimators.answer_metrics import METRIC_METHODS
 from assay_server.estimators.budget_grid import BUDGET_METHODS
 from assay_server.estimators.canonical import canonical_key
+from assay_server.estimators.case_columns import case_columns
 from assay_server.estimators.case_values import (
     Computation,
     boolean,
@@ -31,14 +31,12 @@ from assay_server.estimators.case_values import (
     mapping,
     number,
     reward_groups,
-    text,
 )
-from assay_server.estimators.catalogue import ESTIMATORS, BatchAdvantages, Estimator, compile_estimator
+from assay_server.estimators.catalogue import ESTIMATORS, BatchAdvantages, Estimator, compile_estimator, spread
 from assay_server.estimators.critics import CRITIC_METHODS
 from assay_server.estimators.definition import EstimatorDefinition
 from assay_server.estimators.errors import InputError
-from assay_server.estimators.groups import AnchorState, Floats, Group, GroupAdvantages, Member, Role, StepRecord
-from assay_server.estimators.member_columns import MemberColumns
+from assay_server.estimators.groups import AnchorState, Floats, Group, GroupAdvantages, Member, StepRecord
 from assay_server.estimators.metrics import expected_gradient, has_variance, pass_at_k, step_group_metrics
 from assay_server.estimators.risk import RISK_METHODS
 from assay_server.estimators.rows import group_name
@@ -47,7 +45,6 @@ from assay_server.estimators.token_weights import TOKEN_METHODS
 from assay_server.estimators.trackers import TRACKER_METHODS
 from assay_server.estimators.trees import TREE_METHODS
 
-_ROLES = {role.name.lower(): role for role in Role}
 _GROUP = re.compile(r"groups\[\d+\]\.rollouts$")
 _PLACE = re.compile(r"groups\[(\d+)\]\.rollouts\[(\d+)\]")
 
@@ -79,26 +76,20 @@ class _Case:
                 flat[place] = value
         return flat
 
-    def spread(self, values: Sequence[Json]) -> list[Json]:
-        """The same for values of one group after another."""
-        cuts = pairwise([0, *accumulate(map(len, self.places))])
-        return self.in_order([values[start:end] for start, end in cuts])
-
 
 def _episode_computation(definition: EstimatorDefinition) -> Computation:
     def compute(params: Mapping[str, Json], inputs: Mapping[str, Json]) -> dict[str, Json]:
         estimator = compile_estimator(EstimatorChoice(definition.id, params))
-        rollouts = list(enumerate(listed(inputs, "rollouts")))
-        names = [given(mapping(item, f"rollouts[{place}]"), "group", f"rollouts[{place}].") for place, item in rollouts]
-        columns = MemberColumns(definition.reads)
-        case = _case(names, [_rollout(item, place, columns) for place, item in rollouts])
-        result = case.computed(estimator, "rollouts")
-        advantages: list[list[Json]] = [_nullable(group.advantages.tolist()) for group in result.groups]
+        columns = case_columns(inputs, definition, estimator.counted_roles)
+        parts = estimator.parts(columns)
+        listed_: list[Json] = columns.scattered(parts.advantages).tolist()
+        members = {name: columns.in_order(spread(columns, values)) for name, values in parts.member_outputs.items()}
+        names = columns.rows.names
         return {
-            "advantages": case.in_order(advantages),
-            **result.outputs,
-            **_nested_by_name({name: case.spread(values) for name, values in result.member_outputs.items()}),
-            **{name: dict(zip(case.names, values, strict=True)) for name, values in result.group_outputs.items()},
+            "advantages": columns.in_order(_nullable(listed_) if len(columns.counted) < len(listed_) else listed_),
+            **parts.outputs,
+            **_nested_by_name(members),
+            **{name: dict(zip(names, values.tolist(), strict=True)) for name, values in parts.group_outputs.items()},
         }
 
     return compute
@@ -174,18 +165,6 @@ def _step(value: Json, path: str, as_texts: bool, with_rewards: bool) -> StepRec
     return StepRecord(anchor, reward, boolean(step.get("valid", True), f"{path}.valid"))
 
 
-def _rollout(value: Json, place: int, columns: MemberColumns) -> Member:
-    path = f"rollouts[{place}]"
-    rollout = mapping(value, path)
-    role = text(rollout.get("role", "policy"), f"{path}.role")
-    if role not in _ROLES:
-        raise InputError(f"{path}.role", f"expected one of {', '.join(_ROLES)}")
-    reward = 0.0
-    if columns.needs_reward or "reward" in rollout:
-        reward = number(given(rollout, "reward", f"{path}."), f"{path}.reward")
-    return columns.read(Member(f"{place:012d}", reward, _ROLES[role]), rollout, path)
-
-
 def _case(names: Sequence[Json], members: Sequence[Member]) -> _Case:
     places: dict[bytes, list[int]] = {}
     for place, name in enumerate(names):
@@ -197,7 +176,7 @@ def _case(names: Sequence[Json], members: Sequence[Member]) -> _Case:
     return _Case(groups, list(places.values()), [group_name(names[own[0]]) for own in places.values()])
 
 
-def _nullable(values: Sequence[float]) -> list[Json]:
+def _nullable(values: Sequence[Json]) -> list[Json]:
     return [None if value != value else value for value in values]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
@@ -19,19 +19,20 @@ from assay.sdk.spec import Grouping
 from assay_server.estimators.columns import Columns
 from assay_server.estimators.errors import ParameterError, nearest_names
 from assay_server.estimators.groups import Floats, Role
+from assay_server.estimators.ragged import Ragged
 
 Ddof: TypeAlias = Literal[0, 1]
 Singleton: TypeAlias = Literal["zero", "raw"]
 
 _NO_OUTPUTS: Mapping[str, Json] = MappingProxyType({})
-_NO_COLUMNS: Mapping[str, Sequence[Json]] = MappingProxyType({})
+_NO_COLUMNS: Mapping[str, Floats] = MappingProxyType({})
 
 
 def _no_outputs() -> Mapping[str, Json]:
     return _NO_OUTPUTS
 
 
-def _no_columns() -> Mapping[str, Sequence[Json]]:
+def _no_columns() -> Mapping[str, Floats]:
     return _NO_COLUMNS
 
 
@@ -51,7 +52,7 @@ class StepParts:
         index: step group of each step, numbered through all groups in order of first appearance.
         ids: digest of each step group.
         group_starts: offsets of the groups in ``ids``; one more than there are groups.
-        state_digests: of each step, empty where there is none.
+        state_digests: of each step, an empty text where there is none; empty where no step has one.
     """
 
     counts: npt.NDArray[np.intp]
@@ -71,15 +72,17 @@ class Parts:
 
     Attributes:
         outputs: of the whole call.
-        member_outputs: one value per counted member.
+        member_outputs: one value, or one array, per counted member.
         group_outputs: one value per group.
+        token_advantages: per counted member, one per token, where the method speaks of tokens.
     """
 
     advantages: Floats
     steps: StepParts | None = None
     outputs: Mapping[str, Json] = field(default_factory=_no_outputs)
-    member_outputs: Mapping[str, Sequence[Json]] = field(default_factory=_no_columns)
-    group_outputs: Mapping[str, Sequence[Json]] = field(default_factory=_no_columns)
+    member_outputs: Mapping[str, Floats | Ragged] = field(default_factory=_no_columns)
+    group_outputs: Mapping[str, Floats] = field(default_factory=_no_columns)
+    token_advantages: Ragged | None = None
 
 
 Method: TypeAlias = Callable[[Columns], Parts]

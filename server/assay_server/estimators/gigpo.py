@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate, chain
+from operator import attrgetter
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from assay.sdk.spec import Grouping
 from assay_server.estimators.anchors import declared_grouping, group_steps
-from assay_server.estimators.columns import LARGEST, Columns, member_field
+from assay_server.estimators.columns import LARGEST, Columns
 from assay_server.estimators.definition import (
     Ddof,
     Method,
@@ -26,6 +27,12 @@ from assay_server.estimators.errors import InputError
 from assay_server.estimators.groups import Floats, StepRecord
 from assay_server.estimators.partition import Moments, Partition
 from assay_server.estimators.returns import discounted_returns
+
+_steps = attrgetter("steps")
+_anchor = attrgetter("anchor")
+_reward = attrgetter("reward")
+_action_valid = attrgetter("action_valid")
+_state_digest = attrgetter("state_digest")
 
 
 @step_estimator(
@@ -93,14 +100,13 @@ class GiGPO:
         episode, per_row = self._episode_part(columns, rows, penalty)
         step_groups = group_steps(
             [group.group_id for group in columns.groups],
-            [step.anchor for step in rows.steps],
+            anchors := list(map(_anchor, rows.steps)),
             rows.bounds,
             np.repeat(rows.first_row, rows.counts),
             self.grouping,
             lambda row: step_field(columns, rows.first_row, row),
         )
-        moments = Partition(step_groups.index, len(step_groups.ids)).moments(returns)
-        among_steps = moments.deviation / self._divisor(moments)[step_groups.index]
+        among_steps = self.relative(returns, Partition(step_groups.index, len(step_groups.ids)))
         return Parts(
             episode,
             StepParts(
@@ -112,9 +118,14 @@ class GiGPO:
                 index=step_groups.index,
                 ids=step_groups.ids,
                 group_starts=step_groups.group_starts,
-                state_digests=[step.anchor.state_digest for step in rows.steps],
+                state_digests=list(map(_state_digest, anchors)) if any(map(_state_digest, anchors)) else [],
             ),
         )
+
+    def relative(self, returns: Floats, step_groups: Partition) -> Floats:
+        """Each step's return relative to its step group."""
+        moments = step_groups.moments(returns)
+        return moments.deviation / self._divisor(moments)[step_groups.index]
 
     def _episode_part(self, columns: Columns, rows: StepRows, penalty: Floats) -> tuple[Floats, Floats]:
         """The episode part per member and per row.
@@ -178,14 +189,12 @@ def step_rows(columns: Columns) -> StepRows:
     Raises:
         InputError: a member has no steps, or a step reward is not finite.
     """
-    positions: list[int] = columns.counted.tolist()
-    members = [columns.members[position] for position in positions]
-    counts = np.array([len(member.steps) for member in members], np.intp)
+    members = columns.counted_members
+    counts = np.fromiter(map(len, map(_steps, members)), np.intp, len(members))
     if not counts.all():
-        where = positions[int(np.argmin(counts))]
-        raise InputError(member_field(columns.groups, columns.starts, where, "steps"), "expected at least one step")
-    steps = list(chain.from_iterable([member.steps for member in members]))
-    rewards = np.array([step.reward for step in steps], np.float64)
+        raise InputError(columns.field(int(np.argmin(counts)), "steps"), "expected at least one step")
+    steps = list(chain.from_iterable(map(_steps, members)))
+    rewards = np.fromiter(map(_reward, steps), np.float64, len(steps))
     first_row = np.cumsum(counts) - counts
     readable = np.abs(rewards) <= LARGEST
     if not readable.all():
@@ -199,15 +208,14 @@ def step_rows(columns: Columns) -> StepRows:
         first_row=first_row,
         bounds=[0, *accumulate(per_group.tolist())],
         rewards=rewards,
-        invalid=1.0 - np.array([step.action_valid for step in steps], np.float64),
+        invalid=1.0 - np.fromiter(map(_action_valid, steps), np.float64, len(steps)),
     )
 
 
 def step_field(columns: Columns, first_row: npt.NDArray[np.intp], row: int) -> str:
     """Path of a step in the groups as they were given."""
     member = int(np.searchsorted(first_row, row, side="right")) - 1
-    position = int(columns.counted[member])
-    return member_field(columns.groups, columns.starts, position, f"steps[{row - int(first_row[member])}]")
+    return columns.field(member, f"steps[{row - int(first_row[member])}]")
 
 
 STEP_ESTIMATORS = (gigpo,)

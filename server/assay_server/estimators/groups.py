@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from assay.sdk.samples import Json, Verdict
 from assay.sdk.values import value
+from assay_server.estimators.ragged import Ragged
 
 Floats: TypeAlias = "npt.NDArray[np.float64]"
 Ints: TypeAlias = "npt.NDArray[np.int32]"
@@ -160,6 +161,7 @@ class GroupAdvantages:
         step_totals: episode part + weighted step part: what the loss uses.
         step_group_ids: digests of the distinct anchor keys, in order of first appearance.
         step_group_index: per step, into ``step_group_ids``.
+        token_advantages: of the members that count, one per token, where the method speaks of tokens.
     """
 
     group_id: str
@@ -176,3 +178,4 @@ class GroupAdvantages:
     step_group_ids: tuple[str, ...]
     step_group_index: Ints
     statistics: GroupStatistics
+    token_advantages: Ragged | None = None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from assay.sdk.spec import AnchorRecipe, Grouping
-from assay_server.estimators.anchors import declared_grouping
+from assay.sdk.spec import Grouping
+from assay_server.estimators.anchors import LONGEST_HISTORY
 from assay_server.estimators.columns import Columns
-from assay_server.estimators.definition import Ddof, Method, Parts, StepParts, require, require_scale, step_estimator
+from assay_server.estimators.definition import Ddof, Method, Parts, require, require_scale, step_estimator
 from assay_server.estimators.gigpo import GiGPO
 from assay_server.estimators.partition import Partition
 
@@ -50,9 +52,8 @@ def hgpo(
         singleton="zero",
         invalid_penalty=0.0,
     )
-    deeper = [declared_grouping(Grouping(AnchorRecipe.STATE_AND_HISTORY, length)) for length in range(1, history + 1)]
-    require(history >= 0, "history", "an integer >= 0", history)
-    return NestedHistories((level, *(replace(level, grouping=chosen) for chosen in deeper)), w)
+    require(0 <= history <= LONGEST_HISTORY, "history", f"an integer from 0 to {LONGEST_HISTORY}", history)
+    return NestedHistories(level, history)
 
 
 HISTORY_ESTIMATORS = (hgpo,)
@@ -60,22 +61,39 @@ HISTORY_ESTIMATORS = (hgpo,)
 
 @dataclass(frozen=True, slots=True)
 class NestedHistories:
-    """GiGPO once per length of history."""
+    """GiGPO among the steps of equal state, and its step part averaged over longer and longer common histories."""
 
-    levels: tuple[GiGPO, ...]
-    w: float
+    level: GiGPO
+    history: int
 
     def __call__(self, columns: Columns) -> Parts:
-        parts = [level(columns) for level in self.levels]
-        steps = [part.steps for part in parts if part.steps is not None]
-        shared = np.stack([_others(found) for found in steps])
-        total = shared.sum(axis=0)
-        weights = shared / np.where(total > 0.0, total, 1.0)
-        among = (weights * np.stack([found.advantages for found in steps])).sum(axis=0)
-        first = replace(steps[0], advantages=among, totals=steps[0].episode + self.w * among)
-        return replace(parts[0], steps=first)
+        found = self.level(columns)
+        steps = found.steps
+        assert steps is not None
+        weighted = np.zeros(len(steps.returns))
+        total = np.zeros(len(steps.returns))
+        for partition in nested_histories(steps.index, steps.counts, self.history):
+            others = partition.size[partition.index] - 1.0
+            weighted += others * self.level.relative(steps.returns, partition)
+            total += others
+        among = weighted / np.where(total > 0.0, total, 1.0)
+        return replace(found, steps=replace(steps, advantages=among, totals=steps.episode + self.level.w * among))
 
 
-def _others(steps: StepParts) -> np.typing.NDArray[np.float64]:
-    """Per step, how many others are in its step group."""
-    return Partition(steps.index, len(steps.ids)).size[steps.index].astype(np.float64) - 1.0
+def nested_histories(states: npt.NDArray[np.intp], counts: npt.NDArray[np.intp], longest: int) -> Iterator[Partition]:
+    """The steps by their state; by their state and the one before; and so on up to ``longest`` before.
+
+    Args:
+        states: of each step, a number that no step of another episode group has.
+        counts: steps per rollout.
+    """
+    span = len(states) + 1
+    first_row = np.repeat(np.cumsum(counts) - counts, counts)
+    places = np.arange(len(states))
+    index = states
+    yield Partition(index, span)
+    for back in range(1, longest + 1):
+        earlier = np.where(places - back >= first_row, states[np.maximum(places - back, 0)] + 1, 0)
+        distinct, index = np.unique(index * span + earlier, return_inverse=True)
+        index = index.reshape(-1)
+        yield Partition(index, len(distinct))

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from assay.sdk import FinishedGroup, GroupMember, PluginDefinition, Sample
-from assay_server.estimators.columns import columns_of, member_field
+from assay_server.estimators.columns import columns_of
 from assay_server.estimators.definition import Parts, Scope
 from assay_server.estimators.errors import InputError
 from assay_server.estimators.groups import Group, GroupAdvantages, Member, Role
@@ -63,13 +63,11 @@ class PluggedEstimator:
             InputError: a reward is not finite, two members have one id, or a signal is missing.
         """
         columns = columns_of(groups, self.counted_roles)
-        positions: list[int] = columns.counted.tolist()
-        members = [columns.members[position] for position in positions]
+        members = columns.counted_members
         missing = missing_signal(members, self.required_signals)
         if missing is not None:
             place, name = missing
-            where = member_field(columns.groups, columns.starts, positions[place], name)
-            raise InputError(where, f"{self.id} reads this; the trainer must send it")
+            raise InputError(columns.field(place, name), f"{self.id} reads this; the trainer must send it")
         cuts = np.searchsorted(columns.counted, columns.starts).tolist()
         return [told_of(group, members[a:b]) for group, (a, b) in zip(groups, pairwise(cuts), strict=True)]
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from assay.sdk.samples import Json
-from assay_server.estimators.columns import Columns, member_field
+from assay_server.estimators.columns import Columns
 from assay_server.estimators.definition import Ddof, Method, Parts, Singleton, estimator, require_scale
 from assay_server.estimators.errors import InputError
 from assay_server.estimators.groups import Floats
 from assay_server.estimators.partition import Partition
+from assay_server.estimators.ragged import Ragged
+
+_Ids = npt.NDArray[np.int64]
+_LARGEST_KEY = 2**62
 
 
 @estimator(
@@ -55,70 +57,82 @@ class PrefixTree:
     def __call__(self, columns: Columns) -> Parts:
         tokens = _token_ids(columns)
         index, moments = columns.partition.index, columns.moments
-        counts = np.array([len(ids) for ids in tokens], np.intp)
-        values = prefix_values(tokens, counts, columns.counted_rewards, columns.partition)
         divisor = moments.divisor(self.ddof, self.eps)[index] if self.scale == "std" else np.ones(len(index))
-        before = np.roll(values, 1)
-        starts = (np.cumsum(counts) - counts)[counts > 0]
-        before[starts] = moments.mean[index][counts > 0]
-        of_token = np.repeat(np.arange(len(counts)), counts)
-        advantages = (moments.deviation[of_token] + values - before) / divisor[of_token]
         base = moments.deviation / divisor
-        lone = moments.lone[index]
-        alone = columns.counted_rewards if self.singleton == "raw" else np.zeros(len(index))
-        advantages = np.where(lone[of_token], alone[of_token], advantages)
-        advantages = np.where(moments.flat[index][of_token] & ~lone[of_token], 0.0, advantages)
-        per_member: dict[str, list[Json]] = {
-            "values": _per_member(values, counts),
-            "advantages": _per_member(advantages, counts),
-        }
-        return Parts(np.where(lone, alone, base), member_outputs=per_member)
+        if self.singleton == "raw":
+            base = np.where(moments.lone[index], columns.counted_rewards, base)
+        values = np.repeat(columns.counted_rewards, tokens.counts)
+        advantages = np.repeat(base, tokens.counts)
+        before = moments.mean[index]
+        for members, place, value in shared_prefixes(tokens, columns.counted_rewards, columns.partition):
+            values[place] = value
+            advantages[place] = (moments.deviation[members] + value - before[members]) / divisor[members]
+            before[members] = value
+        of_tokens = Ragged.of(advantages, tokens.counts)
+        return Parts(
+            base,
+            member_outputs={"values": Ragged.of(values, tokens.counts), "advantages": of_tokens},
+            token_advantages=of_tokens,
+        )
 
 
-def prefix_values(
-    tokens: Sequence[npt.NDArray[np.int64]], counts: npt.NDArray[np.intp], rewards: Floats, partition: Partition
-) -> Floats:
-    """Per token the mean reward of the members of its group that share the prefix up to and with it.
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of all members one after another, and how many each has."""
 
-    One pass per position, over those members only that still share their prefix with another.
+    flat: _Ids
+    counts: npt.NDArray[np.intp]
+
+
+def shared_prefixes(
+    tokens: Tokens, rewards: Floats, partition: Partition
+) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]]:
+    """Position by position: the members that shared all before it with another, where their token stands among all
+    tokens, and the mean reward of those of their group that share the prefix with this token.
+
+    A member that came to be alone is not told of again: the mean is its own reward from there on.
     """
-    flat = np.concatenate(tokens) if len(tokens) else np.empty(0, np.int64)
-    values = np.repeat(rewards, counts)
-    starts = np.cumsum(counts) - counts
+    starts = np.cumsum(tokens.counts) - tokens.counts
+    flat, span = _dense(tokens.flat, len(rewards))
     node = partition.index.astype(np.int64)
-    active = np.flatnonzero((counts > 0) & (partition.size[partition.index] > 1))
+    active = np.flatnonzero((tokens.counts > 0) & (partition.size[partition.index] > 1))
     position = 0
     while len(active):
-        _, code = np.unique(flat[starts[active] + position], return_inverse=True)
-        key = node[active] * (int(code.max()) + 1) + code.reshape(-1)
-        distinct, own = np.unique(key, return_inverse=True)
+        place = starts[active] + position
+        distinct, own = np.unique(node[active] * span + flat[place], return_inverse=True)
         here = Partition(own.reshape(-1), len(distinct))
-        values[starts[active] + position] = here.moments(rewards[active]).mean[here.index]
+        yield active, place, here.moments(rewards[active]).mean[here.index]
         node[active] = here.index
         position += 1
-        active = active[(here.size[here.index] > 1) & (counts[active] > position)]
-    return values
+        active = active[(here.size[here.index] > 1) & (tokens.counts[active] > position)]
 
 
-def _per_member(values: Floats, counts: npt.NDArray[np.intp]) -> list[Json]:
-    flat: list[Json] = list(values.tolist())
-    ends: list[int] = np.cumsum(counts).tolist()
-    return [flat[start:end] for start, end in pairwise([0, *ends])]
+def _dense(flat: _Ids, members: int) -> tuple[_Ids, int]:
+    """Token ids, made small where a product with a member's number would not fit, and one more than the largest."""
+    span = int(flat.max(initial=0)) + 1
+    if span <= _LARGEST_KEY // max(members, 1):
+        return flat, span
+    distinct, codes = np.unique(flat, return_inverse=True)
+    return codes.reshape(-1).astype(np.int64), len(distinct)
 
 
-def _token_ids(columns: Columns) -> list[npt.NDArray[np.int64]]:
-    found: list[npt.NDArray[np.int64]] = []
-    positions: list[int] = columns.counted.tolist()
-    for position in positions:
-        ids: npt.NDArray[np.generic] = np.asarray(columns.members[position].signals["token_ids"])
-        if ids.ndim != 1 or ids.dtype.kind not in "iu":
-            raise _bad_tokens(columns, position)
-        found.append(ids.astype(np.int64, copy=False))
-    if found and bool((np.concatenate(found) < 0).any()):
-        raise _bad_tokens(columns, next(p for p, ids in zip(positions, found, strict=True) if (ids < 0).any()))
-    return found
+def _token_ids(columns: Columns) -> Tokens:
+    found: list[npt.NDArray[np.generic]] = [np.asarray(ids) for ids in columns.signals("token_ids")]
+    kinds = {(ids.ndim, ids.dtype) for ids in found}
+    if any(dimensions != 1 or kind.kind not in "iu" for dimensions, kind in kinds):
+        wrong = (place for place, ids in enumerate(found) if ids.ndim != 1 or ids.dtype.kind not in "iu")
+        raise _bad_tokens(columns, next(wrong))
+    counts = np.array([len(ids) for ids in found], np.intp)
+    if len(kinds) > 1:  # signed and unsigned together would become floats
+        found = [ids.astype(np.int64) for ids in found]
+    flat = np.concatenate(found).astype(np.int64, copy=False) if found else np.empty(0, np.int64)
+    negative = np.flatnonzero(flat < 0)
+    if len(negative):
+        of_negative: list[int] = np.searchsorted(np.cumsum(counts), negative[:1], side="right").tolist()
+        raise _bad_tokens(columns, of_negative[0])
+    return Tokens(flat, counts)
 
 
-def _bad_tokens(columns: Columns, position: int) -> InputError:
-    where = member_field(columns.groups, columns.starts, position, "signals.token_ids")
+def _bad_tokens(columns: Columns, place: int) -> InputError:
+    where = columns.field(place, "signals.token_ids")
     return InputError(where, "expected a list of token ids >= 0; padding takes no part")

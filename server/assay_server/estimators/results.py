@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise, repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -13,37 +12,43 @@ from assay_server.estimators.columns import Columns
 from assay_server.estimators.definition import Parts, StepParts
 from assay_server.estimators.groups import Floats, GroupAdvantages, GroupStatistics, Ints
 from assay_server.estimators.partition import Partition
+from assay_server.estimators.ragged import Ragged
 
 _NO_SIZES: Mapping[int, int] = {}
 
 
 def results_of(columns: Columns, parts: Parts) -> list[GroupAdvantages]:
     """One result per group, in the order of the groups. Its arrays are read-only views of shared ones."""
-    steps = _Steps(columns, parts.steps)
     advantages = _frozen(columns.scattered(parts.advantages))
-    statistics = _statistics(columns, steps)
+    steps = _Steps(columns, parts.steps)
     bounds = list(pairwise(columns.starts))
-    return [
-        GroupAdvantages(
-            group.group_id,
-            ids,
-            columns.outcomes[a:b],
-            columns.rewards[a:b],
-            advantages[a:b],
-            advantages[a:b],
-            steps.counts[a:b],
-            steps.returns[c:d],
-            steps.episode[c:d],
-            steps.advantages[c:d],
-            steps.totals[c:d],
-            tuple(steps.ids[e:f]),
-            steps.index[c:d],
-            numbers,
+    own = [advantages[a:b] for a, b in bounds]
+    return list(
+        map(
+            GroupAdvantages,
+            [group.group_id for group in columns.groups],
+            columns.ids,
+            [columns.outcomes[a:b] for a, b in bounds],
+            [columns.rewards[a:b] for a, b in bounds],
+            own,
+            own,
+            [steps.counts[a:b] for a, b in bounds],
+            *steps.returns_and_episode(),
+            *steps.advantages_and_totals(),
+            *steps.ids_and_index(),
+            _statistics(columns, steps),
+            _tokens(columns, parts),
         )
-        for group, ids, (a, b), (c, d), (e, f), numbers in zip(
-            columns.groups, columns.ids, bounds, pairwise(steps.bounds), pairwise(steps.starts), statistics, strict=True
-        )
-    ]
+    )
+
+
+def _tokens(columns: Columns, parts: Parts) -> Iterable[Ragged | None]:
+    of_tokens = parts.token_advantages
+    if of_tokens is None:
+        return repeat(None, len(columns.groups))
+    sizes: list[int] = columns.partition.size.tolist()
+    cuts = pairwise([0, *accumulate(sizes)])
+    return (of_tokens.parts(start, end) for start, end in cuts)
 
 
 class _Steps:
@@ -51,7 +56,7 @@ class _Steps:
 
     def __init__(self, columns: Columns, parts: StepParts | None) -> None:
         number = len(columns.groups)
-        counts = np.zeros(len(columns.members), np.int32)
+        counts = np.zeros(len(columns.rewards), np.int32)
         self.hit_ratio = [0.0] * number
         self.sizes: list[Mapping[int, int]] = [_NO_SIZES] * number
         self.aliasing: list[float | None] = [None] * number
@@ -66,6 +71,26 @@ class _Steps:
         for array in (self.counts, self.index):
             array.flags.writeable = False
 
+    def returns_and_episode(self) -> tuple[Iterable[Floats], Iterable[Floats]]:
+        """Of each group's steps."""
+        return self._cut(self.returns), self._cut(self.episode)
+
+    def advantages_and_totals(self) -> tuple[Iterable[Floats], Iterable[Floats]]:
+        """Of each group's steps."""
+        return self._cut(self.advantages), self._cut(self.totals)
+
+    def ids_and_index(self) -> tuple[Iterable[tuple[str, ...]], Iterable[Ints]]:
+        """Each group's step groups, and which of them its steps are in."""
+        if not len(self.index):
+            return repeat((), len(self.hit_ratio)), repeat(self.index, len(self.hit_ratio))
+        ids = [tuple(self.ids[start:end]) for start, end in pairwise(self.starts)]
+        return ids, [self.index[start:end] for start, end in pairwise(self.bounds)]
+
+    def _cut(self, array: Floats) -> Iterable[Floats]:
+        if not len(array):
+            return repeat(array, len(self.hit_ratio))
+        return [array[start:end] for start, end in pairwise(self.bounds)]
+
     def _read(self, columns: Columns, parts: StepParts) -> None:
         number = len(columns.groups)
         of_row = np.repeat(columns.partition.index, parts.counts)
@@ -79,10 +104,22 @@ class _Steps:
         partition = Partition(parts.index, len(parts.ids))
         hits = np.bincount(of_row, weights=partition.size[parts.index] > 1, minlength=number)
         self.hit_ratio = (hits / np.maximum(per_group, 1)).tolist()
-        sizes: list[int] = partition.size.tolist()
-        self.sizes = [dict(sorted(Counter(sizes[e:f]).items())) for e, f in pairwise(self.starts)]
-        if any(parts.state_digests):
+        self.sizes = _size_histograms(partition.size, self.starts)
+        if parts.state_digests:
             self.aliasing = _aliasing(parts.state_digests, partition, of_row, number)
+
+
+def _size_histograms(sizes: npt.NDArray[np.intp], starts: Sequence[int]) -> list[Mapping[int, int]]:
+    """Size -> number of classes of that size, smallest first, per group of classes."""
+    owner = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    span = int(sizes.max(initial=0)) + 1
+    distinct, counts = np.unique(owner * span + sizes, return_counts=True)
+    found: list[dict[int, int]] = [{} for _ in range(len(starts) - 1)]
+    for place, size, count in zip(
+        (distinct // span).tolist(), (distinct % span).tolist(), counts.tolist(), strict=True
+    ):
+        found[place][size] = count
+    return list(found)
 
 
 def _aliasing(

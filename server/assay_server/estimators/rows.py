@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,10 @@ class Rows:
 
     def __init__(self, inputs: Mapping[str, Json], name: str = "rollouts") -> None:
         self.name = name
-        self.items = [mapping(item, f"{name}[{place}]") for place, item in enumerate(listed(inputs, name))]
+        items = listed(inputs, name)
+        if set(map(type, items)) - {dict}:
+            items = [mapping(item, f"{name}[{place}]") for place, item in enumerate(items)]
+        self.items = cast("list[dict[str, Json]]", items)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -42,12 +46,23 @@ class Rows:
 
     def values(self, column: str) -> list[Json]:
         """Values that must be there, as they are."""
-        return [given(item, column, f"{self.name}[{place}].") for place, item in enumerate(self.items)]
+        try:
+            return [item[column] for item in self.items]
+        except KeyError:
+            return [given(item, column, f"{self.name}[{place}].") for place, item in enumerate(self.items)]
+
+    def optional(self, column: str, default: Json = None) -> list[Json]:
+        """Values that may be left out, as they are."""
+        return [item.get(column, default) for item in self.items]
 
     def numbers(self, column: str, low: float = -LARGEST, high: float = LARGEST) -> Floats:
         """Finite numbers from ``low`` to ``high``."""
-        values = [number(value, self.path(place, column)) for place, value in enumerate(self.values(column))]
-        return self.bounded(np.array(values, np.float64), column, low, high)
+        values = self.values(column)
+        found = quick_numbers(values)
+        if found is None:
+            checked = [number(value, self.path(place, column)) for place, value in enumerate(values)]
+            found = np.array(checked, np.float64)
+        return self.bounded(found, column, low, high)
 
     def bounded(self, values: Floats, column: str, low: float, high: float) -> Floats:
         """The same values.
@@ -67,15 +82,20 @@ class Rows:
 
     def counts(self, column: str) -> Floats:
         """Whole numbers >= 0."""
-        values = [integer(value, self.path(place, column)) for place, value in enumerate(self.values(column))]
-        for place, value in enumerate(values):
-            if not 0 <= value <= LARGEST_ID:
-                raise InputError(self.path(place, column), "expected a whole number >= 0")
-        return np.array(values, np.float64)
+        values = self.values(column)
+        if set(map(type, values)) - {int}:
+            values = [integer(value, self.path(place, column)) for place, value in enumerate(values)]
+        counts = cast("list[int]", values)
+        if counts and not (min(counts) >= 0 and max(counts) <= LARGEST_ID):
+            place = next(place for place, value in enumerate(counts) if not 0 <= value <= LARGEST_ID)
+            raise InputError(self.path(place, column), "expected a whole number >= 0")
+        return np.array(counts, np.float64)
 
     def flags(self, column: str) -> _Flags:
         """True or false."""
-        values = [boolean(value, self.path(place, column)) for place, value in enumerate(self.values(column))]
+        values = self.values(column)
+        if set(map(type, values)) - {bool}:
+            values = [boolean(value, self.path(place, column)) for place, value in enumerate(values)]
         return np.array(values, np.bool_)
 
     def tokens(self, column: str = "tokens") -> list[npt.NDArray[np.int64]]:
@@ -84,15 +104,14 @@ class Rows:
 
     @cached_property
     def _groups(self) -> tuple[Partition, list[str]]:
-        numbers: dict[bytes, int] = {}
-        names: list[str] = []
-        index: list[int] = []
-        for value in self.values("group"):
-            key = canonical_key(value)
-            if key not in numbers:
-                numbers[key] = len(numbers)
-                names.append(group_name(value))
-            index.append(numbers[key])
+        values = self.values("group")
+        keys: list[Json] | list[bytes] = values
+        if set(map(type, values)) - {str}:
+            keys = [canonical_key(value) for value in values]
+        numbers: dict[Json | bytes, int] = {}
+        index = [numbers.setdefault(key, len(numbers)) for key in keys]
+        firsts = dict(zip(reversed(index), reversed(values), strict=True))
+        names = [group_name(firsts[place]) for place in range(len(numbers))]
         return Partition(np.array(index, np.intp), len(names)), names
 
     @property
@@ -119,11 +138,24 @@ def token_ids(value: Json, field: str) -> npt.NDArray[np.int64]:
     """
     if not isinstance(value, list):
         raise InputError(field, "expected a list of token ids")
-    ids = [integer(token, f"{field}[{place}]") for place, token in enumerate(value)]
-    for place, token in enumerate(ids):
-        if not 0 <= token <= LARGEST_ID:
-            raise InputError(f"{field}[{place}]", "expected a token id >= 0; padding takes no part")
+    ids = cast("list[int]", value)
+    if set(map(type, value)) - {int}:
+        ids = [integer(token, f"{field}[{place}]") for place, token in enumerate(value)]
+    if ids and not (min(ids) >= 0 and max(ids) <= LARGEST_ID):
+        place = next(place for place, token in enumerate(ids) if not 0 <= token <= LARGEST_ID)
+        raise InputError(f"{field}[{place}]", "expected a token id >= 0; padding takes no part")
     return np.array(ids, np.int64)
+
+
+def quick_numbers(values: Sequence[Json]) -> Floats | None:
+    """The values as an array where all are plain finite numbers; None where they have to be looked at one by one."""
+    if set(map(type, values)) - {int, float}:
+        return None
+    try:
+        found = np.array(values, np.float64)
+    except OverflowError:
+        return None
+    return found if bool(np.isfinite(found).all()) else None
 
 
 def numbers_of(value: Json, field: str, low: float = -LARGEST, high: float = LARGEST) -> Floats:
@@ -134,7 +166,9 @@ def numbers_of(value: Json, field: str, low: float = -LARGEST, high: float = LAR
     """
     if not isinstance(value, list):
         raise InputError(field, "expected a list of numbers")
-    found = np.array([number(item, f"{field}[{place}]") for place, item in enumerate(value)], np.float64)
+    found = quick_numbers(value)
+    if found is None:
+        found = np.array([number(item, f"{field}[{place}]") for place, item in enumerate(value)], np.float64)
     outside = np.flatnonzero((found < low) | (found > high))
     if len(outside):
         place = int(outside[0])

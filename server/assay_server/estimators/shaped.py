@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from assay_server.estimators.columns import Columns, member_field
+from assay_server.estimators.columns import Columns
 from assay_server.estimators.definition import Ddof, Method, Parts, Singleton, estimator, require, require_scale
 from assay_server.estimators.errors import InputError
 from assay_server.estimators.groups import Floats, MemberOutcome, Role
@@ -154,7 +154,7 @@ class NegativeEnhanced:
         rewards, index, count = columns.counted_rewards, columns.partition.index, columns.partition.count
         above = np.flatnonzero(rewards > self.max_reward)
         if len(above):
-            where = member_field(columns.groups, columns.starts, int(columns.counted[above[0]]), "reward")
+            where = columns.field(int(above[0]), "reward")
             raise InputError(where, f"{rewards[above[0]]} is above max_reward {self.max_reward}")
         virtual = np.repeat(np.arange(count), self.virtual)
         joined = Partition(np.concatenate([index, virtual]), count)
@@ -165,16 +165,17 @@ class NegativeEnhanced:
 
 
 def _relative_to_greedy(columns: Columns) -> Parts:
-    index = np.repeat(np.arange(len(columns.groups)), np.diff(columns.starts))
+    count = columns.partition.count
+    index = np.repeat(np.arange(count), np.diff(columns.starts))
     greedy = np.flatnonzero(columns.outcomes == MemberOutcome.NO_ADVANTAGE)
-    number = np.bincount(index[greedy], minlength=len(columns.groups))
+    number = np.bincount(index[greedy], minlength=count)
     wrong = np.flatnonzero((number != 1) & (np.diff(columns.starts) > 0))
     if len(wrong):
         place = int(wrong[0])
         raise InputError(
-            f"groups[{place}].rollouts",
-            f"group {columns.groups[place].group_id!r} needs exactly one scored greedy rollout, it has {number[place]}",
+            columns.group_field(place),
+            f"group {columns.group_name(place)!r} needs exactly one scored greedy rollout, it has {number[place]}",
         )
-    baseline = np.zeros(len(columns.groups))
+    baseline = np.zeros(count)
     baseline[index[greedy]] = columns.rewards[greedy]
     return Parts(columns.counted_rewards - baseline[columns.partition.index])

@@ -73,7 +73,7 @@ class StepIndex:
                 index=steps.index,
                 ids=steps.ids,
                 group_starts=steps.group_starts,
-                state_digests=[""] * len(advantages),
+                state_digests=[],
             ),
         )
 

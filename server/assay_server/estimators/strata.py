@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from assay.sdk.samples import Json
-from assay_server.estimators.columns import Columns, member_field
+from assay_server.estimators.columns import Columns
 from assay_server.estimators.definition import Ddof, Method, Parts, Singleton, estimator, require, require_scale
 from assay_server.estimators.errors import InputError
-from assay_server.estimators.groups import Floats
+from assay_server.estimators.groups import Floats, Signal
 from assay_server.estimators.partition import Partition
 from assay_server.estimators.relative import Centre, Relative, Scale
 
@@ -40,7 +40,7 @@ def stratified(*, alpha: float, ddof: Ddof = 1, eps: float = 1e-6) -> Method:
         moments = (partition := nested(columns, _strata(columns))).moments(columns.counted_rewards)
         inside = moments.deviation / moments.divisor(ddof, eps)[partition.index]
         whole = grpo(columns).advantages
-        parts: dict[str, list[Json]] = {"stratum_advantages": inside.tolist(), "global_advantages": whole.tolist()}
+        parts = {"stratum_advantages": inside, "global_advantages": whole}
         return Parts(alpha * inside + (1.0 - alpha) * whole, member_outputs=parts)
 
     return method
@@ -75,7 +75,7 @@ def budget_hierarchical(
         intra = moments.mean[partition.index] - promised
         intra = np.where(columns.moments.lone[columns.partition.index], 0.0, intra)
         inter = grpo(columns).advantages
-        parts: dict[str, list[Json]] = {"inter": inter.tolist(), "intra": intra.tolist()}
+        parts = {"inter": inter, "intra": intra}
         return Parts(inter + (2.0 if compat == "released" else 1.0) * intra, member_outputs=parts)
 
     return method
@@ -104,25 +104,29 @@ def nested_in(partition: Partition, keys: npt.NDArray[np.generic]) -> Partition:
 
 
 def _strata(columns: Columns) -> Floats:
-    found = np.empty(len(columns.counted))
-    positions: list[int] = columns.counted.tolist()
-    for place, position in enumerate(positions):
-        member = columns.members[position]
-        key = member.signals.get("stratum", member.num_tool_calls)
-        if not isinstance(key, int | float) or not math.isfinite(key):
-            where = member_field(columns.groups, columns.starts, position, "signals.stratum")
-            raise InputError(where, "expected a number, or the number of tool calls instead")
-        found[place] = key
-    return found
+    return _numbers(
+        columns, columns.strata(), "stratum", -math.inf, math.inf, "a number, or the number of tool calls instead"
+    )
 
 
 def _budgets(columns: Columns, limit: float) -> Floats:
-    found = np.empty(len(columns.counted))
-    positions: list[int] = columns.counted.tolist()
-    for place, position in enumerate(positions):
-        budget = columns.members[position].signals["budget"]
-        if not isinstance(budget, int | float) or not 0.0 <= budget <= limit:
-            where = member_field(columns.groups, columns.starts, position, "signals.budget")
-            raise InputError(where, f"expected a number from 0 to {limit:g}")
-        found[place] = budget
-    return found
+    return _numbers(columns, columns.signals("budget"), "budget", 0.0, limit, f"a number from 0 to {limit:g}")
+
+
+def _numbers(
+    columns: Columns, values: Sequence[Signal | None], name: str, low: float, high: float, expected: str
+) -> Floats:
+    """One finite number within the bounds per counted member.
+
+    Raises:
+        InputError: something else came; names it.
+    """
+    if all(issubclass(kind, int | float) for kind in set(map(type, values))):
+        found = np.array(values, np.float64)
+        wrong = np.flatnonzero(~(np.isfinite(found) & (found >= low) & (found <= high)))
+        if not len(wrong):
+            return found
+        place = int(wrong[0])
+    else:
+        place = next(place for place, value in enumerate(values) if not isinstance(value, int | float))
+    raise InputError(columns.field(place, f"signals.{name}"), f"expected {expected}")
