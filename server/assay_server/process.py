@@ -35,8 +35,8 @@ from assay_server.config import Settings
 from assay_server.console.side_process import SideProcess, records_path
 from assay_server.execution.code_judge import CodeJudge
 from assay_server.execution.discovery import Discovered, discover
-from assay_server.execution.interpreters import Interpreters
 from assay_server.execution.lanes import Lanes, LaneSettings
+from assay_server.execution.outside import EverythingOutside
 from assay_server.execution.queue.sandbox_jobs import QueuedSandbox
 from assay_server.execution.sandboxes import Sandboxes
 from assay_server.execution.server_ports import ServerPorts
@@ -96,7 +96,7 @@ class ServerProcess:
         self._judge = _judge(settings.judges)
         self._sandboxes = Sandboxes(sandbox_settings(settings), self._metrics.sandbox_grade.set)
         self._code = CodeJudge(self._sandboxes)
-        self._interpreters = Interpreters(self._sandboxes)
+        self._outside = EverythingOutside(self._sandboxes, self._judge)
         self._queue = sandbox_queue(settings, self._code)
         self._sql = SqlPool(settings.sql_workers, settings.sql_memory_mib << 20)
         queue = self._queue
@@ -124,8 +124,8 @@ class ServerProcess:
         self._sessions = SessionEngine(
             catalogues.environments,
             open_journal(settings.store),
-            _session_settings(settings, found.names),
-            self._interpreters,
+            _session_settings(settings, found.names, tuple(judges)),
+            self._outside,
         )
         self._grpc = GrpcServer(
             self._runs,
@@ -238,7 +238,7 @@ class ServerProcess:
         await self._runs.close()
         await self._side.stop()
         await self._sessions.stop()
-        await self._interpreters.close()
+        await self._outside.close()
         await self._lanes.stop()
         await self._sql.stop()
         await self._queue.close()
@@ -347,7 +347,7 @@ def _lane_settings(settings: Settings, plugins: tuple[str, ...]) -> LaneSettings
     )
 
 
-def _session_settings(settings: Settings, plugins: tuple[str, ...]) -> SessionSettings:
+def _session_settings(settings: Settings, plugins: tuple[str, ...], judges: tuple[str, ...]) -> SessionSettings:
     games, shops, questions, corpora = (
         "" if folder is None else str(folder.absolute())
         for folder in (settings.game_folder, settings.shop_folder, settings.question_folder, settings.corpus_folder)
@@ -358,7 +358,9 @@ def _session_settings(settings: Settings, plugins: tuple[str, ...]) -> SessionSe
         max_sessions=settings.max_sessions,
         tenant_sessions=settings.tenant_sessions,
         idle_timeout=settings.session_idle_timeout,
-        sources=EnvironmentSources(plugins, games, shops, questions, settings.check_environments, corpora, programs),
+        sources=EnvironmentSources(
+            plugins, games, shops, questions, settings.check_environments, corpora, programs, judges
+        ),
     )
 
 

@@ -52,10 +52,11 @@ class _Capped(io.TextIOBase):
 
 
 class Interpreter:
-    """One namespace."""
+    """One namespace. Of exceptions, frames of this file and of ``hidden`` ones are not shown."""
 
-    def __init__(self, kept_characters: int) -> None:
+    def __init__(self, kept_characters: int, hidden: tuple[str, ...] = ()) -> None:
         self._kept = kept_characters
+        self._hidden = (__file__, *hidden)
         self._module = types.ModuleType("__main__")
         self._pieces = 0
         sys.modules["__main__"] = self._module
@@ -85,10 +86,10 @@ class Interpreter:
         return eval(compile(ast.Expression(last.value), name, "eval"), self._module.__dict__)  # noqa: S307 - as above
 
     def _told(self, raised: BaseException) -> str:
-        """The exception as Python prints it, without the frames of this module."""
+        """The exception as Python prints it, without the frames that are hidden."""
         try:
             told = traceback.TracebackException.from_exception(raised, limit=-_MOST_FRAMES, compact=True)
-            kept = [frame for frame in told.stack if frame.filename != __file__]
+            kept = [frame for frame in told.stack if frame.filename not in self._hidden]
             told.stack = traceback.StackSummary.from_list(kept)
             text = "".join(told.format())
         except BaseException as second:  # noqa: BLE001 - its __str__ is the code's

@@ -58,6 +58,8 @@ _CODES: Mapping[Reason, Code] = {
     Reason.REQUEST_CONFLICT: Code.ALREADY_EXISTS,
     Reason.GROUP_START_DIFFERS: Code.INTERNAL,
     Reason.JOURNAL_UNAVAILABLE: Code.UNAVAILABLE,
+    Reason.OUTSIDE_UNAVAILABLE: Code.UNAVAILABLE,
+    Reason.OUTSIDE_REFUSED: Code.FAILED_PRECONDITION,
 }
 _REPLAY: Mapping[Replay, wire.ReplayClass] = {
     Replay.PURE: wire.REPLAY_CLASS_PURE,

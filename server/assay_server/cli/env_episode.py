@@ -13,6 +13,7 @@ from assay.sdk import Json, PluginDefinition, PluginKind
 from assay_server.cli.json_text import BadLine, read_object
 from assay_server.cli.line_source import Line
 from assay_server.cli.refusals import Usage
+from assay_server.environments.asked import Reach
 from assay_server.environments.catalogue import EnvironmentCatalogue
 from assay_server.environments.definition import EnvironmentDefinition
 from assay_server.environments.protocol import Asking, Environment, EnvironmentFault
@@ -23,6 +24,7 @@ from assay_server.execution.discovery import discover, is_path, load_plugin
 from assay_server.execution.game_folders import with_game_folder
 from assay_server.execution.plugged_environments import environment_of
 from assay_server.execution.plugin_files import BrokenPlugin
+from assay_server.execution.reaching import with_reach
 from assay_server.execution.shop_folders import with_folders
 from assay_server.execution.sql.question_folders import QuestionFolders, with_questions
 from assay_server.logs import log_errors_only
@@ -87,6 +89,7 @@ def episode_source(names: EpisodeNames) -> EpisodeSource:
     with environment_faults_told():
         definition = with_questions(with_folders(catalogue.resolve(names.env)))
         definition = with_tools(definition, ToolPorts(CorpusFolders(), QuestionFolders(), programs=True))
+        definition = with_reach(definition, Reach(programs=True))
     read = read_options(names.options)
     if names.game is not None:
         read["game"] = read_game(names.game)

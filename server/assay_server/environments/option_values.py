@@ -23,6 +23,14 @@ def text_of(options: Mapping[str, Json], name: str, default: Json) -> str:
     return value
 
 
+def flag_of(options: Mapping[str, Json], name: str, default: bool) -> bool:
+    """True or false. Raises InvalidOptions."""
+    value = options.get(name, default)
+    if not isinstance(value, bool):
+        raise InvalidOptions(name, f"expected true or false, got {str(value)[:80]}")
+    return value
+
+
 def whole_of(options: Mapping[str, Json], name: str, default: Json, least: int, most: int) -> int:
     """An integer within bounds. Raises InvalidOptions."""
     value = options.get(name, default)

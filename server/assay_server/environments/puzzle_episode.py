@@ -89,7 +89,12 @@ class PuzzleEpisode(Generic[S]):
 
     Options of ``reset``: ``level`` (from 1, the easiest, which is the default) and ``maxSteps`` (1..10,000, default by
     level).
+
+    Attributes:
+        longest_action: in characters; longer ones are not read.
     """
+
+    longest_action = _MAX_ACTION_CHARACTERS
 
     def __init__(self, game: Game[S]) -> None:
         self._game = game
@@ -131,7 +136,7 @@ class PuzzleEpisode(Generic[S]):
         position = self.position
         if self._ended():
             raise EpisodeOver("the episode is over: call reset() to start another")
-        name = self._understood(position, action) if len(action) <= _MAX_ACTION_CHARACTERS else ""
+        name = self._understood(position, action) if len(action) <= self.longest_action else ""
         self._steps += 1
         if not name:
             return self._result(f"Nothing happens.\n{self._game.view(position)}", 0.0, valid=False)

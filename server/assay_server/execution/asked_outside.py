@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from assay.sdk import Json
-from assay_server.environments.protocol import Asking, ResetResult, StepResult
-from assay_server.execution.interpreters import Interpreters
+from assay.sdk import Json, Unscorable
+from assay_server.environments.protocol import Asking, EnvironmentFault, ResetResult, StepResult
+from assay_server.execution.outside import EverythingOutside
 from assay_server.execution.sandboxes import Sandboxes, SandboxSettings
 
 _TENANT = "local"
@@ -20,12 +20,12 @@ class AskedOutside:
         self._inner = environment
         self._runner: asyncio.Runner | None = None
         self._sandboxes = Sandboxes(SandboxSettings(), lambda _: None)
-        self._interpreters = Interpreters(self._sandboxes)
+        self._outside = EverythingOutside(self._sandboxes)
 
     def reset(self, seed: int, options: Mapping[str, Json]) -> ResetResult:
         """Start over, with a new interpreter."""
         if self._runner is not None:
-            self._interpreters.forget(_TENANT, _TENANT)
+            self._outside.forget(_TENANT, _TENANT)
         return self._inner.reset(seed, options)
 
     def step(self, action: str) -> StepResult:
@@ -33,7 +33,11 @@ class AskedOutside:
         request = self._inner.request_for(action)
         if request:
             self._runner = self._runner or asyncio.Runner()
-            self._inner.receive(self._runner.run(self._interpreters.answer(_TENANT, _TENANT, request)))
+            try:
+                answer = self._runner.run(self._outside.answer(_TENANT, _TENANT, request))
+            except Unscorable as error:
+                raise EnvironmentFault(error.message) from error
+            self._inner.receive(answer)
         return self._inner.step(action)
 
     def anchor(self) -> str:
@@ -57,5 +61,5 @@ class AskedOutside:
             runner.close()
 
     async def _end(self) -> None:
-        await self._interpreters.close()
+        await self._outside.close()
         await self._sandboxes.stop()

@@ -28,7 +28,14 @@ def _constant(name: str) -> NoReturn:
     raise UnreadableCall(f"{name} is no JSON value")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant)
+def _float(text: str) -> float:
+    number = float(text)
+    if number - number != 0.0:
+        raise UnreadableCall(f"{text[:20]} is too large")
+    return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float)
 
 
 def decode(text: str, start: int = 0) -> tuple[Json, int]:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
+from assay.sdk import Unscorable
 from assay_server.environments.catalogue import EnvironmentCatalogue, UnknownEnvironment
 from assay_server.environments.definition import EnvironmentDefinition, Replay
 from assay_server.sessions.asking import NobodyOutside, Outside
@@ -44,6 +45,7 @@ from assay_server.store.journal import (
 _MAX_ATTEMPTS = 10
 _MAX_CRASHES = 2
 _REAP_SECONDS = 5.0
+_OUTSIDE_RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,11 +313,23 @@ class SessionEngine:
                     continue  # somebody else may have killed the worker
                 raise
             if answer is not None and answer.request:
-                heard = await self._outside.answer(session.tenant, session.session_id, answer.request)
+                heard = await self._heard(session, answer.request)
             elif answer is not None:
                 return answer, heard
         text = f"its worker was lost {_MAX_ATTEMPTS} times"
         raise SessionFault(Reason.ENVIRONMENT_CRASHED, text, session.where, retry_after=1.0)
+
+    async def _heard(self, session: LiveSession, request: str) -> str:
+        """What the outside answers. Raises SessionFault: OUTSIDE_UNAVAILABLE, OUTSIDE_REFUSED."""
+        try:
+            return await self._outside.answer(session.tenant, session.session_id, request)
+        except Unscorable as error:
+            reason = Reason.OUTSIDE_UNAVAILABLE if error.retryable else Reason.OUTSIDE_REFUSED
+            text = f"the action was not taken: {error.message}"
+            retry = _OUTSIDE_RETRY_SECONDS if error.retryable else None
+            raise SessionFault(
+                reason, text, {**session.where, "outside_reason": error.reason}, retry_after=retry
+            ) from error
 
     async def _settle(self, session: LiveSession) -> None:
         """Make a session again, from the journal, where no worker holds it."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from assay.sdk import PluginDefinition, PluginKind
+from assay_server.environments.asked import Reach
 from assay_server.environments.catalogue import UnknownEnvironment, builtin_environments
 from assay_server.environments.protocol import Environment
 from assay_server.environments.tools import ToolPorts
@@ -14,6 +15,7 @@ from assay_server.execution.corpus_folders import corpora_in, with_tool_ports
 from assay_server.execution.discovery import load_plugin
 from assay_server.execution.game_folders import with_game_folder
 from assay_server.execution.plugged_environments import environment_of
+from assay_server.execution.reaching import all_with_reach
 from assay_server.execution.shop_folders import with_shop_folder
 from assay_server.execution.sql.question_folders import question_folders, with_question_folder
 from assay_server.sessions.values import EnvironmentSources, Reason, SessionFault, SessionSpec
@@ -41,6 +43,7 @@ def environment_maker(sources: EnvironmentSources) -> Callable[[SessionSpec], En
     catalogue = with_question_folder(catalogue, questions)
     corpora = corpora_in(Path(sources.corpora) if sources.corpora else None)
     catalogue = with_tool_ports(catalogue, ToolPorts(corpora, question_folders(questions), sources.programs))
+    catalogue = all_with_reach(catalogue, Reach(sources.programs, sources.judges))
 
     def make(spec: SessionSpec) -> Environment:
         try:

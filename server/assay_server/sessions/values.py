@@ -34,6 +34,8 @@ class Reason(Enum):
     REQUEST_CONFLICT = "REQUEST_CONFLICT"
     GROUP_START_DIFFERS = "GROUP_START_DIFFERS"
     JOURNAL_UNAVAILABLE = "JOURNAL_UNAVAILABLE"
+    OUTSIDE_UNAVAILABLE = "OUTSIDE_UNAVAILABLE"
+    OUTSIDE_REFUSED = "OUTSIDE_REFUSED"
 
 
 def _nothing() -> Mapping[str, str]:
@@ -119,6 +121,7 @@ class EnvironmentSources:
         checked: environments are held to their promises at every step.
         corpora: a folder of corpora that tools search; empty = there is none.
         programs: whether there is a sandbox for what policies write.
+        judges: that can play the other party of a dialogue.
     """
 
     plugins: tuple[str, ...] = ()
@@ -128,6 +131,7 @@ class EnvironmentSources:
     checked: bool = False
     corpora: str = ""
     programs: bool = False
+    judges: tuple[str, ...] = ()
 
     def encode(self) -> str:
         """As JSON, for a worker's command line."""
@@ -138,7 +142,8 @@ class EnvironmentSources:
         """The inverse of :meth:`encode`."""
         named = cast("dict[str, object]", json.loads(text))
         plugins = tuple(cast("list[str]", named.pop("plugins")))
-        return cls(plugins, **named)  # pyright: ignore[reportArgumentType] - written by encode()
+        judges = tuple(cast("list[str]", named.pop("judges", [])))
+        return cls(plugins, judges=judges, **named)  # pyright: ignore[reportArgumentType] - written by encode()
 
 
 @dataclass(frozen=True, slots=True)

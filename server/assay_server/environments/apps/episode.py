@@ -5,44 +5,35 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 from typing import cast
 
 from assay.sdk import Json
+from assay_server.environments.apps.calling import Calling, Counts, Done, Play
 from assay_server.environments.apps.expecting import StateTest, is_answer, state_tests
 from assay_server.environments.apps.functions import APPS, ASK, DECLARED, FINISH, FUNCTIONS
 from assay_server.environments.apps.options import FAMILIES, AppsOptions, read_options
+from assay_server.environments.apps.outside import Errand, Event, decode_tape, played
 from assay_server.environments.apps.policies import POLICIES
+from assay_server.environments.apps.reading import DECLARED_WITH_CODE, RUN, said_by
 from assay_server.environments.apps.scenery import OWNER, Stage
 from assay_server.environments.apps.scripts import solved
 from assay_server.environments.apps.tasks import Task
-from assay_server.environments.apps.world import AppError, Tables, World
+from assay_server.environments.apps.world import Tables, World
+from assay_server.environments.asked import Reach
 from assay_server.environments.protocol import EpisodeOver, InvalidDump, ResetResult, StepResult
-from assay_server.environments.tools.reading import Planned, spoken
 
 _RULES = """\
 Do the task with the applications below. Each action calls one or more functions, as JSON {"name": ..., "arguments":
 {...}}, a list of such objects, OpenAI's tool calls, or Python calls. `list_apps` and `read_docs` explain the functions,
 `ask_user` asks the user, `finish` ends the episode. Change nothing that the task does not ask for."""
-_MOST_TOGETHER = 16
-_LONGEST_VIEW = 20_000
+_CODE_RULES = """
+An action may also be a Python program in a ```python fence. It runs in a sandbox, afresh each time, and calls the same
+functions, as apps.mail.list(folder="inbox") or mail_list(folder="inbox"); a call that fails raises AppError. What it
+prints is shown."""
 _ALWAYS_PASSED = 3
 """Tests that pass where nothing is done but to finish."""
-
-
-@dataclass(slots=True)
-class _Counts:
-    """What an episode counts. ``violations`` are pairs of policy and function, in order."""
-
-    steps: int = 0
-    calls: int = 0
-    failures: int = 0
-    missing: int = 0
-    violations: tuple[tuple[str, str], ...] = ()
-    before: int = 0
-    """Violations before the present step."""
 
 
 @lru_cache(maxsize=64)
@@ -52,15 +43,20 @@ def _staged(family: str, seed: int) -> tuple[Task, Tables, str]:
     return task, stage.tables(), stage.now
 
 
+_reach = Reach()
+
+
 class AppsEpisode:
     """Errands in seven applications (mail, calendar, contacts, notes, files, payments, to-dos), judged by what changed.
 
     Options of ``reset``: ``family`` (a kind of task; by itself the seeds count through them), ``scoring`` (``fraction``
-    of the tests, ``gain`` over doing nothing, or ``all``), ``schemas`` (``names`` or ``full``), ``user``
-    (``scripted``), ``failurePenalty``, ``missingPenalty``, ``violationPenalty`` and ``maxSteps``.
+    of the tests, ``gain`` over doing nothing, or ``all``), ``schemas`` (``names`` or ``full``), ``code`` (actions may
+    be programs, which takes a sandbox), ``user`` (``scripted`` or ``judge``), ``judge`` (the name of one),
+    ``failurePenalty``, ``missingPenalty``, ``violationPenalty`` and ``maxSteps``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reach: Reach = _reach) -> None:
+        self._reach = reach
         self._options: AppsOptions | None = None
 
     # ------------------------------------------------------------ the start
@@ -68,26 +64,34 @@ class AppsEpisode:
     def reset(self, seed: int, options: Mapping[str, Json]) -> ResetResult:
         """Start over with the task that options and seed name."""
         read = read_options(options)
+        if read.code:
+            self._reach.require_programs("code")
+        if read.judge:
+            self._reach.require_judge("judge", read.judge)
+        self._start = (seed, options)
         self._family = read.family or tuple(FAMILIES)[seed % len(FAMILIES)]
         self._task, base, now = _staged(self._family, seed)
-        self._world = World(base, now, OWNER)
+        self._calling = Calling(self._task, World(base, now, OWNER), read, Counts())
         self._identity = f"{self._family}/{seed}/{read}"
-        self._counts = _Counts()
         self._tests: tuple[StateTest, ...] = ()
         self._score = 0.0
-        self._over = False
+        self._tape: tuple[Event, ...] = ()
         self._options = read
         return ResetResult(self._opening(read), self.state_digest())
 
     def _opening(self, options: AppsOptions) -> str:
         if options.full_schemas:
-            functions = "\n".join(json.dumps(one) for one in DECLARED.values())
+            functions = "\n".join(json.dumps(one) for one in self._declared().values())
         else:
             functions = "\n".join(
                 f"{app}: {', '.join(name for name, one in FUNCTIONS.items() if one.app == app)}" for app in APPS
             )
         policies = "\n".join(f"- {one.text}" for one in POLICIES)
-        return f"{_RULES}\n\n{functions}\n\nPolicies:\n{policies}\n\nIt is {self._world.now}. {self._told()}"
+        rules = f"{_RULES}{_CODE_RULES}" if options.code else _RULES
+        return f"{rules}\n\n{functions}\n\nPolicies:\n{policies}\n\nIt is {self._calling.world.now}. {self._told()}"
+
+    def _declared(self) -> Mapping[str, Mapping[str, Json]]:
+        return DECLARED_WITH_CODE if self._given().code else DECLARED
 
     def _told(self) -> str:
         return f"Task: {self._task.instruction}"
@@ -99,100 +103,80 @@ class AppsEpisode:
 
     # ------------------------------------------------------------ steps
 
+    def request_for(self, action: str) -> str:
+        """What has to happen outside before an action is taken: programs, and what a judge says as the user."""
+        options = self._given()
+        if self._ended() or not (options.code or options.judge):
+            return ""
+        asked = {name for name, needed in ((RUN, options.code), (ASK, bool(options.judge))) if needed}
+        if all(call.name not in asked for call in said_by(action, code=options.code).calls):
+            return ""
+        return Errand(*self._start, self.dump().decode(), action).encode()
+
+    def receive(self, answer: str) -> None:
+        """What happened outside in the next action."""
+        self._tape = decode_tape(answer)
+
     def step(self, action: str) -> StepResult:
         """Take an action; what is no call changes nothing and costs a step."""
-        options = self._given()
+        tape, self._tape = self._tape, ()
+        return played(self.play(action), tape)
+
+    def play(self, action: str) -> Play[StepResult]:
+        """Take an action, need by need."""
+        options, counts = self._given(), self._calling.counts
         if self._ended():
             raise EpisodeOver("the episode is over: call reset() to start another")
-        self._counts.steps += 1
-        self._counts.before = len(self._counts.violations)
-        said = spoken(action, DECLARED)
+        counts.steps += 1
+        counts.before = len(counts.violations)
+        said = said_by(action, code=options.code)
         if said.problem:
-            self._counts.missing += 1
-            return self._result(options, f"Error: {said.problem}", valid=False)
+            counts.missing += 1
+            return self._result(options, Done(f"Error: {said.problem}", valid=False))
         if said.answer is not None:
-            self._finish(said.answer)
-            return self._result(options, "", executed=True)
-        return self._called(options, said.calls)
-
-    def _called(self, options: AppsOptions, calls: Sequence[Planned]) -> StepResult:
-        shown: list[str] = []
-        done, valid, is_full = False, True, self._world.is_full
-        for number, call in enumerate(calls):
-            try:
-                if number >= _MOST_TOGETHER:
-                    raise AppError(f"an action may have {_MOST_TOGETHER} calls")
-                answer = self._made(call, is_full=is_full)
-                done = True
-            except AppError as error:
-                self._counts.failures += 1
-                valid = valid and not call.problem
-                answer = f"Error: {error}"
-            shown.append(f"{ascii(call.name)[1:81]}: {answer}" if len(calls) > 1 else answer)
-            if self._over or number >= _MOST_TOGETHER:
-                break
-        return self._result(options, "\n".join(shown), valid=valid, executed=done)
-
-    def _made(self, call: Planned, *, is_full: bool) -> str:
-        """Make a call; what it answers. Raises AppError where it cannot be made; nothing has changed then."""
-        if call.problem:
-            raise AppError(call.problem)
-        self._counts.calls += 1
-        if call.name == FINISH:
-            self._finish(call.arguments.get("answer"))
-            return "finished"
-        if is_full:
-            raise AppError("there is no room for more changes: finish")
-        if call.name == ASK:
-            return self._task.user.reply(self._world, cast("str", call.arguments["question"]))
-        broken = [one.id for one in POLICIES if one.is_broken_by(self._world, call.name, call.arguments)]
-        answer = FUNCTIONS[call.name].run(self._world, call.arguments)
-        self._counts.violations += tuple((policy, call.name) for policy in broken)
-        shown = json.dumps(answer)
-        return shown if len(shown) <= _LONGEST_VIEW else f"{shown[:_LONGEST_VIEW]} ... cut"
+            self._calling.finish(said.answer)
+            return self._result(options, Done("", executed=True))
+        return self._result(options, (yield from self._calling.all_of(said.calls)))
 
     # ------------------------------------------------------------ the end
 
-    def _finish(self, answer: Json) -> None:
-        self._over = True
-        self._judge(answer)
-
-    def _judge(self, answer: Json) -> None:
-        task, broken = self._task, sorted({policy for policy, _ in self._counts.violations})
-        tests = state_tests(self._world, task.expected)
+    def _judge(self) -> None:
+        task, answer = self._task, self._calling.answer
+        broken = sorted({policy for policy, _ in self._calling.counts.violations})
+        tests = state_tests(self._calling.world, task.expected)
         tests.append(StateTest("policies kept", "policy", not broken, ", ".join(broken)))
         if task.answer is not None:
             right = answer is not None and is_answer(answer, task.answer)
             tests.append(StateTest("the answer", "answer", right, "" if right else "it is another"))
-        tests.append(StateTest("finished", "finished", self._over))
+        tests.append(StateTest("finished", "finished", self._calling.finished))
         self._tests = tuple(tests)
         self._score = _score(tests, self._given())
 
     def _ended(self) -> bool:
-        return self._over or self._counts.steps >= self._given().max_steps
+        return self._calling.finished or self._calling.counts.steps >= self._given().max_steps
 
-    def _result(self, options: AppsOptions, shown: str, *, valid: bool = True, executed: bool = False) -> StepResult:
-        truncated = not self._over and self._counts.steps >= options.max_steps
-        if truncated:
-            self._judge(None)
-        ended = self._over or truncated
-        won = self._over and self._score == 1
-        counts = self._counts
+    def _result(self, options: AppsOptions, done: Done) -> StepResult:
+        counts, over = self._calling.counts, self._calling.finished
+        truncated = not over and counts.steps >= options.max_steps
+        if over or truncated:
+            self._judge()
+        ended = over or truncated
+        won = over and self._score == 1
         lost = (
             options.failure_penalty * counts.failures
             + options.missing_penalty * counts.missing
             + options.violation_penalty * len(counts.violations)
         )
         return StepResult(
-            observation=shown or "finished",
+            observation=done.shown or "finished",
             reward=max(0.0, self._score - lost) if ended else 0.0,
-            action_valid=valid,
-            executed=executed,
+            action_valid=done.valid,
+            executed=done.executed,
             won=won,
             task_score=self._score,
-            terminated=self._over,
+            terminated=over,
             truncated=truncated,
-            stop_reason="won" if won else "finished" if self._over else "max_steps" if truncated else "",
+            stop_reason="won" if won else "finished" if over else "max_steps" if truncated else "",
         )
 
     # ------------------------------------------------------------ where it stands
@@ -200,7 +184,7 @@ class AppsEpisode:
     def info(self) -> Mapping[str, Json]:
         """Counters, violations of the present step, what the user told; functions at the start, tests at the end."""
         self._given()
-        counts = self._counts
+        counts = self._calling.counts
         told: dict[str, Json] = {
             "family": self._family,
             "calls": counts.calls,
@@ -208,30 +192,31 @@ class AppsEpisode:
             "missing": counts.missing,
             "violations": len(counts.violations),
             "stepViolations": [{"policy": policy, "call": name} for policy, name in counts.violations[counts.before :]],
-            "factsTold": [topic for topic, _ in self._world.rows("told")],
+            "orders": counts.orders,
+            "factsTold": [topic for topic, _ in self._calling.world.rows("told")],
         }
         if self._tests:
             told["tests"] = [one.told() for one in self._tests]
         elif not counts.steps:
-            told["tools"] = [dict(one) for one in DECLARED.values()]
+            told["tools"] = [dict(one) for one in self._declared().values()]
         return told
 
     def anchor(self) -> str:
         """The task, and what was changed and learnt from the user so far."""
         self._given()
-        return f"{self._told()}\nChanged: {self._world.canonical()}"
+        return f"{self._told()}\nChanged: {self._calling.world.canonical()}"
 
     def state_digest(self) -> str:
         """Over the task, everything that was changed, and the policies that were broken."""
-        broken = sorted(self._counts.violations)
-        state = f"{self._identity}\n{self._world.canonical()}\n{broken}\n{self._over}"
+        broken = sorted(self._calling.counts.violations)
+        state = f"{self._identity}\n{self._calling.world.canonical()}\n{broken}\n{self._calling.finished}"
         return hashlib.sha256(state.encode("utf-8", "backslashreplace")).hexdigest()
 
     def admissible_actions(self) -> tuple[str, ...]:
         """Some calls that work; what to write is the policy's affair."""
         if self._ended():
             return ()
-        return _FINISHING if self._world.is_full else _WORKING
+        return _FINISHING if self._calling.world.is_full else _WORKING
 
     @property
     def task(self) -> Task:
@@ -245,11 +230,11 @@ class AppsEpisode:
 
     def dump(self) -> bytes:
         """What was changed, and the counters."""
-        if self._options is None or self._over:
+        if self._options is None or self._calling.finished:
             raise EpisodeOver("there is no episode to dump")
-        counts = self._counts
-        numbers = [counts.steps, counts.calls, counts.failures, counts.missing, counts.before]
-        return json.dumps([numbers, counts.violations, self._world.canonical()]).encode()
+        counts = self._calling.counts
+        numbers = [counts.steps, counts.calls, counts.failures, counts.missing, counts.before, counts.orders]
+        return json.dumps([numbers, counts.violations, self._calling.world.canonical()]).encode()
 
     def restore(self, dumped: bytes) -> None:
         """Go on from a dump."""
@@ -258,12 +243,12 @@ class AppsEpisode:
             numbers, violations, changes = cast(
                 "tuple[list[int], list[tuple[str, str]], str]", tuple(json.loads(dumped))
             )
-            steps, calls, failures, missing, before = numbers
+            steps, calls, failures, missing, before, orders = numbers
             pairs = tuple((policy, name) for policy, name in violations)
-            self._world.take_back(changes)
+            self._calling.world.take_back(changes)
         except (ValueError, TypeError) as error:
             raise InvalidDump(f"no dump of an episode: {str(error)[:100]}") from error
-        self._counts = _Counts(steps, calls, failures, missing, pairs, before)
+        self._calling.counts = Counts(steps, calls, failures, missing, pairs, before, orders)
 
     def close(self) -> None:
         """Forget the episode."""

@@ -10,7 +10,7 @@ from assay.sdk import Json
 from assay_server.environments.apps.errands_messages import MESSAGES
 from assay_server.environments.apps.errands_records import RECORDS
 from assay_server.environments.apps.tasks import Family
-from assay_server.environments.option_values import refuse_unknown, share_of, whole_of
+from assay_server.environments.option_values import flag_of, refuse_unknown, share_of, text_of, whole_of
 from assay_server.environments.protocol import InvalidOptions
 
 Scoring = Literal["fraction", "gain", "all"]
@@ -25,7 +25,9 @@ OPTIONS: Mapping[str, Json] = {
         "family": {"enum": [*FAMILIES], "description": "a kind of task; by itself the seeds count through them"},
         "scoring": {"enum": ["fraction", "gain", "all"], "default": "fraction", "description": "of the state tests"},
         "schemas": {"enum": ["names", "full"], "default": "names", "description": "what the task shows of functions"},
-        "user": {"enum": ["scripted"], "default": "scripted", "description": "who answers questions"},
+        "code": {"type": "boolean", "default": False, "description": "actions may be programs; takes a sandbox"},
+        "user": {"enum": ["scripted", "judge"], "default": "scripted", "description": "who answers questions"},
+        "judge": {"type": "string", "description": "of the server's catalogue, where the user is one"},
         "failurePenalty": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.05},
         "missingPenalty": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.05},
         "violationPenalty": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.1},
@@ -37,11 +39,13 @@ _PROPERTIES = cast("Mapping[str, Mapping[str, Json]]", OPTIONS["properties"])
 
 @dataclass(frozen=True, slots=True)
 class AppsOptions:
-    """The options of ``reset``, read. ``family`` is empty where the seed names it."""
+    """The options of ``reset``, read. ``family`` is empty where the seed names it, ``judge`` for the scripted user."""
 
     family: str
     scoring: Scoring
     full_schemas: bool
+    code: bool
+    judge: str
     failure_penalty: float
     missing_penalty: float
     violation_penalty: float
@@ -51,13 +55,15 @@ class AppsOptions:
 def read_options(options: Mapping[str, Json]) -> AppsOptions:
     """Read what ``reset`` is given. Raises InvalidOptions."""
     refuse_unknown(options, _PROPERTIES)
-    if options.get("user") == "judge":
-        raise InvalidOptions("user", "no judge is asked by this environment: its user is scripted")
-    _choice("user", options)
+    judge = text_of(options, "judge", "")
+    if (_choice("user", options) == "judge") != bool(judge):
+        raise InvalidOptions("judge", 'a judge is named where {"user": "judge"}, and only there')
     return AppsOptions(
         family=_choice("family", options) if "family" in options else "",
         scoring=cast("Scoring", _choice("scoring", options)),
         full_schemas=_choice("schemas", options) == "full",
+        code=flag_of(options, "code", False),
+        judge=judge,
         failure_penalty=_share("failurePenalty", options),
         missing_penalty=_share("missingPenalty", options),
         violation_penalty=_share("violationPenalty", options),

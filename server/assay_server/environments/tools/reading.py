@@ -40,14 +40,15 @@ def spoken(action: str, functions: Mapping[str, Mapping[str, Json]]) -> Spoken:
     sample = Sample("", action)
     found = calls_of(sample, functions.keys())
     if found.calls:
-        return Spoken(tuple(_planned(call, functions) for call in found.calls))
+        return Spoken(tuple(planned(call, functions) for call in found.calls))
     answer = answer_of(sample, "marked")
     if answer is not None:
         return Spoken(answer=answer.text)
     return Spoken(problem=found.problem or _NOTHING)
 
 
-def _planned(call: Call, functions: Mapping[str, Mapping[str, Json]]) -> Planned:
+def planned(call: Call, functions: Mapping[str, Mapping[str, Json]]) -> Planned:
+    """A call as one of these functions takes it."""
     try:
         return Planned(call.name, arguments_for(call, functions))
     except BadCall as error:
