@@ -261,7 +261,8 @@ def test_a_bad_reference_is_no_verdict(reference: dict[str, Json], reason: str) 
     "response",
     ["[" * 100_000, "{" * 100_000, '{"a":' * 50_000, "f(a=" + "[" * 100_000, "get_weather(" * 20_000, "```" * 30_000,
      "<tool_call>" * 20_000, "f(a='" + "\\" * 100_000, '"' * 100_000, "1" * 100_000, "f(a=" + "1" * 100_000 + ")",
-     '{"name": "\\ud800", "arguments": {}}', "{ " * 50_000, "<think>" * 5000],
+     '{"name": "\\ud800", "arguments": {}}', '{"name": "get_weather", "arguments": {"days": 1e999}}',
+     "{ " * 50_000, "<think>" * 5000],
 )  # fmt: skip
 def test_hostile_texts_are_wrong_and_nothing_worse(response: str) -> None:
     assert not right(response, PARIS)
