@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from assay_server.cli import env, keys, plugins, tasks, upkeep
+from assay_server.cli import bench, env, keys, plugins, tasks, upkeep
 from assay_server.cli.refusals import told_plainly
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(bench.app, name="bench")
 app.add_typer(env.app, name="env")
 app.add_typer(keys.app, name="keys")
 app.add_typer(plugins.app, name="plugin")

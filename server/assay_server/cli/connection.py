@@ -55,7 +55,7 @@ def connected(
             raise Usage("--backend is for the embedded server; a named server has its own")
         if file:
             raise Usage(f"--reward {file}: a file can be named without --server only")
-        with Client(server, token=token, tls=_tls()) as client:
+        with Client(server, token=token, tls=tls_of_environment()) as client:
             yield client
         return
     from assay_server.config import Settings
@@ -73,7 +73,7 @@ def connected(
         yield engine
 
 
-def _tls() -> Tls | None:
+def tls_of_environment() -> Tls | None:
     """TLS as the environment asks for it: ``ASSAY_TLS=1``, or a file of authorities, of a certificate and its key."""
     files = [os.environ.get(name) or None for name in ("ASSAY_CA", "ASSAY_CLIENT_KEY", "ASSAY_CLIENT_CERTIFICATE")]
     if not any(files) and os.environ.get("ASSAY_TLS", "") in ("", "0"):

@@ -1,0 +1,1 @@
+"""Load on a service, and how much of a service a load takes."""
