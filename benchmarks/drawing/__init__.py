@@ -1,0 +1,1 @@
+"""Pictures of measurements as SVG, without a plotting library."""

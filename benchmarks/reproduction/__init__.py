@@ -1,0 +1,1 @@
+"""Whether step groups help a small policy to learn long tasks: a plan, its runs, and their report."""
