@@ -34,7 +34,8 @@ def countdown(sample: Sample) -> Score:
     """1 where the answer is one expression of the ``numbers`` that is exactly ``target``, else 0.
 
     Each number is used once (``use`` ``all``, the default) or at most once (``any``); there are ``+ - * /``, brackets
-    and no other numbers. Of ``a = b = c`` the first expression is judged; two expressions are no answer.
+    and no other numbers. Of ``a = b = c`` the first expression is judged; ``a = 25`` where it is 24 is wrong. Two
+    expressions are no answer.
     """
     numbers, target, use = _puzzle(sample)
     found = final_answer(sample)
@@ -47,6 +48,8 @@ def countdown(sample: Sample) -> Score:
         amiss = f"has {sorted(over.elements())} too many" if over else f"leaves out {sorted(left.elements())}"
         return wrong(found, amiss, LAYER, expression.text, readable=1.0)
     reason = f"{expression.text} = {expression.value}"
+    if expression.claimed is not None:
+        return wrong(found, f"{reason}, not {expression.claimed}", LAYER, expression.text, readable=1.0)
     if expression.value != target:
         return wrong(found, reason, LAYER, expression.text, readable=1.0)
     return right(found, expression.text, reason, LAYER, readable=1.0)

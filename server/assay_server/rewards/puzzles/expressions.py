@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 _LONGEST = 200
@@ -18,16 +18,22 @@ _SPELLINGS = {
 }  # fmt: skip
 _RUN = re.compile(r"[\d+\-*/() \t]+")
 _CHAIN = frozenset(" =.0123456789")
+_CLAIM = re.compile(r"=[ \t]*(\d{1,12})[ \t]*(?=$|[^\d\s.,+\-*/(^]|[.,](?:\D|$)|[^\S \t])")
 _STEPS = {"+": 1, "-": 1, "*": 2, "/": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """What an expression is worth, and the numbers in it in the order they are written."""
+    """What an expression is worth, and the numbers in it in the order they are written.
+
+    Attributes:
+        claimed: what the line says that it is, after ``=``, where that is another whole number.
+    """
 
     text: str
     value: Fraction
     numbers: tuple[int, ...]
+    claimed: int | None = None
 
 
 def read_expression(text: str) -> Expression | None:
@@ -56,8 +62,14 @@ def _in_line(line: str) -> Iterator[Expression]:
             continue
         between = "" if end is None else line[end : run.start()]
         if "=" not in between or not _CHAIN.issuperset(between):
-            yield found
+            yield replace(found, claimed=_other_claim(line, run.end(), found.value))
         end = run.end()
+
+
+def _other_claim(line: str, start: int, value: Fraction) -> int | None:
+    """A whole number that directly after an expression is said to be its value, and is not."""
+    match = _CLAIM.match(line, start)
+    return None if match is None or int(match[1]) == value else int(match[1])
 
 
 def _plain(text: str) -> str | None:

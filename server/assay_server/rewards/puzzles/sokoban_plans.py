@@ -31,6 +31,8 @@ _MOST_MOVES = 2000
 _NAMES = re.compile(r"\b(up|down|left|right)\b|([↑↓←→⬆⬇⬅➡])", re.IGNORECASE)
 _ARROWS = {"↑": "up", "⬆": "up", "↓": "down", "⬇": "down", "←": "left", "⬅": "left", "→": "right", "➡": "right"}
 _LETTERS = {"u": "up", "d": "down", "l": "left", "r": "right"}
+_WORD = re.compile(r"[^\W\d_]+")
+_FILLERS = frozenset(("then", "and", "push", "move", "moves", "go", "step", "steps", *DIRECTIONS))
 _ALL_LETTERS = re.compile(r"[udlrUDLR\s,;]+")
 
 
@@ -65,13 +67,18 @@ def sokoban(sample: Sample) -> Score:
 
 
 def moves_in(found: JudgedText) -> list[str]:
-    """The moves of an answer: letters alone, else names and arrows; of an unmarked text, those of its last line."""
+    """The moves of an answer: letters alone, else names and arrows; of an unmarked text, those of its last line.
+
+    A marked answer with words that are no moves has none: what they were to do nobody knows.
+    """
     text = found.text
     if found.method == "whole_text":
         lines = [line for line in text.splitlines() if _NAMES.search(line) or _ALL_LETTERS.fullmatch(line)]
         text = lines[-1] if lines else ""
     if text.strip() and _ALL_LETTERS.fullmatch(text):
         return [_LETTERS[letter] for letter in text.lower() if letter in _LETTERS]
+    if found.method != "whole_text" and any(word.lower() not in _FILLERS for word in _WORD.findall(text)):
+        return []
     return [match[1].lower() if match[1] else _ARROWS[match[2]] for match in _NAMES.finditer(text)]
 
 

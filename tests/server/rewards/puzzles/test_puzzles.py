@@ -117,6 +117,29 @@ def test_junk_is_wrong(family: str) -> None:
         assert value(family, response, task) == 0.0, response
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("8/(3-8/3)", 1.0), ("8/(3-8/3) = 24", 1.0), ("8 / (3 - 8 / 3) = 8 / (1 / 3) = 24.", 1.0),
+        ("8/(3-8/3)=24!", 1.0), ("8/(3-8/3) = 24.0", 1.0), ("8/(3-8/3) = 25", 0.0), ("8/(3-8/3) = 2.", 0.0),
+        ("8/(3-8/3) = 23, so yes", 0.0), ("8/(3-8/3)*1", 0.0), ("3**8-3*8", 0.0), ("88-33-31", 0.0),
+        ("8/(3-8/3)/(8-8)", 0.0), ("24 = 24", 0.0),
+    ],
+)  # fmt: skip
+def test_what_an_expression_is_said_to_be_has_to_be_true(answer: str, expected: float) -> None:
+    reference: dict[str, Json] = {"numbers": [3, 3, 8, 8], "target": 24}
+    assert score("puzzles/twenty-four", f"<answer>{answer}</answer>", reference).value == expected
+
+
+def test_words_that_are_no_moves_spoil_a_marked_plan() -> None:
+    task = drawn(FAMILIES["puzzles/sokoban"], 1, 0, 0)
+    plan = task.solution.removeprefix("<answer>").removesuffix("</answer>")
+    for right in (plan, plan.upper(), plan.replace(", ", " and then "), f"push {plan}.", plan.replace(", ", "\n")):
+        assert value("puzzles/sokoban", f"<answer>{right}</answer>", task) == 1.0, right
+    for wrong in (f"{plan}, sideways", f"do not {plan}", f"jump, {plan}", plan.rpartition(",")[0]):
+        assert value("puzzles/sokoban", f"<answer>{wrong}</answer>", task) == 0.0, wrong
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_equal_seeds_give_equal_tasks_and_others_others(family: str) -> None:
     tasks = [drawn(FAMILIES[family], FAMILIES[family].levels, 3, index) for index in range(5)]
