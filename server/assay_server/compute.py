@@ -9,22 +9,24 @@ from typing import Protocol
 from assay.sdk.samples import Json, Unscorable
 from assay_server.estimators import computations as estimator_computations
 from assay_server.estimators.case_values import Computation, mapping, text
-from assay_server.estimators.errors import InputError, ParameterError, UnknownMethod
+from assay_server.estimators.errors import DataLoss, InputError, ParameterError, UnknownMethod
 from assay_server.rewards import computations as reward_computations
 from assay_server.rewards.fields import InvalidField
 from assay_server.sampling import computations as sampling_computations
-from assay_server.shaping import SHAPING_METHODS
+from assay_server.shaping import SAMPLE_METHODS, SHAPING_METHODS
 
 
 class _Code(IntEnum):
     INVALID_ARGUMENT = 3
     NOT_FOUND = 5
+    DATA_LOSS = 15
 
 
 COMPUTATIONS: Mapping[str, Computation] = {
     **estimator_computations.COMPUTATIONS,
     **sampling_computations.COMPUTATIONS,
     **SHAPING_METHODS,
+    **SAMPLE_METHODS,
     **{f"{name}-v1": function for name, function in reward_computations.COMPUTATIONS.items()},
 }
 """Every computation by its versioned id."""
@@ -58,8 +60,8 @@ def compute(case: Mapping[str, Json], plugins: Plugged | None = None) -> dict[st
         plugins: what can be named beside the built-in computations.
 
     Returns:
-        The id as given with ``outputs``, or with ``error``: ``code`` 3 (bad input) or 5 (no such id), ``message`` and
-        ``details`` as in google.rpc.Status.
+        The id as given with ``outputs``, or with ``error``: ``code`` 3 (bad input), 5 (no such id) or 15 (a replay that
+        differs), ``message`` and ``details`` as in google.rpc.Status.
     """
     named = case.get("id")
     try:
@@ -68,6 +70,9 @@ def compute(case: Mapping[str, Json], plugins: Plugged | None = None) -> dict[st
         return {"id": named, "error": _unknown(error)}
     except (InputError, InvalidField) as error:
         return {"id": named, "error": _refused(error.field, error.message)}
+    except DataLoss as error:
+        message = f"inputs.{error.field}: {error.message}"
+        return {"id": named, "error": _error(_Code.DATA_LOSS, message, "DATA_LOSS", {})}
     except Unscorable as error:
         return {"id": named, "error": _unscorable(error)}
 

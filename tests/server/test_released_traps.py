@@ -1,9 +1,9 @@
 """What released code gets wrong around the estimators: identity, membership, gold answers, flags, memory.
 
 The traps of the formulas are in tests/server/estimators/test_traps.py under the same numbers. Others are tested beside
-their code: 11 in estimators/test_similarity.py, 22 in rewards/test_length_rewards.py, 32 in environments/shop, 33 is
-the trainer's, 34 in execution/sql/test_comparison.py, 35 in rewards/test_length_rewards.py, 36 in
-rewards/puzzles/test_puzzles.py, 38 is the trainer's, 39 in tests/hostile.
+their code: 11 in estimators/test_similarity.py, 22 in rewards/test_length_rewards.py, 32 in environments/shop, 34 in
+execution/sql/test_comparison.py, 35 in rewards/test_length_rewards.py, 36 in rewards/puzzles/test_puzzles.py, 39 in
+tests/hostile.
 """
 
 from __future__ import annotations

@@ -21,14 +21,16 @@ Baseline: TypeAlias = Literal["brpo", "own_trace", "group", "none"]
 @method(
     "advantage/budget_relative-v1",
     reach="group",
-    inputs="scores[trace][budget][summary], prior over the budgets",
+    inputs="scores[trace][budget][summary], prior over the budgets; end_marks[trace][budget][summary]: how many "
+    "end-of-thinking marks, may be left out",
     formula="x = mean over summaries, P = prior / its sum; ret_s = sum_(j>=s) P_j x_j, A = ret_s - (s V1 + (S-s) V2) "
     "/ S; "
     "V1 = sum_(j<s) 2^j x_j / sum_(j<s) 2^j times sum_(j>=s) P_j, V2 = mean of ret_s over traces; summary: score - "
     "mean "
     "of its prefix's summaries",
     edges="s = 0: V1 = 0. One trace: V2 = its own return, or 0 with singleton=raw. One summary each: compared over the "
-    "traces. baseline own_trace: V1 alone; group: V2 alone; none: 0. A ragged grid, a prior that is negative or all 0: "
+    "traces. A score counts only with exactly one end mark, else it is 0. baseline own_trace: V1 alone; group: V2 "
+    "alone; none: 0. A ragged grid, a prior that is negative or all 0: "
     "refused.",
     source="BRPO (AnytimeReasoner)",
 )
@@ -36,7 +38,12 @@ def budget_relative(
     inputs: Mapping[str, Json], *, baseline: Baseline = "brpo", singleton: Singleton = "zero"
 ) -> Outputs:
     """Advantages of each thinking segment by what it does for the answers at all later budgets."""
-    scores = _grid(inputs)
+    scores = _grid(inputs, "scores")
+    if "end_marks" in inputs:
+        marks = _grid(inputs, "end_marks")
+        if marks.shape != scores.shape:
+            raise InputError("end_marks", "expected one number for each score")
+        scores = np.where(marks == 1.0, scores, 0.0)
     traces, budgets = scores.shape[:2]
     prior = column_of(inputs, "prior", 0.0)
     if len(prior) != budgets and traces:
@@ -90,20 +97,20 @@ def _summaries(scores: Floats, singleton: Singleton) -> Floats:
     return scores - scores.mean(axis=0, keepdims=True)
 
 
-def _grid(inputs: Mapping[str, Json]) -> Floats:
+def _grid(inputs: Mapping[str, Json], name: str) -> Floats:
     """Traces x budgets x summaries."""
     rows: list[list[Floats]] = []
-    for place, trace in enumerate(listed(inputs, "scores")):
+    for place, trace in enumerate(listed(inputs, name)):
         if not isinstance(trace, list):
-            raise InputError(f"scores[{place}]", "expected a list per budget")
-        rows.append([numbers_of(cell, f"scores[{place}][{budget}]") for budget, cell in enumerate(trace)])
+            raise InputError(f"{name}[{place}]", "expected a list per budget")
+        rows.append([numbers_of(cell, f"{name}[{place}][{budget}]") for budget, cell in enumerate(trace)])
     given(inputs, "prior")
     for place, row in enumerate(rows):
         for budget, cell in enumerate(row):
             if not len(cell) or len(cell) != len(rows[0][0]):
                 raise InputError(
-                    f"scores[{place}][{budget}]", "expected as many summaries as in scores[0][0], one at least"
+                    f"{name}[{place}][{budget}]", "expected as many summaries as in the first, one at least"
                 )
         if not row or len(row) != len(rows[0]):
-            raise InputError(f"scores[{place}]", "expected as many budgets as in scores[0], one at least")
+            raise InputError(f"{name}[{place}]", "expected as many budgets as in the first, one at least")
     return np.array(rows, np.float64) if rows else np.empty((0, 0, 0))

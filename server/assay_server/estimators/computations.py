@@ -36,11 +36,13 @@ from assay_server.estimators.catalogue import ESTIMATORS, BatchAdvantages, Estim
 from assay_server.estimators.critics import CRITIC_METHODS
 from assay_server.estimators.definition import EstimatorDefinition
 from assay_server.estimators.errors import InputError
+from assay_server.estimators.group_keys import GROUP_KEY_METHODS
 from assay_server.estimators.groups import AnchorState, Floats, Group, GroupAdvantages, Member, StepRecord
 from assay_server.estimators.metrics import expected_gradient, has_variance, pass_at_k, step_group_metrics
 from assay_server.estimators.risk import RISK_METHODS
 from assay_server.estimators.rows import group_name
 from assay_server.estimators.step_index import STEP_INDEX_METHODS
+from assay_server.estimators.subgoals import SUBGOAL_METHODS
 from assay_server.estimators.token_weights import TOKEN_METHODS
 from assay_server.estimators.trackers import TRACKER_METHODS
 from assay_server.estimators.trees import TREE_METHODS
@@ -238,6 +240,8 @@ COMPUTATIONS: Mapping[str, Computation] = {
     **SHAPE_METHODS,
     **TOKEN_METHODS,
     **METRIC_METHODS,
+    **GROUP_KEY_METHODS,
+    **SUBGOAL_METHODS,
     "metric/step_groups-v1": computation(_step_group_metric),
     "metric/pass_at_k-v1": computation(_pass_at_k),
     "metric/effective_gradient-v1": computation(_effective_gradient),

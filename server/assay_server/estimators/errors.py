@@ -7,7 +7,8 @@
     │   ├── UnknownEstimator
     │   └── UnknownFilter
     ├── ParameterError      a parameter that is unknown, missing, of the wrong type or out of bounds
-    └── InputError          rollouts that the method cannot be computed on
+    ├── InputError          rollouts that the method cannot be computed on
+    └── DataLoss            what was to be reproduced came out differently
 """
 
 from __future__ import annotations
@@ -60,6 +61,10 @@ class ParameterError(_FieldError):
 
 class InputError(_FieldError):
     """The rollouts cannot be used; ``field`` is a path such as ``groups[2].rollouts[0].reward``."""
+
+
+class DataLoss(_FieldError):
+    """What a replay should have reproduced differs; ``field`` is a path."""
 
 
 def nearest_names(name: str, known: Sequence[str]) -> tuple[str, ...]:

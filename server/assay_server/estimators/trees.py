@@ -43,7 +43,7 @@ def tree_subgroup(
     """Reward of a leaf relative to the mean reward below each of its ancestors."""
     rows = Rows(inputs, "leaves")
     rewards = rows.numbers("reward")
-    paths = _paths(rows)
+    paths = leaf_paths(rows)
     depths = np.array([len(path) for path in paths], np.intp)
     total, weights = np.zeros(len(rows)), np.zeros(len(rows))
     node = np.zeros(len(rows), np.intp)
@@ -82,21 +82,19 @@ def tree_subgroup(
 def segment_tree(inputs: Mapping[str, Json], *, normalise: bool = False, eps: float = 1e-8) -> Outputs:
     """Value of a segment relative to the mean of the segments that continue the same text."""
     require_scale(eps)
-    nodes = _nodes(inputs.get("tree"))
-    values: dict[str, float] = {}
+    tree = backed_up(inputs.get("tree"))
     advantages: dict[str, float] = {}
-    for node in reversed(nodes):
-        if node.reward is not None:
-            values[node.id] = node.reward
-            continue
-        moments = Partition.single(len(node.children)).moments(np.array([values[child] for child in node.children]))
-        values[node.id] = float(moments.mean[0])
-        own = moments.deviation / (moments.divisor(0, eps)[0] if normalise else 1.0)
-        advantages.update(zip(node.children, own.tolist(), strict=True))
+    for children in tree.children.values():
+        if children:
+            values = np.array([tree.values[child] for child in children])
+            moments = Partition.single(len(children)).moments(values)
+            own = moments.deviation / (moments.divisor(0, eps)[0] if normalise else 1.0)
+            advantages.update(zip(children, own.tolist(), strict=True))
+    names = tree.order[1:]
     return {
-        "values": {node.id: values[node.id] for node in nodes},
-        "advantages": {node.id: advantages[node.id] for node in nodes[1:]},
-        "kept": [node.id for node in nodes[1:] if advantages[node.id] != 0.0],
+        "values": {name: tree.values[name] for name in tree.order},
+        "advantages": {name: advantages[name] for name in names},
+        "kept": [name for name in names if advantages[name] != 0.0],
     }
 
 
@@ -142,13 +140,61 @@ TREE_METHODS = table(tree_subgroup, segment_tree, segment_chain, value_differenc
 
 
 @dataclass(frozen=True, slots=True)
+class ValuedTree:
+    """A tree with a value at every node: a leaf's reward, the mean of a node's children.
+
+    Attributes:
+        order: all names, every parent before its children, in reading order.
+    """
+
+    order: list[str]
+    children: Mapping[str, tuple[str, ...]]
+    parents: Mapping[str, str]
+    values: Mapping[str, float]
+
+    def path(self, name: str) -> list[str]:
+        """The names from the root to a node."""
+        found = [name]
+        while found[-1] in self.parents:
+            found.append(self.parents[found[-1]])
+        return found[::-1]
+
+
+def backed_up(tree: Json) -> ValuedTree:
+    """The values of a tree ``{id, reward | children}``, from its leaves up.
+
+    Raises:
+        InputError: a node with both or neither of reward and children, or an id twice.
+    """
+    nodes = _nodes(tree)
+    values: dict[str, float] = {}
+    for node in reversed(nodes):
+        if node.reward is not None:
+            values[node.id] = node.reward
+        else:
+            below = np.array([values[child] for child in node.children])
+            values[node.id] = float(Partition.single(len(below)).moments(below).mean[0])
+    return ValuedTree(
+        [node.id for node in nodes],
+        {node.id: node.children for node in nodes},
+        {child: node.id for node in nodes for child in node.children},
+        values,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class _Node:
     id: str
     reward: float | None
     children: tuple[str, ...]
 
 
-def _paths(rows: Rows) -> list[list[str]]:
+def leaf_paths(rows: Rows) -> list[list[str]]:
+    """The names on the way to each leaf, from the root.
+
+    Raises:
+        InputError: a path without a name, too long, or twice.
+    """
     found: list[list[str]] = []
     seen: set[str] = set()
     for place, value in enumerate(rows.values("path")):

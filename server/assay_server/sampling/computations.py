@@ -8,12 +8,15 @@ from assay.sdk.samples import Json
 from assay.sdk.spec import FilterChoice
 from assay_server.estimators.case_values import Computation, computation, listed, number, reward_groups
 from assay_server.sampling.allocation import ALLOCATION_METHODS
+from assay_server.sampling.compared_pairs import COMPARED_PAIR_METHODS
 from assay_server.sampling.curriculum import CURRICULUM_METHODS
 from assay_server.sampling.downsampling import DOWNSAMPLING_METHODS
+from assay_server.sampling.experience import EXPERIENCE_METHODS
 from assay_server.sampling.filters import FILTERS, RewardSummary, compile_filters
 from assay_server.sampling.guidance import GUIDANCE_METHODS
 from assay_server.sampling.pairs import PAIR_METHODS
 from assay_server.sampling.rescue import RESCUE_METHODS
+from assay_server.sampling.retries import RETRY_METHODS
 from assay_server.sampling.selection import select_by_magnitude
 
 
@@ -46,5 +49,8 @@ COMPUTATIONS: Mapping[str, Computation] = {
     **PAIR_METHODS,
     **CURRICULUM_METHODS,
     **GUIDANCE_METHODS,
+    **COMPARED_PAIR_METHODS,
+    **RETRY_METHODS,
+    **EXPERIENCE_METHODS,
 }
 """By versioned id."""

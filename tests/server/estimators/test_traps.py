@@ -236,6 +236,29 @@ def test_29_twelve_hint_levels_are_twelve() -> None:
     assert tiers == ["knowledge"] * 4 + ["planning"] * 4 + ["solution"] * 4
 
 
+def test_33_the_last_characters_are_an_action_only_where_parity_is_asked_for() -> None:
+    name, inputs = "steps/action_projection", {"response": "I would rather go and open the door"}
+    released = outputs(name, inputs, fallback="last_characters", characters=20)
+
+    assert outputs(name, inputs) == cast("object", {"action": None, "valid": False})
+    assert released == cast("object", {"action": " go and open the door"[-20:], "valid": False})
+    tagged = {"response": "<action>fly</action>", "admissible": ["open door"]}
+    assert cast("object", outputs(name, tagged)["valid"]) is False
+    assert cast("object", outputs(name, tagged, admissibility="unchecked")["valid"]) is True
+
+
+def test_38_a_score_counts_with_exactly_one_end_of_thinking_mark() -> None:
+    scores = [[[1.0], [1.0]], [[1.0], [1.0]]]
+    marks = [[[1], [2]], [[0], [1]]]
+    name = "advantage/budget_relative"
+
+    counted = outputs(name, {"scores": scores, "prior": [1, 1], "end_marks": marks})
+    by_hand = outputs(name, {"scores": [[[1.0], [0.0]], [[0.0], [1.0]]], "prior": [1, 1]})
+
+    assert counted == by_hand
+    assert code(name, {"scores": scores, "prior": [1, 1], "end_marks": [[[1]]]}) == 3
+
+
 def test_37_the_backward_run_is_aligned_at_each_end_and_both_runs_multiply() -> None:
     rows = [{"group": "q", "advantage": 1.0, "tokens": [7]}, {"group": "q", "advantage": -1.0, "tokens": [7]}]
     uneven = [
