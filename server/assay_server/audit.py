@@ -27,6 +27,7 @@ class CallNote:
     principal: str = ""
     key: str = ""
     run: str = ""
+    plugin: str = ""
 
 
 _PRESENT: ContextVar[CallNote | None] = ContextVar("present call", default=None)
@@ -44,6 +45,13 @@ def note_run(run_id: str) -> None:
     note = _PRESENT.get()
     if note is not None:
         note.run = run_id
+
+
+def note_plugin(pin: str) -> None:
+    """Say which plugin, as ``id@digest``, the present call has registered; outside of a call nothing happens."""
+    note = _PRESENT.get()
+    if note is not None:
+        note.plugin = pin
 
 
 def name_call(_: object, __: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
@@ -81,6 +89,8 @@ class AuditLog:
             "reason": reason,
             "seconds": round(seconds, 6),
         }
+        if note.plugin:
+            line["plugin"] = note.plugin
         try:
             os.write(self._file, (json.dumps(line) + "\n").encode())
         except OSError as error:

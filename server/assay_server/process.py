@@ -28,6 +28,7 @@ from assay_server.api.http.remote_reward import remote_reward_routes
 from assay_server.api.http.run_code import run_code_routes
 from assay_server.api.keyring import Keyring
 from assay_server.api.methods import Methods
+from assay_server.api.plugin_calls import RegisteredPlugins
 from assay_server.api.principals import Authenticator, load_or_create_token
 from assay_server.api.scopes import METRICS
 from assay_server.audit import AuditLog
@@ -38,6 +39,8 @@ from assay_server.execution.discovery import Discovered, discover
 from assay_server.execution.lanes import Lanes, LaneSettings
 from assay_server.execution.outside import EverythingOutside
 from assay_server.execution.queue.sandbox_jobs import QueuedSandbox
+from assay_server.execution.registered.hosts import PluginHosts
+from assay_server.execution.registered.registry import Registry
 from assay_server.execution.sandboxes import Sandboxes
 from assay_server.execution.server_ports import ServerPorts
 from assay_server.execution.sql.catalogue import Databases, load_databases
@@ -48,7 +51,7 @@ from assay_server.http_server import HttpServer
 from assay_server.metrics import Figures, Metrics
 from assay_server.pipeline.runs import Runs
 from assay_server.rewards.catalogue import Catalogue
-from assay_server.sandbox_lane import programs_of, sandbox_queue, sandbox_settings
+from assay_server.sandbox_lane import outside_of, programs_of, runs_programs, sandbox_queue, sandbox_settings
 from assay_server.sessions.engine import SessionEngine
 from assay_server.sessions.requests import SessionSettings
 from assay_server.sessions.values import EnvironmentSources
@@ -108,6 +111,8 @@ class ServerProcess:
         self._tracing = tracing if tracing is not None else open_tracing(settings.tracing, "assay")
         judges: Mapping[str, bool] = {} if self._judge is None else self._judge.names
         catalogues = found.catalogues.with_judges(judges)
+        self._plugins = PluginHosts(self._sandboxes, settings.sandbox_slots)
+        registry = Registry(catalogues, found.records, self._store, self._plugins)
         self._runs = Runs(
             self._store,
             catalogues,
@@ -115,6 +120,7 @@ class ServerProcess:
             self._lanes,
             watch_seconds=settings.lease_seconds / 3,
             tracing=self._tracing,
+            registered=registry,
         )
         self._ready = False
         self._http: list[HttpServer] = []
@@ -125,7 +131,7 @@ class ServerProcess:
             catalogues.environments,
             open_journal(settings.store),
             _session_settings(settings, found.names, tuple(judges)),
-            self._outside,
+            outside_of(settings, self._queue, self._outside),
         )
         self._grpc = GrpcServer(
             self._runs,
@@ -137,6 +143,7 @@ class ServerProcess:
             self._audit,
             found.records,
             self._tracing,
+            RegisteredPlugins(registry, self._lanes, elsewhere=settings.sandbox == "workers"),
         )
         self._side = SideProcess(records_path(settings.store))
         self._metrics.read(self._figures)
@@ -240,6 +247,7 @@ class ServerProcess:
         await self._sessions.stop()
         await self._outside.close()
         await self._lanes.stop()
+        await self._plugins.close()
         await self._sql.stop()
         await self._queue.close()
         await self._code.close()
@@ -352,7 +360,7 @@ def _session_settings(settings: Settings, plugins: tuple[str, ...], judges: tupl
         "" if folder is None else str(folder.absolute())
         for folder in (settings.game_folder, settings.shop_folder, settings.question_folder, settings.corpus_folder)
     )
-    programs = settings.sandbox in ("namespaces", "docker")
+    programs = runs_programs(settings)
     return SessionSettings(
         workers=settings.environment_workers,
         max_sessions=settings.max_sessions,

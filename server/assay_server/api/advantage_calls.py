@@ -25,12 +25,12 @@ from assay_server.estimators import (
     PluggedEstimator,
     Scope,
 )
-from assay_server.execution.group_lane import GroupLane
 from assay_server.pipeline.estimating import estimated_groups
 from assay_server.pipeline.failures import Failure, Violation, invalid, invalid_field
 from assay_server.pipeline.intake import signal_violations, step_violations
 from assay_server.pipeline.members import member_of_scored
 from assay_server.pipeline.results import fill_failed, fill_group_result
+from assay_server.pipeline.runs import Runs
 from assay_server.pipeline.specs import compile_estimator_choice
 
 _OFF_LOOP_ROLLOUTS = 512
@@ -41,14 +41,14 @@ _SCOPES = {Scope.GROUP: wire.SCOPE_GROUP, Scope.BATCH: wire.SCOPE_BATCH}
 class AdvantageCalls:
     """ComputeAdvantages, ListEstimators."""
 
-    def __init__(self, estimators: Estimators, lane: GroupLane) -> None:
-        self._estimators = estimators
-        self._lane = lane
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._lane = runs.lanes.groups
 
-    async def compute_advantages(self, _: Principal, data: bytes) -> wire.ComputeAdvantagesResponse:
+    async def compute_advantages(self, principal: Principal, data: bytes) -> wire.ComputeAdvantagesResponse:
         """Advantages of finished groups; all of a request are one batch."""
         request = parse(wire.ComputeAdvantagesRequest, data)
-        estimator = _compiled(request, self._estimators)
+        estimator = _compiled(request, (await self._runs.catalogues_of(principal.tenant)).estimators)
         large = sum(len(group.rollouts) for group in request.groups) > _OFF_LOOP_ROLLOUTS
         groups = await asyncio.to_thread(_groups, request) if large else _groups(request)
         if isinstance(estimator, PluggedEstimator):
@@ -72,10 +72,11 @@ class AdvantageCalls:
             _add(response, asked, group, estimator, outcome)
         return response
 
-    async def list_estimators(self, _: Principal, data: bytes) -> wire.ListEstimatorsResponse:
+    async def list_estimators(self, principal: Principal, data: bytes) -> wire.ListEstimatorsResponse:
         """What can be named as an estimator."""
         prefix = parse(wire.ListEstimatorsRequest, data).prefix
-        listed = [one for one in self._estimators.definitions() if one.id.startswith(prefix)]
+        estimators = (await self._runs.catalogues_of(principal.tenant)).estimators
+        listed = [one for one in estimators.definitions() if one.id.startswith(prefix)]
         return wire.ListEstimatorsResponse(estimators=[_info(one) for one in listed])
 
 

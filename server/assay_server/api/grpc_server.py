@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from assay_server.api.handlers import Admission, Context, Door, abort, authorization_of
 from assay_server.api.methods import Methods, implemented, path_of, services, unimplemented
+from assay_server.api.plugin_calls import RegisteredPlugins
 from assay_server.api.principals import Authenticator
 from assay_server.api.rates import RateSettings, TenantRates
 from assay_server.api.sandbox_programs import Programs
@@ -93,6 +94,7 @@ class GrpcServer:
         audit: AuditLog,
         plugins: Sequence[PluginRecord] = (),
         tracing: Tracing | None = None,
+        registered: RegisteredPlugins | None = None,
     ) -> None:
         self._server = grpc.aio.server(options=list(_OPTIONS))
         self._health: _Health = health.aio.HealthServicer()  # pyright: ignore - missing in its stubs
@@ -104,7 +106,7 @@ class GrpcServer:
         unary, streams = Admission(settings.max_unary), Admission(settings.max_streams)
         self.door = Door(authenticator, metrics, unary, streams, rates, audit, tracing)
         self._streams = RolloutStreams(runs, settings, metrics, rates)
-        self.methods = implemented(runs, sessions, programs, self._streams, plugins, rates)
+        self.methods = implemented(runs, sessions, programs, self._streams, plugins, rates, registered)
         handlers = _handlers(self.door, self.methods)
         for service in services():
             table = {method.name: handlers[path_of(method)] for method in service.methods}

@@ -19,7 +19,7 @@ from assay_server.api.advantage_calls import AdvantageCalls
 from assay_server.api.environment_calls import EnvironmentCalls
 from assay_server.api.handlers import BidiStream, ServerStream, Unary
 from assay_server.api.history_calls import HistoryCalls
-from assay_server.api.plugin_calls import PluginCalls
+from assay_server.api.plugin_calls import PluginCalls, RegisteredPlugins
 from assay_server.api.rates import TenantRates
 from assay_server.api.reward_calls import RewardCalls
 from assay_server.api.run_calls import RunCalls
@@ -72,11 +72,12 @@ def implemented(
     streams: RolloutStreams,
     plugins: Sequence[PluginRecord],
     rates: TenantRates,
+    registered: RegisteredPlugins | None = None,
 ) -> Methods:
     """The methods that these parts serve."""
     rewards, run_calls = RewardCalls(runs, rates), RunCalls(runs)
-    advantages = AdvantageCalls(runs.catalogues.estimators, runs.lanes.groups)
-    plugin_calls, history = PluginCalls(plugins), HistoryCalls(runs)
+    advantages = AdvantageCalls(runs)
+    plugin_calls, history = PluginCalls(plugins, registered), HistoryCalls(runs)
     environments = EnvironmentCalls(sessions)
     sandbox = SandboxCalls(programs)
     unary: Mapping[str, Unary] = {

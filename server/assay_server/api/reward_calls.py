@@ -75,7 +75,9 @@ class RewardCalls:
             run = await self._runs.live(principal.tenant, request.run_id, 0)
             require_samples_alone(run.spec.reward, "run_id")
             return run.spec.reward, run.spec.message.groups.truncated
-        reward = compile_reward_message(request.reward, self._runs.catalogues.rewards, "reward")
+        reward = compile_reward_message(
+            request.reward, (await self._runs.catalogues_of(principal.tenant)).rewards, "reward"
+        )
         return reward, run_service_pb2.TRUNCATED_POLICY_SCORE
 
     def _score_one(
@@ -100,7 +102,9 @@ class RewardCalls:
         """Score what is held again, with another reward."""
         request = parse(wire.RescoreRequest, data)
         record = await self._runs.record(principal.tenant, request.run_id)
-        reward = compile_reward_message(request.reward, self._runs.catalogues.rewards, "reward")
+        reward = compile_reward_message(
+            request.reward, (await self._runs.catalogues_of(principal.tenant)).rewards, "reward"
+        )
         page: list[StoredRollout] = []
         if request.rollout_ids:
             found = list(await self._runs.store.read_rollouts(record.key, list(request.rollout_ids)))
@@ -137,10 +141,10 @@ class RewardCalls:
         await asyncio.sleep(0)
         return response
 
-    async def list_rewards(self, _: Principal, data: bytes) -> wire.ListRewardsResponse:
+    async def list_rewards(self, principal: Principal, data: bytes) -> wire.ListRewardsResponse:
         """What can be named in a reward spec."""
         prefix = parse(wire.ListRewardsRequest, data).prefix
-        rewards = self._runs.catalogues.rewards
+        rewards = (await self._runs.catalogues_of(principal.tenant)).rewards
         listed = [one for one in (*rewards.definitions(), *rewards.scoped()) if one.id.startswith(prefix)]
         return wire.ListRewardsResponse(rewards=[_info(definition) for definition in listed])
 

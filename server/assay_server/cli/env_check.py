@@ -18,9 +18,9 @@ from assay_server.cli.env_episode import (
     episode_source,
     plugin_environments,
 )
-from assay_server.cli.plugins_check import Finding
 from assay_server.environments.protocol import Dumping, Environment, EpisodeOver, StepResult
 from assay_server.environments.watched import digest_fault, result_fault
+from assay_server.execution.plugin_checks import Finding
 
 _STEPS = 60
 _DUMP_EVERY = 16

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import cast
 
-from assay.sdk import FinishedGroup, GroupMember, PluginDefinition, PluginKind, Verdict
-from assay_server.cli.plugins_check import Finding, bound_examples
+from assay.sdk import PluginDefinition, PluginKind
+from assay_server.execution.plugin_checks import Finding, bound_examples, example_group
 
 _SECONDS = 5.0
 
@@ -49,7 +49,7 @@ def _send(connection: Connection, work: Callable[[], str]) -> None:
 def _group_problem(definition: PluginDefinition) -> str:
     bound = bound_examples(definition.parameters)
     for size in (0, 1, 2, 8):
-        group = _group(size)
+        group = example_group(size)
         given: object = [group] if definition.kind is PluginKind.BATCH_REWARD else group
         try:
             said = [definition.function(given, **bound) for _ in range(3)]
@@ -79,18 +79,3 @@ def _answer_problem(definition: PluginDefinition, said: object, size: int) -> st
         return f"expected {size} numbers, got {len(values)}"
     bad = [v for v in values if not math.isfinite(v) or not definition.minimum <= v <= definition.maximum]
     return f"{bad[0]} is outside [{definition.minimum:g}, {definition.maximum:g}]" if bad else ""
-
-
-def _group(size: int) -> FinishedGroup:
-    members = tuple(
-        GroupMember(
-            f"r{number}",
-            float(number % 2),
-            Verdict.CORRECT if number % 2 else Verdict.INCORRECT,
-            answer_key=str(number % 3),
-            num_tokens=10 * number + 1,
-            num_tool_calls=number,
-        )
-        for number in range(size)
-    )
-    return FinishedGroup("g", members)

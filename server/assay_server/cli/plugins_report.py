@@ -12,7 +12,7 @@ from pathlib import Path
 from assay.sdk import Json, PluginDefinition, PluginKind, RewardDefinition
 from assay_server.cli.env_check import check_environments
 from assay_server.cli.env_episode import EpisodeNames
-from assay_server.cli.plugins_check import Finding, check_rewards
+from assay_server.cli.plugins_check import check_rewards
 from assay_server.cli.plugins_check_groups import check_plugin
 from assay_server.cli.refusals import Usage
 from assay_server.execution.discovery import (
@@ -23,6 +23,7 @@ from assay_server.execution.discovery import (
     is_path,
     load_plugin,
 )
+from assay_server.execution.plugin_checks import Finding
 from assay_server.execution.plugin_records import PluginRecord
 
 _EPISODES = 5

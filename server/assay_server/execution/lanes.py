@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass
 from typing import cast
 
@@ -15,6 +15,7 @@ from assay_server.execution.cpu.template import TemplateSetup
 from assay_server.execution.group_lane import GroupLane, PluginCall
 from assay_server.execution.item_clock import ItemClock
 from assay_server.execution.judge_account import JudgeAccount
+from assay_server.execution.plugin_answers import failure_of
 from assay_server.execution.server_ports import ServerPorts
 from assay_server.execution.traced_item import traced_item
 from assay_server.execution.turns import Turns
@@ -110,6 +111,13 @@ class Lanes:
             leaves = reward.pending(sample, plan)
         return reward.evaluate(sample, plan.known), waited
 
+    async def said(self, leaf: LeafNode, sample: Sample) -> Score:
+        """What one leaf says, in its lane. Raises Unscorable."""
+        outcome, _ = await self._outcome(leaf, sample, self._ports)
+        if isinstance(outcome, Unscorable):
+            raise outcome
+        return outcome
+
     async def _outcomes(
         self, leaves: list[LeafNode], sample: Sample, ports: Ports
     ) -> list[tuple[Score | Unscorable, float]]:
@@ -140,9 +148,19 @@ class Lanes:
         return await (work if (span := present()) is None else traced_item(span, leaf.definition.id, work))
 
     async def _computed_in_worker(self, call: PluginCall, groups: tuple[FinishedGroup, ...]) -> Computed:
+        if call.definition.lane is Lane.SANDBOX:
+            return await self._computed_in_sandbox(call, groups)
         await self._started(call.component)
         plugin, timeout = call.definition.id, call.execution_timeout
         return await self.cpu.compute(plugin, call.component, call.bound, groups, timeout)
+
+    async def _computed_in_sandbox(self, call: PluginCall, groups: tuple[FinishedGroup, ...]) -> Computed:
+        """What a registered plugin says of groups: its function waits for its process."""
+        timeout = call.execution_timeout or self._settings.execution_timeout
+        said = await self._until_done(_called(call, groups), call.component, timeout)
+        if isinstance(said, Exception):
+            raise failure_of(call.definition, call.component, said) from said
+        return cast("Computed", said)
 
     async def _started(self, component: str) -> None:
         if self._starting is None:
@@ -156,8 +174,15 @@ class Lanes:
         """
         timeout = leaf.execution_timeout or self._settings.execution_timeout
         arguments = (sample, ports) if leaf.definition.wants_ports else (sample,)
+        said = await self._until_done(_attempt(leaf, arguments), leaf.component, timeout)
+        if isinstance(said, BaseException):
+            raise _failure(leaf, said) from said
+        return said
+
+    async def _until_done(self, coroutine: Coroutine[None, None, object], component: str, timeout: float) -> object:
+        """What it comes to. Raises Unscorable (DEADLINE_EXCEEDED)."""
         clock = ItemClock(timeout)
-        work = clock.begin(_attempt(leaf, arguments), leaf.component)
+        work = clock.begin(coroutine, component)
         self._on_the_loop.add(work)
         work.add_done_callback(self._on_the_loop.discard)
         try:
@@ -165,12 +190,17 @@ class Lanes:
         finally:
             work.cancel()
         if not done:
-            message = f"{leaf.component}: not done within {timeout:g} s of execution"
+            message = f"{component}: not done within {timeout:g} s of execution"
             raise Unscorable("DEADLINE_EXCEEDED", message, retryable=True)
-        said = work.result()
-        if isinstance(said, BaseException):
-            raise _failure(leaf, said) from said
-        return said
+        return work.result()
+
+
+async def _called(call: PluginCall, groups: tuple[FinishedGroup, ...]) -> object:
+    """What the plugin says, or what kept it from that, as a value."""
+    try:
+        return await cast("Awaitable[object]", call.definition.function(groups, **call.bound))
+    except Exception as error:  # noqa: BLE001 - as above
+        return error
 
 
 async def _attempt(leaf: LeafNode, arguments: tuple[object, ...]) -> object:

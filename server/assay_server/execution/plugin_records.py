@@ -32,6 +32,7 @@ class Origin(Enum):
     BUILT_IN = "built-in"
     ENTRY_POINT = "entry point"
     PATH = "path"
+    RUN_TIME = "run time"
 
 
 def _no_schema() -> Mapping[str, Json]:

@@ -31,6 +31,7 @@ from assay_server.store.ending import end
 from assay_server.store.protocol import CheckpointRecord, RunRecord, Store, StoreError, UnknownRun
 
 if TYPE_CHECKING:
+    from assay_server.execution.registered.registry import Registry
     from assay_server.tracing.groups import RunTraces
     from assay_server.tracing.recording import Tracing
 
@@ -50,13 +51,16 @@ class Runs:
         *,
         watch_seconds: float = 3.0,
         tracing: Tracing | None = None,
+        registered: Registry | None = None,
     ) -> None:
+        """``registered``: plugins that tenants have beside the catalogues."""
         self.store = store
         self.lanes = lanes
         self.catalogues = catalogues
         self.tasks = Tasks(store)
         self._metrics = metrics
         self._tracing = tracing
+        self._registered = registered
         self._live: dict[tuple[str, str], LiveRun] = {}
         self._histories: dict[tuple[str, str], RunHistory] = {}
         self._lock = asyncio.Lock()
@@ -111,6 +115,13 @@ class Runs:
 
     # ------------------------------------------------------------ calls
 
+    async def catalogues_of(self, tenant: str) -> Catalogues:
+        """What the tenant can name. Raises StoreUnavailable where that is not known."""
+        return self.catalogues if self._registered is None else await self._registered.known_catalogues(tenant)
+
+    async def _latest_catalogues(self, tenant: str) -> Catalogues:
+        return self.catalogues if self._registered is None else await self._registered.catalogues(tenant)
+
     async def create(
         self, tenant: str, run_id: str, spec: run_service_pb2.RunSpec
     ) -> tuple[run_service_pb2.Run, CompiledSpec, bool]:
@@ -122,7 +133,7 @@ class Runs:
         if len(run_id) > MAX_ID_CHARACTERS or not run_id.isprintable():
             raise invalid_field("run_id", f"expected at most {MAX_ID_CHARACTERS} printable characters")
         note_run(run_id)
-        compiled = compile_spec(spec, self.catalogues)
+        compiled = compile_spec(spec, await self._latest_catalogues(tenant))
         run_id = run_id or f"run-{compiled.digest[:16]}"
         stored = run_service_pb2.Run(run_id=run_id, spec_digest=compiled.digest, pins=compiled.pins, spec=spec)
         record, created = await self.store.create_run(
@@ -214,7 +225,7 @@ class Runs:
 
     async def _start(self, record: RunRecord) -> LiveRun:
         stored = run_service_pb2.Run.FromString(record.spec)
-        compiled = compile_spec(stored.spec, self.catalogues)
+        compiled = compile_spec(stored.spec, await self._latest_catalogues(record.tenant))
         gone = sorted(set(stored.pins) - set(compiled.pins))
         if gone:
             message = f"the run was created with {', '.join(gone)}, which this server does not have"

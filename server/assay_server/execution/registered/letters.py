@@ -1,0 +1,10 @@
+"""The letters of what is said between the server and a registered plugin."""
+
+DECLARED = b"D"
+"""From the plugin: its declaration; the first that it says."""
+BROKEN = b"X"
+"""From the plugin, instead: why it cannot be used, in words."""
+ASKED = b"Q"
+"""To it: a question."""
+ANSWERED = b"A"
+"""From it: a report with the number of the question."""
