@@ -6,10 +6,13 @@ from assay_sandbox.quotas import QuotaSettings
 from assay_server.api.sandbox_programs import JudgedByWorkers, JudgedHere, Programs
 from assay_server.config import Settings
 from assay_server.execution.code_judge import CodeJudge, RewardSandbox
+from assay_server.execution.outside import EverythingOutside
 from assay_server.execution.queue import JobQueue, LocalQueue
+from assay_server.execution.queue.outside_jobs import OutsideByWorkers
 from assay_server.execution.queue.redis_queue import RedisQueue
 from assay_server.execution.queue.sandbox_jobs import LANE, judging
 from assay_server.execution.sandboxes import SandboxSettings
+from assay_server.sessions.asking import Outside
 from assay_server.store.opening import REDIS_SCHEMES
 from assay_server.store.records import Records
 from assay_server.store.redis.connection import Server
@@ -54,6 +57,16 @@ def sandbox_queue(settings: Settings, judge: CodeJudge) -> JobQueue:
 def programs_of(settings: Settings, queue: JobQueue, judge: CodeJudge) -> Programs:
     """Where programs that calls bring are run."""
     return JudgedByWorkers(queue, judge) if settings.sandbox == "workers" else JudgedHere(judge)
+
+
+def outside_of(settings: Settings, queue: JobQueue, here: EverythingOutside) -> Outside:
+    """Who answers what sessions ask."""
+    return OutsideByWorkers(queue, here) if settings.sandbox == "workers" else here
+
+
+def runs_programs(settings: Settings) -> bool:
+    """Whether there is a sandbox for what policies write, here or at the fleet's workers."""
+    return settings.sandbox in ("namespaces", "docker", "workers")
 
 
 def sandbox_settings(settings: Settings) -> SandboxSettings:

@@ -13,6 +13,8 @@ from assay_sandbox.protocol import SandboxUnavailable
 from assay_server.api.sandbox_programs import JudgedHere, with_calls
 from assay_server.config import Settings
 from assay_server.execution.code_judge import CodeJudge, RewardSandbox
+from assay_server.execution.outside import EverythingOutside
+from assay_server.execution.queue.outside_jobs import with_sessions
 from assay_server.execution.queue.redis_worker import RedisWorker
 from assay_server.execution.queue.sandbox_jobs import LANE, judging
 from assay_server.execution.sandboxes import Sandboxes
@@ -48,11 +50,13 @@ async def _work(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     sandboxes = Sandboxes(sandbox_settings(settings), lambda grade: _log.info("isolation", grade=grade))
     judge = CodeJudge(sandboxes)
+    outside = EverythingOutside(sandboxes)
     tracing: Tracing | None = None
     try:
         await sandboxes.backend()  # a job that waits for it to start would be lost with a worker that ends early
         tracing = open_tracing(settings.tracing, "assay-worker")  # it has threads: after all that forks
-        handler = with_calls(JudgedHere(judge), judging(lambda tenant: RewardSandbox(judge, tenant)))
+        rewards = judging(lambda tenant: RewardSandbox(judge, tenant))
+        handler = with_sessions(outside, with_calls(JudgedHere(judge), rewards))
         worker = RedisWorker(
             server,
             records,
@@ -68,6 +72,7 @@ async def _work(settings: Settings) -> None:
     finally:
         if tracing is not None:
             await tracing.close()
+        await outside.close()
         await judge.close()
         await sandboxes.stop()
         await server.close()

@@ -35,7 +35,7 @@ class Reach:
         """Raises InvalidOptions where no programs are run."""
         if not self.programs:
             raise InvalidOptions(
-                option, "programs are not run here: start the server with ASSAY_SANDBOX=namespaces or docker"
+                option, "programs are not run here: start the server with ASSAY_SANDBOX=namespaces, docker or workers"
             )
 
     def require_judge(self, option: str, name: str) -> None:

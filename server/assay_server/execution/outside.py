@@ -32,7 +32,10 @@ class EverythingOutside:
     async def ask(self, tenant: str, question: JudgeQuestion) -> dict[str, Json]:
         """A judge's answer. Raises Unscorable."""
         if self._judge is None:
-            raise Unscorable("UNKNOWN_JUDGE", f"there is no judge {question.judge[:80]!r}: this process has none")
+            message = (
+                "this process asks no judges; where a fleet's workers run the programs, ask by a call outside of one"
+            )
+            raise Unscorable("UNKNOWN_JUDGE", message)
         said = question.said.encode("utf-8", "replace").decode()
         request = JudgeRequest(question.judge, question.instructions, {_SAID: said}, question.schema)
         return dict((await self._judge.of(tenant).ask(request)).verdict)

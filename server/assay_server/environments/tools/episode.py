@@ -74,7 +74,8 @@ class ToolsEpisode:
 
     def _check_ports(self, options: ToolOptions) -> None:
         if options.needed and "python" in options.tools and not self._ports.programs:
-            raise InvalidOptions("tools", "python is not available here: this process runs no programs")
+            told = "start the server with ASSAY_SANDBOX=namespaces, docker or workers, or name tools without it"
+            raise InvalidOptions("tools", f"python is not available here, this process runs no programs: {told}")
         if "sql" not in options.tools:
             return
         if options.databases == GENERATED_DATABASES:
