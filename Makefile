@@ -9,7 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup demo test test-full soak lint format proto bench bench-env bench-math bench-sandbox constraints clean
+.PHONY: help setup demo test test-full soak lint format proto bench bench-env bench-math bench-sandbox side-by-side reproduction reference docs constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,8 +68,22 @@ bench-sandbox: setup ## isolated runs: latency, runs per second, side by side wi
 	$(BIN)/python benchmarks/sandbox_suites.py
 	$(BIN)/python benchmarks/sandbox_load.py
 
+side-by-side: setup ## this project beside what else there is, on this machine: tables, pictures, raw numbers in out/side-by-side
+	@tools/apt-packages test
+	$(BIN)/python -m benchmarks.side_by_side $(ONLY) $(if $(GAMES),--games $(GAMES))
+
+reproduction: setup ## whether step groups help a small policy to learn long tasks; about ten minutes; out/reproduction
+	@$(BIN)/python -m benchmarks.reproduction
+
+reference: setup ## write docs/reference again, from the contract, the registries and docstrings
+	@$(BIN)/python -m tools.reference_pages
+
+docs: setup ## the documentation site, with every link checked, in out/site
+	@tools/setup-docs
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+
 constraints: ## pin what a fresh environment resolves to today, for this Python
 	@PYTHON="$(PYTHON)" tools/pin-constraints
 
 clean: ## remove what the build made
-	@rm -rf .venv .venv-proto .pytest_cache .ruff_cache .hypothesis .coverage htmlcov build dist
+	@rm -rf .venv .venv-proto .venv-docs .pytest_cache .ruff_cache .hypothesis .coverage htmlcov build dist

@@ -97,7 +97,7 @@ class Policy:
 
     def __init__(self, learning: Learning) -> None:
         self._learning = learning
-        self._weights = np.zeros(1 << BITS)
+        self.weights = np.zeros(1 << BITS)
         self._first = np.zeros(1 << BITS)
         self._second = np.zeros(1 << BITS)
         self._updates = 0
@@ -105,7 +105,7 @@ class Policy:
     def act(self, blocks: Sequence[Ints], chance: np.random.Generator) -> list[int]:
         """An action drawn for each state."""
         shape = Shape.of(blocks)
-        probabilities = np.exp(self._log_probabilities(shape))
+        probabilities = np.exp(self.log_probabilities(shape))
         bounds: list[int] = [*shape.firsts.tolist(), len(probabilities)]
         drawn: list[float] = chance.random(len(blocks)).tolist()
         return [
@@ -118,19 +118,21 @@ class Policy:
         shape = Shape.of([choice.pairs for choice in choices])
         chosen = shape.firsts + np.array([choice.chosen for choice in choices])
         gains = np.array(advantages)
-        old = self._log_probabilities(shape)[chosen]
+        old = self.log_probabilities(shape)[chosen]
         for _ in range(self._learning.passes):
-            logs = self._log_probabilities(shape)
-            self._ascend(self._gradient(shape, logs, chosen, gains, np.exp(logs[chosen] - old)))
+            logs = self.log_probabilities(shape)
+            self._ascend(self.gradient(shape, logs, chosen, gains, np.exp(logs[chosen] - old)))
 
-    def _log_probabilities(self, shape: Shape) -> Floats:
-        sums = np.add.reduceat(self._weights[shape.pairs], shape.starts)
+    def log_probabilities(self, shape: Shape) -> Floats:
+        """Of every action, in its state."""
+        sums = np.add.reduceat(self.weights[shape.pairs], shape.starts)
         scores = sums / np.sqrt(shape.words)
         top = np.maximum.reduceat(scores, shape.firsts)[shape.owner]
         totals = np.log(np.add.reduceat(np.exp(scores - top), shape.firsts))[shape.owner]
         return scores - top - totals
 
-    def _gradient(self, shape: Shape, logs: Floats, chosen: Ints, gains: Floats, ratios: Floats) -> Floats:
+    def gradient(self, shape: Shape, logs: Floats, chosen: Ints, gains: Floats, ratios: Floats) -> Floats:
+        """Of the objective, by weight; ``ratios`` are to the probabilities that the actions were drawn with."""
         clip = self._learning.clip
         held = np.where(gains > 0, ratios > 1 + clip, ratios < 1 - clip)
         pull = np.where(held, 0.0, gains * ratios)
@@ -148,4 +150,4 @@ class Policy:
         self._second += 0.001 * (gradient**2 - self._second)
         mean = self._first / (1 - 0.9**self._updates)
         scale = np.sqrt(self._second / (1 - 0.999**self._updates)) + 1e-10
-        self._weights += self._learning.rate * mean / scale
+        self.weights += self._learning.rate * mean / scale
