@@ -21,7 +21,7 @@ from assay_sandbox.suites.talking import Talk
 
 _ENTRY = "assay_sandbox.harness.acting:serve"
 _LONGEST_MS = 3_600_000
-_END_SECONDS = 2.0
+_END_SECONDS = 10.0
 _MIB = 1 << 20
 _CALL_PARTS = 3
 _LIMITS = Limits(
@@ -40,11 +40,13 @@ class ActingSettings:
     Attributes:
         limits: of the whole program. Wall time is its own: while it waits for the answer of a call none is counted.
         kept_characters: of what it prints, and of its exception.
+        calls: after which it is ended.
         call_bytes: of all its calls together, as JSON.
     """
 
     limits: Limits = _LIMITS
     kept_characters: int = 8000
+    calls: int = 256
     call_bytes: int = _MIB
 
 
@@ -73,6 +75,7 @@ class ActingProgram:
         self._running = running
         self._talk = talk
         self._seconds = settings.limits.wall_ms / 1000
+        self._calls = 0
         self._bytes = settings.call_bytes
         self._ended_cpu_ms: float | None = None
 
@@ -87,7 +90,11 @@ class ActingProgram:
         except ChannelClosed:
             return End(error=await self._why())
         self._seconds = max(0.0, self._seconds - (time.monotonic() - began))
-        self._bytes -= len(payload) if letter == CALLED else 0
+        if letter == CALLED:
+            self._calls += 1
+            self._bytes -= len(payload)
+        if self._calls > self._settings.calls:
+            return await self._stopped(f"it made more than {self._settings.calls} calls")
         if self._bytes < 0:
             return await self._stopped(f"its calls have more than {self._settings.call_bytes} bytes")
         try:

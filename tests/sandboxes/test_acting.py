@@ -95,6 +95,7 @@ async def test_arguments_are_json(backend: PlainBackend, given: str) -> None:
         ),
         ("mail_list('x' * 20_000)", "its calls have more than 10000 bytes"),
         ("while True: mail_list('x' * 500)", "its calls have more than 10000 bytes"),
+        ("while True:\n    try: mail_send()\n    except AppError: pass", "it made more than 256 calls"),
     ],
 )
 async def test_a_program_that_does_not_play_by_the_rules_is_ended(backend: PlainBackend, code: str, why: str) -> None:
