@@ -83,7 +83,12 @@ def measure_alfworld(folder: Path) -> tuple[float, float]:
 def alfworld_of(folder: Path) -> BatchOfOne:
     """ALFWorld's evaluation environment on a folder of games, one game at a time, without its expert."""
     config = {
-        "dataset": {"data_path": str(folder), "eval_id_data_path": str(folder), "num_train_games": -1},
+        "dataset": {
+            "data_path": str(folder),
+            "eval_id_data_path": str(folder),
+            "num_train_games": -1,
+            "num_eval_games": -1,
+        },
         "env": {
             "domain_randomization": False,
             "expert_timeout_steps": 150,
