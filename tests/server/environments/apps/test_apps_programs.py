@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from assay.sdk import Json
 from assay_server.environments.apps import AppsEpisode
@@ -145,6 +147,30 @@ def test_without_a_sandbox_programs_are_refused_and_said_why() -> None:
     assert (result.observation, result.executed) == ("Error: programs are not run by this process", False)
     with pytest.raises(EnvironmentFault, match="does not fit"):
         taken(started(), Said({}))
+
+
+ODD: tuple[Json, ...] = (
+    None, True, 0, -1, 1.0, 0.005, 1e308, 10**400, "", "\ud800", "\x00", "x" * 20_000, "m1", "e1", "t1", "c1", "/",
+    "//..", "/archive/x", "/docs/x.txt", "2026-03-02", "9999-99-99 99:99", "2026-03-02 09:00", [], [None], [[]], [{}],
+    ["x@y"],
+    [*"x" * 60], {}, {"a": [{}]},
+)  # fmt: skip
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10_000), st.data())
+def test_odd_arguments_are_refused_and_break_nothing(seed: int, data: st.DataObject) -> None:
+    environment = started("hotel", seed % 7, scoring="gain")
+    calls: list[Event] = []
+    for name in data.draw(st.lists(st.sampled_from([one for one in FUNCTIONS if one != "finish"]), max_size=12)):
+        named = {key: data.draw(st.sampled_from(ODD)) for key in FUNCTIONS[name].properties}
+        calls.append(Called(name, (), named))
+    taken(environment, *calls, Ended("x"))
+    copy = started("hotel", seed % 7, scoring="gain")
+    copy.restore(environment.dump())
+    assert (copy.state_digest(), copy.anchor(), copy.info()) == (
+        environment.state_digest(), environment.anchor(), environment.info(),
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------- a judge as the user
