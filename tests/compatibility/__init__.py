@@ -1,0 +1,1 @@
+"""What clients of the previous minor version may rely on."""
