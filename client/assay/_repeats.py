@@ -9,6 +9,9 @@ from assay.connection import Retries
 from assay.errors import Failure
 
 _UNAVAILABLE = 14
+_CANCELLED = 1
+"""So a server that stops ends calls which it had begun to take; what this side cancels is no failure."""
+
 _RESOURCE_EXHAUSTED = 8
 
 
@@ -44,4 +47,4 @@ def may_repeat(failure: Failure) -> bool:
     """Whether the same call may succeed soon: nobody answered, or the service said when to come back."""
     if failure.code == _RESOURCE_EXHAUSTED:
         return failure.retry_after is not None
-    return failure.code == _UNAVAILABLE
+    return failure.code in (_UNAVAILABLE, _CANCELLED)

@@ -44,7 +44,8 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """When a call that is safe to repeat is repeated: on UNAVAILABLE, and where the service says when to come back.
+    """When a call that is safe to repeat is repeated: on UNAVAILABLE, where a server that stops
+    cancelled it, and where the service says when to come back.
 
     Attributes:
         attempts: calls in all.

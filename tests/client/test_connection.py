@@ -86,8 +86,9 @@ def test_delays_grow_stay_bounded_and_respect_what_the_service_asked_for(
 def test_only_what_may_help_is_repeated():
     assert may_repeat(Failure(14, ""))
     assert may_repeat(Failure(8, "", retry_after=1.0))
+    assert may_repeat(Failure(1, ""))  # cancelled by a server that stops
     assert not may_repeat(Failure(8, ""))
-    assert not any(may_repeat(Failure(code, "", retry_after=1.0)) for code in (1, 2, 3, 4, 5, 9, 10, 13, 16))
+    assert not any(may_repeat(Failure(code, "", retry_after=1.0)) for code in (2, 3, 4, 5, 9, 10, 13, 16))
 
 
 def test_several_addresses_take_turns() -> None:

@@ -197,14 +197,20 @@ def _of_the_operator() -> dict[str, Json]:
     def text(description: str) -> dict[str, Json]:
         return _answered("200", description, "text/plain", _STRING)
 
+    def probed(name: str) -> dict[str, Json]:
+        return text("Yes.") | (_answered("503", "Not now.", "text/plain", _STRING) if name == "Ready" else {})
+
     probes: dict[str, Json] = {
-        path: {"get": _operation(name, summary, text("Yes."), tag="Operator") | {"security": []}}
+        path: {"get": _operation(name, summary, probed(name), tag="Operator") | {"security": []}}
         for path, name, summary in (
             ("/livez", "Live", "Whether the server lives; anybody may ask."),
             ("/readyz", "Ready", "Whether it takes work: 503 where it does not. Anybody may ask."),
         )
     }
-    isolation = _json_of("200", "The isolation; 503 where there is none.", {"type": "object"})
+    isolation = {
+        **_json_of("200", "The isolation.", {"type": "object"}),
+        **_json_of("503", "What is missing: there is none.", {"type": "object"}),
+    }
     return {
         **probes,
         "/metrics": {"get": _operation("Metrics", "Prometheus' exposition.", text("Figures."), tag="Operator")},
