@@ -20,7 +20,7 @@ def main() -> None:
     """Random admissible commands on every game in turn, so many seconds of processor time."""
     folder, seconds = sys.argv[1], float(sys.argv[2])
     config = {
-        "dataset": {"data_path": folder, "eval_id_data_path": folder, "num_train_games": -1},
+        "dataset": {"data_path": folder, "eval_id_data_path": folder, "num_train_games": -1, "num_eval_games": -1},
         "env": {
             "domain_randomization": False,
             "expert_timeout_steps": 150,

@@ -17,8 +17,9 @@ Observations of about 300 characters: so many states of a text world, each seen 
 characters changed each time. Greedy, first fit: a text joins the first group whose first member has a ratio of at
 least 0.95. *difflib* is that loop with `difflib.SequenceMatcher`, as agent trainers have it; *arrival* is the
 service's mode that gives the same groups, *sorted* its default, which does not depend on arrival. Seconds of one
-process, one pass; that difflib and *arrival* give the same groups is checked in the run. There are a fifth as many states as texts; difflib
-takes characters that are frequent in a text of 200 or more for junk, and splits what is alike."""
+process, one pass; that difflib and *arrival* give the same groups is checked in the run. There are a fifth as many
+states as texts; difflib takes characters that are frequent in a text of 200 or more for junk, and splits what is
+alike."""
 
 THRESHOLD, SEEN = 0.95, 5
 SIZES = (100, 250, 500)

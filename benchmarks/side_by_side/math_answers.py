@@ -27,11 +27,11 @@ from .peers import NotInstallable, peer_python, version_of
 METHOD = """\
 *Speed and accuracy*: both verifiers in one process on one core over the same seeded pairs, half of them wrong; a
 verdict counts as right where it is how the pair was made. `short latex` and the classes of answers come from this
-project's own metamorphic tests, so they show what each accepts, and favour nobody who disagrees with these tests
-less. *Hostile answers* (power towers, giant factorials and sums, deep brackets: every eighth of the tests'
-hundred): each alone, with a limit of {limit:g} s of wall time after which the process is killed. This project
-judges them as a server does, in a killable worker with a limit of 1 s; Math-Verify with its own limits
-(`parsing_timeout` and `timeout_seconds`, 5 s each by default)."""
+project's own metamorphic tests, which it passes by construction: they show where the two differ, and the tests'
+conventions decide what counts as right. *Hostile answers* (power towers, giant factorials and sums, deep brackets:
+every eighth of the tests' hundred): each alone, with a limit of {limit:g} s of wall time after which the process is
+killed. This project judges them as a server does, in a killable worker with a limit of 1 s; Math-Verify with its
+own limits (`parsing_timeout` and `timeout_seconds`, 5 s each by default)."""
 
 SECONDS = 4.0
 LIMIT = 20.0

@@ -122,7 +122,7 @@ def test_the_site_builds_strictly(tmp_path: Path) -> None:
     subprocess.run([ROOT / "tools" / "setup-docs"], check=True)
     command = [ROOT / ".venv-docs" / "bin" / "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     home = (tmp_path / "site" / "index.html").read_text()
     assert not re.search(r"<(?:script|link|img)[^>]+(?:src|href)=\"(?:https?:)?//", home)
     assert (tmp_path / "site" / "reference" / "rewards.html").exists()
