@@ -296,7 +296,7 @@ class Completion:
                 entries.append((receivers, payload))
                 self._batches.add(one)
                 counts[one.message.outcome, one.message.kept] += 1
-                if traces is not None:
+                if traces is not None and traces.tells_of(group_id):
                     traces.emitted(group_id, now if first_at is None else first_at, emitting, said_of(one.message))
         for (outcome, kept), count in counts.items():
             name = rollout_pb2.GroupOutcome.Name(outcome)  # pyright: ignore[reportArgumentType] - a number of the enum

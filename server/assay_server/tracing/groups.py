@@ -74,6 +74,10 @@ class RunTraces:
         if span is not None:
             span.end(reason)
 
+    def tells_of(self, group_id: str) -> bool:
+        """Whether :meth:`emitted` would tell of this group."""
+        return group_id in self._seen or self._ids(group_id).sampled
+
     def emitted(self, group_id: str, first_at: float, emitting_ns: int, attributes: dict[str, Attribute]) -> None:
         """A group was emitted, which began at ``first_at`` and was emitted from ``emitting_ns`` on, after the epoch."""
         seen = self._seen.pop(group_id, None)
