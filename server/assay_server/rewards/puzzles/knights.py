@@ -23,6 +23,13 @@ _NEAR = 60
 _KIND = re.compile(r"\b(knight|knave)s?\b", re.IGNORECASE)
 _NOT = re.compile(r"\b(?:not|never|cannot)\b|n['’]t\b", re.IGNORECASE)
 _OTHERS = re.compile(r"\b(?:or|if|and|while|whereas|but)\b|[;\n]", re.IGNORECASE)
+_OPEN = re.compile(
+    r"\b(?:if|unless|suppos(?:e|ing)|assum(?:e|ing)|maybe|perhaps|possibly|either)\b[^.;\n]*$", re.IGNORECASE
+)
+_SOMEBODY = re.compile(
+    r"(?:^|[\n,;.{]|\band)\s*[\"']?([A-Z][a-z]+)[\"']?\s*(?:is (?:an? )?|: ?|= ?)[\"']?(?:knight|knave)\b", re.MULTILINE
+)
+_NOBODY = frozenset(("He", "She", "They", "It", "Who", "This", "That", "One", "Answer", "Solution", "Result"))
 _SCALE = {"right": 3.0, "wrong": -0.5, "incomplete": -1.0, "no_answer": -3.0}
 """Format +1 or -1, answer +2, -1.5 or -2, as TRPA adds them up."""
 
@@ -38,8 +45,8 @@ def knights_and_knaves(sample: Sample, *, scale: Literal["unit", "trpa"] = "unit
     """1 where everybody is called what he is, a knight or a knave, else 0.
 
     ``names``, and ``solution``: by name or in the order of the names, true for a knight. An answer that calls somebody
-    both is wrong. Components ``named``, the share of people that are called something, and ``level``: 1 right, 2 wrong,
-    3 incomplete, 4 no answer. ``scale="trpa"``: 3, -0.5, -1, -3 for these.
+    both, leaves it open, or names somebody else is wrong. Components ``named``, the share of people that are called
+    something, and ``level``: 1 right, 2 wrong, 3 incomplete, 4 no answer. ``scale="trpa"``: 3, -0.5, -1, -3 for these.
     """
     truth = _solution(sample.reference)
     found = final_answer(sample)
@@ -51,6 +58,9 @@ def knights_and_knaves(sample: Sample, *, scale: Literal["unit", "trpa"] = "unit
     if len(called) < len(truth):
         missing = next(name for name in truth if name not in called)
         return _graded(wrong(found, f"nothing is said of {missing}", LAYER, key, named=named), "incomplete", scale)
+    stranger = _stranger(found, list(truth))
+    if stranger:
+        return _graded(wrong(found, f"there is no {stranger}", LAYER, key, named=named), "wrong", scale)
     amiss = [name for name, kind in called.items() if kind != truth[name]]
     if amiss:
         return _graded(wrong(found, f"{amiss[0]} is a {truth[amiss[0]]}", LAYER, key, named=named), "wrong", scale)
@@ -86,11 +96,22 @@ def _called(found: JudgedText, names: Sequence[str]) -> dict[str, str]:
     for at, mention in enumerate(mentions):
         end = mentions[at + 1].start() if at + 1 < len(mentions) else len(found.text)
         kind = _kind(found.text[mention.end() : min(end, mention.end() + _NEAR)])
+        start = mentions[at - 1].end() if at else 0
+        if kind and _OPEN.search(found.text[max(start, mention.start() - _NEAR) : mention.start()]):
+            kind = "both" if found.method != "whole_text" else ""
         if kind and found.method != "whole_text" and called.get(mention[0], kind) != kind:
             kind = "both"
         if kind:
             called[mention[0]] = kind
     return called
+
+
+def _stranger(found: JudgedText, names: Sequence[str]) -> str:
+    """Whom a marked answer calls something although nobody asked; empty where it does not."""
+    if found.method == "whole_text":
+        return ""
+    somebody = (match[1] for match in _SOMEBODY.finditer(found.text))
+    return next((one for one in somebody if one not in names and one not in _NOBODY), "")
 
 
 def _kind(text: str) -> str:

@@ -221,6 +221,12 @@ def test_numbers_may_be_left_out_where_the_reference_says_so() -> None:
         ("<answer>Ada is a knight</answer>", 0.0, -1.0),
         ("Suppose Ada is a knave. Then... So Ada is a knight and Bo is a knave.", 1.0, 3.0),
         ("<answer>Bo and Ada</answer>", 0.0, -3.0),
+        ("<answer>If Ada is a knight, Bo is a knave.</answer>", 0.0, -0.5),
+        ("<answer>Perhaps Ada is a knight. Bo is a knave.</answer>", 0.0, -0.5),
+        ("<answer>Ada is a knight, Bo is a knave, Carl is a knight.</answer>", 0.0, -0.5),
+        ("<answer>Ada: knight\nCarl: knave\nBo: knave</answer>", 0.0, -0.5),
+        ("<answer>Answer: Ada is a knight, and Bo is a knave. He is a knave.</answer>", 1.0, 3.0),
+        ("Ada is a knave.\nIf Ada is a knight, then Bo is a knave.", 0.0, -0.5),
     ],
 )
 def test_knights_and_knaves(response: str, unit: float, trpa: float) -> None:
