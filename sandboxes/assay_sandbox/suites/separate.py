@@ -154,7 +154,7 @@ class SeparateJob:
 
     async def _suite_ended(self) -> None:
         """The suite's sandbox is gone."""
-        over, begun = self._watch.over, self._begun
+        over, begun = self._watch.over or self._watch.suite_over, self._begun
         fault = await self._suite.ended("while it judged")
         await self._program.finish()
         if not over and not begun:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _READ_BYTES = 1 << 18
-_GRACE_SECONDS = 0.5
+_GRACE_CPU_MS = 500.0
+"""What a suite may compute until it notices that its program was ended."""
+_LONGEST_GRACE_SECONDS = 10.0
 _FIRST_LOOK_SECONDS = 0.05
 _SHORTEST_SLEEP_SECONDS = 0.005
 
@@ -92,6 +94,7 @@ class Watch:
 
     Attributes:
         over: why the test under way was ended; empty while it may go on.
+        suite_over: why the suite was ended too; empty where it was not.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -104,6 +107,7 @@ class Watch:
         self._suite: Running | None = None
         self._task: asyncio.Task[None] | None = None
         self.over = ""
+        self.suite_over = ""
 
     def __enter__(self) -> Self:
         self._task = asyncio.create_task(self._watch(), name="watch")
@@ -170,10 +174,17 @@ class Watch:
     async def _end(self, number: int) -> None:
         if self._program is not None:
             self._program.kill()
-        await asyncio.sleep(_GRACE_SECONDS)
-        if number == self._tests and self._suite is not None:
-            self._suite.kill()
-            await asyncio.sleep(_GRACE_SECONDS)
+        suite = self._suite
+        if suite is None:
+            return
+        before, began = await suite.cpu_ms(), time.monotonic()
+        while time.monotonic() - began < _LONGEST_GRACE_SECONDS and await suite.cpu_ms() - before < _GRACE_CPU_MS:
+            await asyncio.sleep(_FIRST_LOOK_SECONDS)
+            if number != self._tests:
+                return
+        if number == self._tests:
+            self.suite_over = self.over
+            suite.kill()
 
 
 def limits_of_run(limits: Limits, tests: int) -> Limits:
