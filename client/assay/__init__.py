@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from assay.histories import MetricSeries as MetricSeries
     from assay.histories import SampledPrompt as SampledPrompt
     from assay.json_mapping import JsonMappingError as JsonMappingError
+    from assay.plugins import PluginFinding as PluginFinding
+    from assay.plugins import PluginInfo as PluginInfo
     from assay.results import BatchProgress as BatchProgress
     from assay.results import BatchResult as BatchResult
     from assay.results import GroupOutcome as GroupOutcome
@@ -119,6 +121,7 @@ _HOMES = {
     "groups": ("RolloutGroup", "ScoredRollout"),
     "histories": ("MetricSeries", "SampledPrompt"),
     "json_mapping": ("JsonMappingError",),
+    "plugins": ("PluginFinding", "PluginInfo"),
     "results": (
         "BatchProgress", "BatchResult", "GroupOutcome", "GroupResult", "Member", "MemberOutcome", "SampleResult",
         "Score",

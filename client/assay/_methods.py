@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from assay.v1 import advantage_service_pb2 as advantages
 from assay.v1 import environment_service_pb2 as environments
+from assay.v1 import plugin_service_pb2 as plugins
 from assay.v1 import reward_service_pb2 as rewards
 from assay.v1 import run_service_pb2 as runs
 from assay.v1 import sandbox_service_pb2 as sandbox
@@ -60,6 +61,11 @@ CLOSE_SESSIONS = _sessions("CloseSessions", environments.CloseSessionsRequest, e
 FORK_SESSION = _sessions("ForkSession", environments.ForkSessionRequest, environments.ForkSessionResponse)
 LIST_ENVIRONMENTS = _sessions(
     "ListEnvironments", environments.ListEnvironmentsRequest, environments.ListEnvironmentsResponse
+)
+LIST_PLUGINS = Method("/assay.v1.PluginService/ListPlugins", plugins.ListPluginsRequest, plugins.ListPluginsResponse)
+CHECK_PLUGIN = Method("/assay.v1.PluginService/CheckPlugin", plugins.CheckPluginRequest, plugins.CheckPluginResponse)
+REGISTER_PLUGIN = Method(
+    "/assay.v1.PluginService/RegisterPlugin", plugins.RegisterPluginRequest, plugins.RegisterPluginResponse
 )
 RUN_TESTS = Method("/assay.v1.SandboxService/RunTests", sandbox.RunTestsRequest, sandbox.RunTestsResponse)
 STREAM_TESTS = Method("/assay.v1.SandboxService/StreamTests", sandbox.StreamTestsRequest, sandbox.StreamTestsResponse)

@@ -40,14 +40,16 @@ from assay.histories import (
     sampled_prompts,
     series_of,
 )
+from assay.plugins import PluginFinding, PluginInfo
 from assay.results import GroupResult, SampleResult
 from assay.rollouts import RolloutLike
 from assay.runs import Checkpoint, DeliveryMode, RunConfig, RunInfo, Task, reward_spec
 from assay.sdk.samples import Json
-from assay.sdk.spec import EstimatorChoice, Grouping, RewardSpec
+from assay.sdk.spec import EstimatorChoice, Grouping, OutputChoice, RewardSpec
 from assay.spec_messages import reward_message
 from assay.v1 import advantage_service_pb2 as advantages
 from assay.v1 import environment_service_pb2 as environments
+from assay.v1 import plugin_service_pb2 as plugins
 from assay.v1 import reward_service_pb2 as rewards
 from assay.v1 import rollout_pb2 as v1
 from assay.v1 import run_service_pb2 as runs
@@ -120,10 +122,11 @@ class Client:
         params: Mapping[str, Json] | None = None,
         grouping: Grouping | None = None,
         *,
+        outputs: Sequence[OutputChoice] = (),
         timeout: float | None = None,
     ) -> list[GroupResult]:
         """Advantages of finished groups, in their order. All groups are one batch."""
-        request = requests.advantages_request(groups, estimator, params, grouping)
+        request = requests.advantages_request(groups, estimator, params, grouping, outputs)
         return requests.advantages_results(request, await self._call(methods.COMPUTE_ADVANTAGES, request, timeout))
 
     async def rescore(
@@ -158,6 +161,41 @@ class Client:
         """The estimators that can be named, by id."""
         response = await self._call(methods.LIST_ESTIMATORS, advantages.ListEstimatorsRequest(prefix=prefix))
         return [EstimatorInfo.of(info) for info in response.estimators]
+
+    # ------------------------------------------------------------ plugins
+
+    async def list_plugins(self) -> list[PluginInfo]:
+        """Everything that can be named, built-ins included, and what is broken."""
+        response = await self._call(methods.LIST_PLUGINS, plugins.ListPluginsRequest())
+        return [PluginInfo.of(info) for info in response.plugins]
+
+    async def check_plugin(
+        self, source: str, object_name: str = "", *, timeout: float | None = 150.0
+    ) -> list[PluginFinding]:
+        """What the service finds out about a plugin's source in its sandbox; nothing is registered.
+
+        Args:
+            source: text of a Python file.
+            object_name: which of its definitions or functions; may be empty where it declares one.
+        """
+        request = plugins.CheckPluginRequest(source=source, object_name=object_name)
+        response = await self._call(methods.CHECK_PLUGIN, request, timeout)
+        return [PluginFinding.of(finding) for finding in response.findings]
+
+    async def register_plugin(self, source: str, object_name: str = "", *, expected_digest: str = "") -> PluginInfo:
+        """Have the runs of this tenant know a plugin from now on; its code runs in the service's sandbox only.
+
+        Args:
+            source: text of a Python file.
+            object_name: which of its definitions or functions; may be empty where it declares one.
+            expected_digest: refuse a source that has another one.
+
+        Raises:
+            AlreadyExists: the id means something else: behaviour changes with the version.
+            InvalidArgument: the source cannot be used; the message says why.
+        """
+        request = plugins.RegisterPluginRequest(source=source, object_name=object_name, expected_digest=expected_digest)
+        return PluginInfo.of((await self._call(methods.REGISTER_PLUGIN, request)).plugin)
 
     # ------------------------------------------------------------ environments
 

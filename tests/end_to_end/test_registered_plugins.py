@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import cast
@@ -11,12 +14,15 @@ import grpc
 import pytest
 import pytest_asyncio
 
+from assay.client import Client
+from assay.errors import AlreadyExists, FailedPrecondition
 from assay.sdk.spec import Leaf, WeightedSum
 from assay.spec_messages import reward_message
 from assay.v1 import plugin_service_pb2 as wire
 from assay.v1 import reward_service_pb2, rollout_pb2, run_service_pb2
 from assay_sandbox.namespaces.backend import NamespacesBackend
 from assay_sandbox.protocol import Grade
+from assay_server.cli.plugins_registered import check_there, listed_there
 from assay_server.pipeline.failures import Code
 
 from .rollouts import mixed_group, right, spec, wrong
@@ -309,3 +315,27 @@ async def test_without_a_sandbox_nothing_is_registered_and_items_say_why(tmp_pat
         assert (await refused(service, length("acme/new-v1"))).reason == "SANDBOX_UNAVAILABLE"
         (result,) = await score(service, "acme/length", right("r"))
         assert _reason(result) == "SANDBOX_UNAVAILABLE"
+
+
+async def test_the_client_and_the_command_register_check_and_list(server: Service, tmp_path: Path) -> None:
+    def work() -> None:
+        with Client(server.address) as client:
+            info = client.register_plugin(length("client/length-v1"))
+            assert info in client.list_plugins()
+            assert info.kind == "reward"
+            with pytest.raises(AlreadyExists):
+                client.register_plugin(length("client/length-v1", "1.0"))
+            with pytest.raises(FailedPrecondition):
+                client.register_plugin(length("client/length-v2"), expected_digest=info.digest)
+        file = tmp_path / "mine.py"
+        file.write_text(GROUPS)
+        command = [str(Path(sys.executable).with_name("assay")), "plugin"]
+        added = subprocess.run(
+            [*command, "add", f"{file}:large", "--server", server.address], capture_output=True, text=True, check=True
+        )
+        assert added.stdout.startswith("kinds/large-v1@")
+        listing = listed_there([], server.address, None, as_json=False)
+        assert any(line.startswith("client/length-v1  reward  run time") for line in listing)
+        assert all(finding.passed for finding in check_there(f"{file}:rarity", server.address, None))
+
+    await asyncio.to_thread(work)

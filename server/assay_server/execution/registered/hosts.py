@@ -18,7 +18,7 @@ from assay.sdk import Unscorable
 from assay_sandbox.guests import Guest, GuestGone
 from assay_sandbox.protocol import Limits, Outcome, Reason, SandboxUnavailable, WorkerLost
 from assay_server.execution.code_judge import when_there_is_room
-from assay_server.execution.cpu.channel import MAX_ANSWER, MEMORY_LIMIT, BadReport, Report, decode_report
+from assay_server.execution.cpu.channel import MEMORY_LIMIT, BadReport, Report, decode_report
 from assay_server.execution.cpu.channel import Outcome as Said
 from assay_server.execution.item_clock import ItemClock, current_clock
 from assay_server.execution.registered.declarations import Declaration, NotDeclared, read_declaration
@@ -32,6 +32,7 @@ _ATTEMPTS = 2
 _CHARGED_SECONDS = 0.005
 _CHARGED_ITEMS = 16
 _LONGEST_QUESTION = 16 << 20
+_LONGEST_ANSWER = 1 << 20
 
 
 def _limits() -> Limits:
@@ -219,8 +220,11 @@ class PluginHosts:
         """The plugin's report on the item it was just given. Raises GuestGone, WorkerLost."""
         letter, answer = await host.guest.ask(ASKED, payload)
         try:
-            if letter != ANSWERED or len(answer) > MAX_ANSWER:
+            if letter != ANSWERED:
                 raise BadReport("no answer")
+            if len(answer) > _LONGEST_ANSWER:  # it is read on the loop
+                long = f"its answer has {len(answer)} bytes, where {_LONGEST_ANSWER} are allowed"
+                return Report(host.items, Unscorable("REWARD_FAILED", long), retiring=True)
             report = decode_report(answer)
             if report.number != host.items:
                 raise BadReport("another item's")
