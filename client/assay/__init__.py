@@ -98,6 +98,7 @@ if TYPE_CHECKING:
     from assay.sdk.spec import Gate as Gate
     from assay.sdk.spec import Grouping as Grouping
     from assay.sdk.spec import Leaf as Leaf
+    from assay.sdk.spec import OutputChoice as OutputChoice
     from assay.sdk.spec import Product as Product
     from assay.sdk.spec import Route as Route
     from assay.sdk.spec import SimilarityOrder as SimilarityOrder
@@ -134,7 +135,7 @@ _HOMES = {
     "sdk.samples": ("Evidence", "SpanReward", "Verdict"),
     "sdk.spec": (
         "AnchorRecipe", "Ensemble", "EnsembleKind", "EstimatorChoice", "FilterChoice", "Gate", "Grouping", "Leaf",
-        "Product", "Route", "SimilarityOrder", "WeightedSum",
+        "OutputChoice", "Product", "Route", "SimilarityOrder", "WeightedSum",
     ),
     "streams": ("RolloutStream",),
     "vector": ("VectorEnvironment",),

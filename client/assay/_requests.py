@@ -15,8 +15,8 @@ from assay.rollout_messages import rollout_message
 from assay.rollouts import RolloutLike
 from assay.runs import Checkpoint, DeliveryMode, RunInfo, Task, estimator_choice, reward_spec
 from assay.sdk.samples import Json
-from assay.sdk.spec import EstimatorChoice, Grouping, RewardSpec
-from assay.spec_messages import estimator_message, grouping_message, reward_message
+from assay.sdk.spec import EstimatorChoice, Grouping, OutputChoice, RewardSpec
+from assay.spec_messages import estimator_message, grouping_message, output_message, reward_message
 from assay.v1 import advantage_service_pb2 as advantages
 from assay.v1 import reward_service_pb2 as rewards
 from assay.v1 import rollout_pb2 as v1
@@ -99,11 +99,13 @@ def advantages_request(
     estimator: str | EstimatorChoice,
     params: Mapping[str, Json] | None,
     grouping: Grouping | None,
+    outputs: Sequence[OutputChoice] = (),
 ) -> advantages.ComputeAdvantagesRequest:
     """One batch."""
     request = advantages.ComputeAdvantagesRequest(
         estimator=estimator_message(estimator_choice(estimator, params)),
         grouping=grouping_message(grouping or Grouping()),
+        outputs=[output_message(choice, f"outputs[{index}]") for index, choice in enumerate(outputs)],
     )
     for index, group in enumerate(groups):
         ready = group if isinstance(group, v1.RolloutGroup) else group.to_message(f"groups[{index}]")

@@ -34,6 +34,7 @@ class ScoredRollout:
     Attributes:
         reward: None = the sum of the step rewards.
         num_tokens: where the method reads a length.
+        fork_step: where this trajectory branched off ``parent_rollout_id``.
     """
 
     rollout_id: str
@@ -48,6 +49,8 @@ class ScoredRollout:
     prompt_id: str = ""
     global_step: int = 0
     extra: Mapping[str, Json] | None = None
+    parent_rollout_id: str = ""
+    fork_step: int = 0
 
     def to_message(self, path: str = "rollout") -> v1.ScoredRollout:
         """The proto message.
@@ -80,6 +83,8 @@ def _scored_message(scored: ScoredRollout, path: str) -> v1.ScoredRollout:
         prompt_id=scored.prompt_id,
         global_step=scored.global_step,
         extra_json="" if scored.extra is None else json_object_text(scored.extra),
+        parent_rollout_id=scored.parent_rollout_id,
+        fork_step=scored.fork_step,
     )
     message.steps.extend(steps_messages(scored.steps, path=f"{path}.steps"))
     for name, value in scored.signals.items():

@@ -20,6 +20,7 @@ from assay.v1 import rollout_pb2 as v1
 
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int32]
+Singles: TypeAlias = npt.NDArray[np.float32]
 M = TypeVar("M")
 
 
@@ -311,6 +312,21 @@ class GroupResult(_View[v1.GroupResult]):
     def step_group_index(self) -> Integers:
         """Per step, into ``step_group_ids``, shape (steps,)."""
         return np.array(self.message.step_group_index, np.int32)
+
+    @property
+    def preference_pairs(self) -> list[v1.PreferencePair]:
+        """What the run's ``pairs/*`` outputs said: a chosen and a rejected rollout, weight, margin."""
+        return list(self.message.preference_pairs)
+
+    @property
+    def token_weights(self) -> dict[str, Singles]:
+        """What the run's ``token/*`` outputs said, by rollout: one weight a token."""
+        return {row.rollout_id: np.array(row.weights, np.float32) for row in self.message.token_weights}
+
+    @property
+    def token_advantages(self) -> dict[str, Singles]:
+        """One advantage a token, by rollout, where the estimator speaks of tokens."""
+        return {row.rollout_id: np.array(row.weights, np.float32) for row in self.message.token_advantages}
 
     def advantage(self, rollout_id: str) -> float | None:
         """The advantage of one member; None where it has none.

@@ -18,6 +18,7 @@ from assay.sdk.spec import (
     Gate,
     Grouping,
     Leaf,
+    OutputChoice,
     Product,
     RewardSpec,
     Route,
@@ -28,6 +29,7 @@ from assay.spec_messages import (
     estimator_message,
     filter_message,
     grouping_message,
+    output_message,
     reward_message,
 )
 from assay.v1 import rollout_pb2 as v1
@@ -102,6 +104,9 @@ class RunConfig:
 
     filters: tuple[FilterChoice, ...] = ()
     """Applied to finished groups in order; what they drop does not count for ``kept_groups``."""
+
+    outputs: tuple[OutputChoice, ...] = ()
+    """Preference pairs and token weights that are told of finished groups, too: ``OutputChoice("pairs/siblings")``."""
 
     unscored: UnscoredPolicy = UnscoredPolicy.EXCLUDE
     """What a member that could not be scored does to its group."""
@@ -179,6 +184,7 @@ def _spec(config: RunConfig) -> run.RunSpec:
         grouping=grouping_message(config.grouping),
         estimator=estimator_message(estimator_choice(config.estimator, config.estimator_params)),
         filters=[filter_message(choice, f"run.filters[{i}]") for i, choice in enumerate(config.filters)],
+        outputs=[output_message(choice, f"run.outputs[{i}]") for i, choice in enumerate(config.outputs)],
         groups=groups,
         delivery=cast("run.DeliveryMode", int(config.delivery)),
         deliver_to=config.deliver_to,

@@ -284,6 +284,18 @@ def estimator_from_message(message: v1.EstimatorSpec, path: str = "estimator") -
     return spec.EstimatorChoice(message.id, _params(message.params_json, f"{path}.params"))
 
 
+def output_message(choice: spec.OutputChoice, path: str = "output") -> v1.OutputSpec:
+    """The message of an output; InvalidArgument where its parameters are no JSON."""
+    return v1.OutputSpec(id=choice.id, params_json=_params_text(choice.params, f"{path}.params"))
+
+
+def output_from_message(message: v1.OutputSpec, path: str = "output") -> spec.OutputChoice:
+    """The output of a message; SpecError where the id is empty or the parameters are no JSON object."""
+    if not message.id:
+        raise SpecError(f"{path}.id", "expected an output's id, e.g. pairs/siblings")
+    return spec.OutputChoice(message.id, _params(message.params_json, f"{path}.params"))
+
+
 def filter_message(choice: spec.FilterChoice, path: str = "filter") -> run.FilterSpec:
     """The message of a filter; InvalidArgument where its parameters are no JSON."""
     return run.FilterSpec(id=choice.id, params_json=_params_text(choice.params, f"{path}.params"))

@@ -14,7 +14,7 @@ EXPORTS = (
     "EstimatorChoice", "EstimatorInfo", "Evidence", "FailedPrecondition", "Failure",
     "FilterChoice", "Gate", "GroupOutcome", "GroupResult", "Grouping", "Internal", "InvalidArgument",
     "JsonMappingError", "JudgeQuota", "Leaf", "Member", "MemberOutcome", "Message", "MetricSeries", "Misuse",
-    "NotFound", "NotScored", "PermissionDenied", "Product", "ResourceExhausted", "Retries", "RewardInfo", "Rollout",
+    "NotFound", "NotScored", "OutputChoice", "PermissionDenied", "Product", "ResourceExhausted", "Retries", "RewardInfo", "Rollout",
     "RolloutGroup", "RolloutRole", "RolloutState", "RolloutStream", "Route", "RunConfig", "RunInfo", "SampleResult",
     "SampledPrompt",
     "Score", "ScoredRollout", "ServiceFailed", "SessionPolicy", "SimilarityOrder", "SpanReward", "StaleGeneration",

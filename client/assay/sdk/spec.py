@@ -142,3 +142,11 @@ class FilterChoice:
 
     id: str
     params: Params = field(default_factory=_no_params)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChoice:
+    """What else is told of finished groups, by id (``pairs/siblings``, ``token/conflict_weights``)."""
+
+    id: str
+    params: Params = field(default_factory=_no_params)

@@ -25,27 +25,27 @@ _sym_db = _symbol_database.Default()
 from assay.v1 import rollout_pb2 as assay_dot_v1_dot_rollout__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n assay/v1/advantage_service.proto\x12\x08\x61ssay.v1\x1a\x16\x61ssay/v1/rollout.proto\"\x98\x01\n\x18\x43omputeAdvantagesRequest\x12*\n\testimator\x18\x01 \x01(\x0b\x32\x17.assay.v1.EstimatorSpec\x12(\n\x08grouping\x18\x02 \x01(\x0b\x32\x16.assay.v1.GroupingSpec\x12&\n\x06groups\x18\x03 \x03(\x0b\x32\x16.assay.v1.RolloutGroup\"j\n\x19\x43omputeAdvantagesResponse\x12%\n\x06groups\x18\x01 \x03(\x0b\x32\x15.assay.v1.GroupResult\x12&\n\x07outputs\x18\x02 \x03(\x0b\x32\x15.assay.v1.BatchOutput\"/\n\x0b\x42\x61tchOutput\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nvalue_json\x18\x02 \x01(\t\"\'\n\x15ListEstimatorsRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\"\xc0\x01\n\rEstimatorInfo\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0f\n\x07summary\x18\x03 \x01(\t\x12\x0b\n\x03\x64oc\x18\x04 \x01(\t\x12\x1a\n\x12params_schema_json\x18\x05 \x01(\t\x12\x1e\n\x05scope\x18\x06 \x01(\x0e\x32\x0f.assay.v1.Scope\x12\x18\n\x10required_signals\x18\x07 \x03(\t\x12\x0f\n\x07\x66ormula\x18\x08 \x01(\t\x12\x0e\n\x06source\x18\t \x01(\t\"E\n\x16ListEstimatorsResponse\x12+\n\nestimators\x18\x01 \x03(\x0b\x32\x17.assay.v1.EstimatorInfo*a\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSCOPE_SAMPLE\x10\x01\x12\x0f\n\x0bSCOPE_GROUP\x10\x02\x12\x0f\n\x0bSCOPE_BATCH\x10\x03\x12\r\n\tSCOPE_RUN\x10\x04\x32\xc5\x01\n\x10\x41\x64vantageService\x12\\\n\x11\x43omputeAdvantages\x12\".assay.v1.ComputeAdvantagesRequest\x1a#.assay.v1.ComputeAdvantagesResponse\x12S\n\x0eListEstimators\x12\x1f.assay.v1.ListEstimatorsRequest\x1a .assay.v1.ListEstimatorsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n assay/v1/advantage_service.proto\x12\x08\x61ssay.v1\x1a\x16\x61ssay/v1/rollout.proto\"\xbf\x01\n\x18\x43omputeAdvantagesRequest\x12*\n\testimator\x18\x01 \x01(\x0b\x32\x17.assay.v1.EstimatorSpec\x12(\n\x08grouping\x18\x02 \x01(\x0b\x32\x16.assay.v1.GroupingSpec\x12&\n\x06groups\x18\x03 \x03(\x0b\x32\x16.assay.v1.RolloutGroup\x12%\n\x07outputs\x18\x04 \x03(\x0b\x32\x14.assay.v1.OutputSpec\"j\n\x19\x43omputeAdvantagesResponse\x12%\n\x06groups\x18\x01 \x03(\x0b\x32\x15.assay.v1.GroupResult\x12&\n\x07outputs\x18\x02 \x03(\x0b\x32\x15.assay.v1.BatchOutput\"/\n\x0b\x42\x61tchOutput\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nvalue_json\x18\x02 \x01(\t\"\'\n\x15ListEstimatorsRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\"\xc0\x01\n\rEstimatorInfo\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0f\n\x07summary\x18\x03 \x01(\t\x12\x0b\n\x03\x64oc\x18\x04 \x01(\t\x12\x1a\n\x12params_schema_json\x18\x05 \x01(\t\x12\x1e\n\x05scope\x18\x06 \x01(\x0e\x32\x0f.assay.v1.Scope\x12\x18\n\x10required_signals\x18\x07 \x03(\t\x12\x0f\n\x07\x66ormula\x18\x08 \x01(\t\x12\x0e\n\x06source\x18\t \x01(\t\"E\n\x16ListEstimatorsResponse\x12+\n\nestimators\x18\x01 \x03(\x0b\x32\x17.assay.v1.EstimatorInfo*a\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSCOPE_SAMPLE\x10\x01\x12\x0f\n\x0bSCOPE_GROUP\x10\x02\x12\x0f\n\x0bSCOPE_BATCH\x10\x03\x12\r\n\tSCOPE_RUN\x10\x04\x32\xc5\x01\n\x10\x41\x64vantageService\x12\\\n\x11\x43omputeAdvantages\x12\".assay.v1.ComputeAdvantagesRequest\x1a#.assay.v1.ComputeAdvantagesResponse\x12S\n\x0eListEstimators\x12\x1f.assay.v1.ListEstimatorsRequest\x1a .assay.v1.ListEstimatorsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'assay.v1.advantage_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SCOPE']._serialized_start=689
-  _globals['_SCOPE']._serialized_end=786
+  _globals['_SCOPE']._serialized_start=728
+  _globals['_SCOPE']._serialized_end=825
   _globals['_COMPUTEADVANTAGESREQUEST']._serialized_start=71
-  _globals['_COMPUTEADVANTAGESREQUEST']._serialized_end=223
-  _globals['_COMPUTEADVANTAGESRESPONSE']._serialized_start=225
-  _globals['_COMPUTEADVANTAGESRESPONSE']._serialized_end=331
-  _globals['_BATCHOUTPUT']._serialized_start=333
-  _globals['_BATCHOUTPUT']._serialized_end=380
-  _globals['_LISTESTIMATORSREQUEST']._serialized_start=382
-  _globals['_LISTESTIMATORSREQUEST']._serialized_end=421
-  _globals['_ESTIMATORINFO']._serialized_start=424
-  _globals['_ESTIMATORINFO']._serialized_end=616
-  _globals['_LISTESTIMATORSRESPONSE']._serialized_start=618
-  _globals['_LISTESTIMATORSRESPONSE']._serialized_end=687
-  _globals['_ADVANTAGESERVICE']._serialized_start=789
-  _globals['_ADVANTAGESERVICE']._serialized_end=986
+  _globals['_COMPUTEADVANTAGESREQUEST']._serialized_end=262
+  _globals['_COMPUTEADVANTAGESRESPONSE']._serialized_start=264
+  _globals['_COMPUTEADVANTAGESRESPONSE']._serialized_end=370
+  _globals['_BATCHOUTPUT']._serialized_start=372
+  _globals['_BATCHOUTPUT']._serialized_end=419
+  _globals['_LISTESTIMATORSREQUEST']._serialized_start=421
+  _globals['_LISTESTIMATORSREQUEST']._serialized_end=460
+  _globals['_ESTIMATORINFO']._serialized_start=463
+  _globals['_ESTIMATORINFO']._serialized_end=655
+  _globals['_LISTESTIMATORSRESPONSE']._serialized_start=657
+  _globals['_LISTESTIMATORSRESPONSE']._serialized_end=726
+  _globals['_ADVANTAGESERVICE']._serialized_start=828
+  _globals['_ADVANTAGESERVICE']._serialized_end=1025
 # @@protoc_insertion_point(module_scope)

@@ -22,14 +22,16 @@ SCOPE_BATCH: Scope
 SCOPE_RUN: Scope
 
 class ComputeAdvantagesRequest(_message.Message):
-    __slots__ = ("estimator", "grouping", "groups")
+    __slots__ = ("estimator", "grouping", "groups", "outputs")
     ESTIMATOR_FIELD_NUMBER: _ClassVar[int]
     GROUPING_FIELD_NUMBER: _ClassVar[int]
     GROUPS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     estimator: _rollout_pb2.EstimatorSpec
     grouping: _rollout_pb2.GroupingSpec
     groups: _containers.RepeatedCompositeFieldContainer[_rollout_pb2.RolloutGroup]
-    def __init__(self, estimator: _Optional[_Union[_rollout_pb2.EstimatorSpec, _Mapping]] = ..., grouping: _Optional[_Union[_rollout_pb2.GroupingSpec, _Mapping]] = ..., groups: _Optional[_Iterable[_Union[_rollout_pb2.RolloutGroup, _Mapping]]] = ...) -> None: ...
+    outputs: _containers.RepeatedCompositeFieldContainer[_rollout_pb2.OutputSpec]
+    def __init__(self, estimator: _Optional[_Union[_rollout_pb2.EstimatorSpec, _Mapping]] = ..., grouping: _Optional[_Union[_rollout_pb2.GroupingSpec, _Mapping]] = ..., groups: _Optional[_Iterable[_Union[_rollout_pb2.RolloutGroup, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[_rollout_pb2.OutputSpec, _Mapping]]] = ...) -> None: ...
 
 class ComputeAdvantagesResponse(_message.Message):
     __slots__ = ("groups", "outputs")

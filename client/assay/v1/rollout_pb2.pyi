@@ -470,8 +470,16 @@ class EstimatorSpec(_message.Message):
     params_json: str
     def __init__(self, id: _Optional[str] = ..., params_json: _Optional[str] = ...) -> None: ...
 
+class OutputSpec(_message.Message):
+    __slots__ = ("id", "params_json")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PARAMS_JSON_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    params_json: str
+    def __init__(self, id: _Optional[str] = ..., params_json: _Optional[str] = ...) -> None: ...
+
 class ScoredRollout(_message.Message):
-    __slots__ = ("rollout_id", "reward", "steps", "role", "signals", "components", "num_tokens", "num_tool_calls", "answer_key", "prompt_id", "global_step", "extra_json")
+    __slots__ = ("rollout_id", "reward", "steps", "role", "signals", "components", "num_tokens", "num_tool_calls", "answer_key", "prompt_id", "global_step", "extra_json", "parent_rollout_id", "fork_step")
     class SignalsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -498,6 +506,8 @@ class ScoredRollout(_message.Message):
     PROMPT_ID_FIELD_NUMBER: _ClassVar[int]
     GLOBAL_STEP_FIELD_NUMBER: _ClassVar[int]
     EXTRA_JSON_FIELD_NUMBER: _ClassVar[int]
+    PARENT_ROLLOUT_ID_FIELD_NUMBER: _ClassVar[int]
+    FORK_STEP_FIELD_NUMBER: _ClassVar[int]
     rollout_id: str
     reward: float
     steps: _containers.RepeatedCompositeFieldContainer[Step]
@@ -510,7 +520,9 @@ class ScoredRollout(_message.Message):
     prompt_id: str
     global_step: int
     extra_json: str
-    def __init__(self, rollout_id: _Optional[str] = ..., reward: _Optional[float] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., role: _Optional[_Union[RolloutRole, str]] = ..., signals: _Optional[_Mapping[str, Signal]] = ..., components: _Optional[_Mapping[str, float]] = ..., num_tokens: _Optional[int] = ..., num_tool_calls: _Optional[int] = ..., answer_key: _Optional[str] = ..., prompt_id: _Optional[str] = ..., global_step: _Optional[int] = ..., extra_json: _Optional[str] = ...) -> None: ...
+    parent_rollout_id: str
+    fork_step: int
+    def __init__(self, rollout_id: _Optional[str] = ..., reward: _Optional[float] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., role: _Optional[_Union[RolloutRole, str]] = ..., signals: _Optional[_Mapping[str, Signal]] = ..., components: _Optional[_Mapping[str, float]] = ..., num_tokens: _Optional[int] = ..., num_tool_calls: _Optional[int] = ..., answer_key: _Optional[str] = ..., prompt_id: _Optional[str] = ..., global_step: _Optional[int] = ..., extra_json: _Optional[str] = ..., parent_rollout_id: _Optional[str] = ..., fork_step: _Optional[int] = ...) -> None: ...
 
 class RolloutGroup(_message.Message):
     __slots__ = ("group_id", "rollouts")
@@ -550,7 +562,7 @@ class GroupStatistics(_message.Message):
     def __init__(self, size: _Optional[int] = ..., reward_mean: _Optional[float] = ..., reward_std: _Optional[float] = ..., reward_min: _Optional[float] = ..., reward_max: _Optional[float] = ..., step_groups: _Optional[int] = ..., step_hit_ratio: _Optional[float] = ..., step_group_size_histogram: _Optional[_Mapping[int, int]] = ..., aliasing_ratio: _Optional[float] = ...) -> None: ...
 
 class GroupResult(_message.Message):
-    __slots__ = ("group_id", "outcome", "kept", "drop_reason", "rollout_ids", "member_outcomes", "rewards", "advantages", "episode_advantages", "step_counts", "step_returns", "step_advantages", "step_totals", "step_group_ids", "step_group_index", "statistics", "token_weights", "preference_pairs", "estimator", "error", "prompt_id", "labels", "step_episode_advantages", "components")
+    __slots__ = ("group_id", "outcome", "kept", "drop_reason", "rollout_ids", "member_outcomes", "rewards", "advantages", "episode_advantages", "step_counts", "step_returns", "step_advantages", "step_totals", "step_group_ids", "step_group_index", "statistics", "token_weights", "preference_pairs", "estimator", "error", "prompt_id", "labels", "step_episode_advantages", "components", "token_advantages")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -582,6 +594,7 @@ class GroupResult(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     STEP_EPISODE_ADVANTAGES_FIELD_NUMBER: _ClassVar[int]
     COMPONENTS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_ADVANTAGES_FIELD_NUMBER: _ClassVar[int]
     group_id: str
     outcome: GroupOutcome
     kept: bool
@@ -606,7 +619,8 @@ class GroupResult(_message.Message):
     labels: _containers.ScalarMap[str, str]
     step_episode_advantages: _containers.RepeatedScalarFieldContainer[float]
     components: _containers.RepeatedCompositeFieldContainer[GroupComponent]
-    def __init__(self, group_id: _Optional[str] = ..., outcome: _Optional[_Union[GroupOutcome, str]] = ..., kept: bool = ..., drop_reason: _Optional[str] = ..., rollout_ids: _Optional[_Iterable[str]] = ..., member_outcomes: _Optional[_Iterable[_Union[MemberOutcome, str]]] = ..., rewards: _Optional[_Iterable[float]] = ..., advantages: _Optional[_Iterable[float]] = ..., episode_advantages: _Optional[_Iterable[float]] = ..., step_counts: _Optional[_Iterable[int]] = ..., step_returns: _Optional[_Iterable[float]] = ..., step_advantages: _Optional[_Iterable[float]] = ..., step_totals: _Optional[_Iterable[float]] = ..., step_group_ids: _Optional[_Iterable[str]] = ..., step_group_index: _Optional[_Iterable[int]] = ..., statistics: _Optional[_Union[GroupStatistics, _Mapping]] = ..., token_weights: _Optional[_Iterable[_Union[TokenWeights, _Mapping]]] = ..., preference_pairs: _Optional[_Iterable[_Union[PreferencePair, _Mapping]]] = ..., estimator: _Optional[str] = ..., error: _Optional[_Union[Status, _Mapping]] = ..., prompt_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., step_episode_advantages: _Optional[_Iterable[float]] = ..., components: _Optional[_Iterable[_Union[GroupComponent, _Mapping]]] = ...) -> None: ...
+    token_advantages: _containers.RepeatedCompositeFieldContainer[TokenWeights]
+    def __init__(self, group_id: _Optional[str] = ..., outcome: _Optional[_Union[GroupOutcome, str]] = ..., kept: bool = ..., drop_reason: _Optional[str] = ..., rollout_ids: _Optional[_Iterable[str]] = ..., member_outcomes: _Optional[_Iterable[_Union[MemberOutcome, str]]] = ..., rewards: _Optional[_Iterable[float]] = ..., advantages: _Optional[_Iterable[float]] = ..., episode_advantages: _Optional[_Iterable[float]] = ..., step_counts: _Optional[_Iterable[int]] = ..., step_returns: _Optional[_Iterable[float]] = ..., step_advantages: _Optional[_Iterable[float]] = ..., step_totals: _Optional[_Iterable[float]] = ..., step_group_ids: _Optional[_Iterable[str]] = ..., step_group_index: _Optional[_Iterable[int]] = ..., statistics: _Optional[_Union[GroupStatistics, _Mapping]] = ..., token_weights: _Optional[_Iterable[_Union[TokenWeights, _Mapping]]] = ..., preference_pairs: _Optional[_Iterable[_Union[PreferencePair, _Mapping]]] = ..., estimator: _Optional[str] = ..., error: _Optional[_Union[Status, _Mapping]] = ..., prompt_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., step_episode_advantages: _Optional[_Iterable[float]] = ..., components: _Optional[_Iterable[_Union[GroupComponent, _Mapping]]] = ..., token_advantages: _Optional[_Iterable[_Union[TokenWeights, _Mapping]]] = ...) -> None: ...
 
 class GroupComponent(_message.Message):
     __slots__ = ("name", "values", "reward")
@@ -627,13 +641,15 @@ class TokenWeights(_message.Message):
     def __init__(self, rollout_id: _Optional[str] = ..., weights: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class PreferencePair(_message.Message):
-    __slots__ = ("chosen_rollout_id", "rejected_rollout_id", "weight", "margin")
+    __slots__ = ("chosen_rollout_id", "rejected_rollout_id", "weight", "margin", "fork_step")
     CHOSEN_ROLLOUT_ID_FIELD_NUMBER: _ClassVar[int]
     REJECTED_ROLLOUT_ID_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_FIELD_NUMBER: _ClassVar[int]
     MARGIN_FIELD_NUMBER: _ClassVar[int]
+    FORK_STEP_FIELD_NUMBER: _ClassVar[int]
     chosen_rollout_id: str
     rejected_rollout_id: str
     weight: float
     margin: float
-    def __init__(self, chosen_rollout_id: _Optional[str] = ..., rejected_rollout_id: _Optional[str] = ..., weight: _Optional[float] = ..., margin: _Optional[float] = ...) -> None: ...
+    fork_step: int
+    def __init__(self, chosen_rollout_id: _Optional[str] = ..., rejected_rollout_id: _Optional[str] = ..., weight: _Optional[float] = ..., margin: _Optional[float] = ..., fork_step: _Optional[int] = ...) -> None: ...

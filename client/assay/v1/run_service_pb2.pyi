@@ -182,7 +182,7 @@ class JudgeQuota(_message.Message):
     def __init__(self, calls: _Optional[int] = ..., tokens: _Optional[int] = ..., cost: _Optional[float] = ...) -> None: ...
 
 class RunSpec(_message.Message):
-    __slots__ = ("reward", "grouping", "estimator", "filters", "groups", "delivery", "deliver_to", "record_retention", "record_quota_bytes", "dataset_version", "allow_in_process_suites", "sampling_policy_json", "state_policy_json", "judge_quota")
+    __slots__ = ("reward", "grouping", "estimator", "filters", "groups", "delivery", "deliver_to", "record_retention", "record_quota_bytes", "dataset_version", "allow_in_process_suites", "sampling_policy_json", "state_policy_json", "judge_quota", "outputs")
     REWARD_FIELD_NUMBER: _ClassVar[int]
     GROUPING_FIELD_NUMBER: _ClassVar[int]
     ESTIMATOR_FIELD_NUMBER: _ClassVar[int]
@@ -197,6 +197,7 @@ class RunSpec(_message.Message):
     SAMPLING_POLICY_JSON_FIELD_NUMBER: _ClassVar[int]
     STATE_POLICY_JSON_FIELD_NUMBER: _ClassVar[int]
     JUDGE_QUOTA_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     reward: RewardNode
     grouping: _rollout_pb2.GroupingSpec
     estimator: _rollout_pb2.EstimatorSpec
@@ -211,7 +212,8 @@ class RunSpec(_message.Message):
     sampling_policy_json: str
     state_policy_json: str
     judge_quota: JudgeQuota
-    def __init__(self, reward: _Optional[_Union[RewardNode, _Mapping]] = ..., grouping: _Optional[_Union[_rollout_pb2.GroupingSpec, _Mapping]] = ..., estimator: _Optional[_Union[_rollout_pb2.EstimatorSpec, _Mapping]] = ..., filters: _Optional[_Iterable[_Union[FilterSpec, _Mapping]]] = ..., groups: _Optional[_Union[GroupPolicy, _Mapping]] = ..., delivery: _Optional[_Union[DeliveryMode, str]] = ..., deliver_to: _Optional[str] = ..., record_retention: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., record_quota_bytes: _Optional[int] = ..., dataset_version: _Optional[str] = ..., allow_in_process_suites: bool = ..., sampling_policy_json: _Optional[str] = ..., state_policy_json: _Optional[str] = ..., judge_quota: _Optional[_Union[JudgeQuota, _Mapping]] = ...) -> None: ...
+    outputs: _containers.RepeatedCompositeFieldContainer[_rollout_pb2.OutputSpec]
+    def __init__(self, reward: _Optional[_Union[RewardNode, _Mapping]] = ..., grouping: _Optional[_Union[_rollout_pb2.GroupingSpec, _Mapping]] = ..., estimator: _Optional[_Union[_rollout_pb2.EstimatorSpec, _Mapping]] = ..., filters: _Optional[_Iterable[_Union[FilterSpec, _Mapping]]] = ..., groups: _Optional[_Union[GroupPolicy, _Mapping]] = ..., delivery: _Optional[_Union[DeliveryMode, str]] = ..., deliver_to: _Optional[str] = ..., record_retention: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., record_quota_bytes: _Optional[int] = ..., dataset_version: _Optional[str] = ..., allow_in_process_suites: bool = ..., sampling_policy_json: _Optional[str] = ..., state_policy_json: _Optional[str] = ..., judge_quota: _Optional[_Union[JudgeQuota, _Mapping]] = ..., outputs: _Optional[_Iterable[_Union[_rollout_pb2.OutputSpec, _Mapping]]] = ...) -> None: ...
 
 class CreateRunRequest(_message.Message):
     __slots__ = ("run_id", "spec")

@@ -29,9 +29,10 @@ from assay_server.pipeline.estimating import estimated_groups
 from assay_server.pipeline.failures import Failure, Violation, invalid, invalid_field
 from assay_server.pipeline.intake import signal_violations, step_violations
 from assay_server.pipeline.members import member_of_scored
-from assay_server.pipeline.results import fill_failed, fill_group_result
+from assay_server.pipeline.results import fill_failed, fill_group_result, fill_outputs
 from assay_server.pipeline.runs import Runs
-from assay_server.pipeline.specs import compile_estimator_choice
+from assay_server.pipeline.specs import compile_estimator_choice, compile_output_messages
+from assay_server.sampling.group_outputs import CompiledOutputs
 
 _OFF_LOOP_ROLLOUTS = 512
 _MAX_VIOLATIONS = 16
@@ -68,8 +69,9 @@ class AdvantageCalls:
         except InputError as error:
             raise invalid_field(error.field, error.message) from error
         response = wire.ComputeAdvantagesResponse()
+        outputs = compile_output_messages(request.outputs, "outputs")
         for asked, group, outcome in zip(request.groups, groups, estimated, strict=True):
-            _add(response, asked, group, estimator, outcome)
+            _add(response, asked, group, estimator, outcome, outputs)
         return response
 
     async def list_estimators(self, principal: Principal, data: bytes) -> wire.ListEstimatorsResponse:
@@ -107,13 +109,14 @@ def _computed(
     Raises:
         Failure: INVALID_ARGUMENT with the path of the field that is wrong.
     """
+    outputs = compile_output_messages(request.outputs, "outputs")
     try:
         computed = estimator.evaluate(groups)
     except InputError as error:
         raise invalid_field(error.field, error.message) from error
     response = wire.ComputeAdvantagesResponse()
     for asked, group, advantages in zip(request.groups, groups, computed.groups, strict=True):
-        _add(response, asked, group, estimator, advantages)
+        _add(response, asked, group, estimator, advantages, outputs)
     for name, value in computed.outputs.items():
         response.outputs.add(name=name, value_json=json.dumps(value))
     return response
@@ -125,6 +128,7 @@ def _add(
     group: Group,
     estimator: AnyEstimator,
     outcome: GroupAdvantages | Failure,
+    outputs: CompiledOutputs,
 ) -> None:
     result = response.groups.add(
         group_id=group.group_id,
@@ -137,6 +141,10 @@ def _add(
         fill_failed(result, group.members, outcome)
     else:
         fill_group_result(result, outcome)
+        try:
+            fill_outputs(result, outputs, group, outcome)
+        except InputError as error:
+            raise invalid_field(f"groups[{len(response.groups) - 1}].{error.field}", error.message) from error
 
 
 def _violations(request: wire.ComputeAdvantagesRequest) -> Iterator[Violation]:

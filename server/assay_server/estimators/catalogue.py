@@ -18,6 +18,7 @@ from assay_server.estimators.components import component_estimator, find_in
 from assay_server.estimators.definition import EstimatorDefinition, Method, Parts, Scope, bind
 from assay_server.estimators.episode import EPISODE_ESTIMATORS
 from assay_server.estimators.errors import InputError, UnknownEstimator
+from assay_server.estimators.fork_trees import FORK_ESTIMATORS
 from assay_server.estimators.gigpo import STEP_ESTIMATORS
 from assay_server.estimators.groups import Floats, Group, GroupAdvantages, Role
 from assay_server.estimators.history_levels import HISTORY_ESTIMATORS
@@ -49,7 +50,13 @@ ESTIMATORS: Mapping[str, EstimatorDefinition] = {
     **_SIMPLE,
     **{
         definition.id: definition
-        for definition in (component_estimator(_SIMPLE), *STEP_ESTIMATORS, *HISTORY_ESTIMATORS, step_index_group)
+        for definition in (
+            component_estimator(_SIMPLE),
+            *STEP_ESTIMATORS,
+            *HISTORY_ESTIMATORS,
+            step_index_group,
+            *FORK_ESTIMATORS,
+        )
     },
 }
 """Every estimator by its versioned id."""

@@ -97,6 +97,7 @@ class Member:
         signals: what only the trainer knows, by snake_case name.
         components: named parts of the reward.
         answer_key: equivalence class of the answer; empty = no answer.
+        parent_rollout_id: with ``fork_step``, where this trajectory branched off; empty = at the start.
     """
 
     rollout_id: str
@@ -110,6 +111,8 @@ class Member:
     answer_key: str = ""
     prompt_id: str = ""
     verdict: Verdict = Verdict.UNSPECIFIED
+    parent_rollout_id: str = ""
+    fork_step: int = 0
 
 
 @value

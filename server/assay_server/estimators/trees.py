@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, TypeAlias, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from assay.sdk.samples import Json
 from assay_server.estimators.case_values import listed, mapping, number, text
@@ -19,6 +20,10 @@ from assay_server.estimators.partition import Partition
 from assay_server.estimators.rows import Rows, column_of, number_in, numbers_of
 
 _DEEPEST = 1_000
+
+Weighting: TypeAlias = Literal["group_size", "average"]
+Level: TypeAlias = "tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], int]"
+"""Of one depth: the leaves that reach it, the node of each, and how many numbers there are for nodes."""
 
 
 @method(
@@ -35,7 +40,7 @@ _DEEPEST = 1_000
 def tree_subgroup(
     inputs: Mapping[str, Json],
     *,
-    weighting: Literal["group_size", "average"] = "group_size",
+    weighting: Weighting = "group_size",
     drop_zero_std: bool = False,
     singleton: Singleton = "zero",
     whiten: bool = False,
@@ -43,28 +48,35 @@ def tree_subgroup(
     """Reward of a leaf relative to the mean reward below each of its ancestors."""
     rows = Rows(inputs, "leaves")
     rewards = rows.numbers("reward")
-    paths = leaf_paths(rows)
-    depths = np.array([len(path) for path in paths], np.intp)
-    total, weights = np.zeros(len(rows)), np.zeros(len(rows))
-    node = np.zeros(len(rows), np.intp)
-    for depth in range(int(depths.max(initial=0))):
-        here = np.flatnonzero(depths > depth)
-        numbers: dict[tuple[int, str], int] = {}
-        keys = [(int(node[place]), paths[place][depth]) for place in here.tolist()]
-        node[here] = [numbers.setdefault(key, len(numbers)) for key in keys]
-        below = Partition(node[here], len(numbers))
-        moments = below.moments(rewards[here])
-        counts = np.ones(len(numbers), np.bool_) if depth == 0 else moments.size > 1
-        if drop_zero_std and depth > 0:
-            counts &= ~moments.flat
-        weight = np.where(counts, moments.size if weighting == "group_size" else 1, 0)[below.index]
-        relative = moments.deviation
-        if depth == 0 and singleton == "raw":
-            relative = np.where(moments.lone[below.index], rewards[here], relative)
-        total[here] += weight * relative
-        weights[here] += weight
-    advantages = total / np.maximum(weights, 1.0)
+    levels = _levels(leaf_paths(rows))
+    advantages = Subgroups(weighting, drop_zero_std, singleton).advantages(rewards, levels)
     return {"advantages": (_whitened(advantages, rows) if whiten else advantages).tolist()}
+
+
+@dataclass(frozen=True, slots=True)
+class Subgroups:
+    """TreePO with its parameters."""
+
+    weighting: Weighting
+    drop_zero_std: bool
+    singleton: Singleton
+
+    def advantages(self, rewards: Floats, levels: Iterable[Level]) -> Floats:
+        """Of the leaves; levels from the root down."""
+        total, weights = np.zeros(len(rewards)), np.zeros(len(rewards))
+        for depth, (here, nodes, count) in enumerate(levels):
+            below = Partition(nodes, count)
+            moments = below.moments(rewards[here])
+            counts = np.ones(count, np.bool_) if depth == 0 else moments.size > 1
+            if self.drop_zero_std and depth > 0:
+                counts &= ~moments.flat
+            weight = np.where(counts, moments.size if self.weighting == "group_size" else 1, 0)[nodes]
+            relative = moments.deviation
+            if depth == 0 and self.singleton == "raw":
+                relative = np.where(moments.lone[nodes], rewards[here], relative)
+            total[here] += weight * relative
+            weights[here] += weight
+        return total / np.maximum(weights, 1.0)
 
 
 @method(
@@ -187,6 +199,17 @@ class _Node:
     id: str
     reward: float | None
     children: tuple[str, ...]
+
+
+def _levels(paths: Sequence[Sequence[str]]) -> Iterator[Level]:
+    depths = np.array([len(path) for path in paths], np.intp)
+    node = np.zeros(len(paths), np.intp)
+    for depth in range(int(depths.max(initial=0))):
+        here = np.flatnonzero(depths > depth)
+        numbers: dict[tuple[int, str], int] = {}
+        keys = [(int(node[place]), paths[place][depth]) for place in here.tolist()]
+        node[here] = [numbers.setdefault(key, len(numbers)) for key in keys]
+        yield here, node[here], len(numbers)
 
 
 def leaf_paths(rows: Rows) -> list[list[str]]:

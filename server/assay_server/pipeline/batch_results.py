@@ -19,7 +19,7 @@ from assay_server.pipeline.group_rewards import (
     with_rewards_of,
     with_steps_of,
 )
-from assay_server.pipeline.results import fill_failed, fill_group_result, without_advantages
+from assay_server.pipeline.results import fill_failed, fill_group_result, fill_outputs, without_advantages
 from assay_server.pipeline.specs import counted_roles
 from assay_server.pipeline.texts import texts_of
 from assay_server.rewards.scoped import RewardScope
@@ -107,6 +107,12 @@ def _result(
             without_advantages(result)
         else:
             result.estimator = spec.estimator.pin
+        try:
+            fill_outputs(result, spec.outputs, group, outcome)
+        except InputError as error:
+            result.Clear()
+            result.group_id, result.prompt_id = group.group_id, prompt_id
+            fill_failed(result, group.members, invalid_field(error.field, error.message))
     if spec.reward.stages is not None:
         fill_components(result, spec.reward.stages, group, kept.held)
     return result

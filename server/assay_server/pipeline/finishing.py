@@ -15,6 +15,7 @@ from assay_server.estimators import (
     Estimator,
     Group,
     GroupAdvantages,
+    InputError,
     MemberOutcome,
     compile_estimator,
     told_of,
@@ -22,7 +23,7 @@ from assay_server.estimators import (
 from assay_server.execution.group_lane import GroupLane, PluginCall
 from assay_server.pipeline.barriers import FinishedGroup
 from assay_server.pipeline.estimating import advantages_of
-from assay_server.pipeline.failures import Code, Failure, internal, of_unscorable
+from assay_server.pipeline.failures import Code, Failure, internal, invalid_field, of_unscorable
 from assay_server.pipeline.group_rewards import (
     HeldMember,
     Texts,
@@ -32,7 +33,7 @@ from assay_server.pipeline.group_rewards import (
     with_rewards_of,
     with_steps_of,
 )
-from assay_server.pipeline.results import fill_failed, fill_group_result, without_advantages
+from assay_server.pipeline.results import fill_failed, fill_group_result, fill_outputs, without_advantages
 from assay_server.pipeline.specs import CompiledSpec, counted_roles
 from assay_server.rewards.scoped import RewardScope
 from assay_server.sampling.selectors import PluggedSelector
@@ -164,6 +165,11 @@ class Finisher:
         result.kept, result.drop_reason = not reason, reason
         if reason in _WITHOUT_NUMBERS:
             without_advantages(result)
+        elif not self._spec.deferred:
+            try:
+                fill_outputs(result, self._spec.outputs, group, computed)
+            except InputError as error:
+                return self._failed(record, members, group, invalid_field(error.field, error.message))
         stages = self._spec.reward.stages
         if stages is not None:
             fill_components(result, stages, group, members)

@@ -44,6 +44,8 @@ def member_of(
         answer_key,
         rollout.prompt_id,
         verdict,
+        rollout.parent_rollout_id,
+        rollout.fork_step,
     )
 
 
@@ -61,6 +63,8 @@ def member_of_scored(rollout: rollout_pb2.ScoredRollout) -> Member:
         num_tool_calls=rollout.num_tool_calls if rollout.HasField("num_tool_calls") else None,
         answer_key=rollout.answer_key,
         prompt_id=rollout.prompt_id,
+        parent_rollout_id=rollout.parent_rollout_id,
+        fork_step=rollout.fork_step,
     )
 
 

@@ -11,9 +11,10 @@ from google.protobuf import duration_pb2
 
 from assay.sdk import Evidence
 from assay.v1 import rollout_pb2
-from assay_server.estimators import GroupAdvantages, Member
+from assay_server.estimators import Group, GroupAdvantages, Member, MemberOutcome
 from assay_server.pipeline.failures import Failure
 from assay_server.rewards.tree import Assessment
+from assay_server.sampling.group_outputs import CompiledOutputs
 
 _SECOND = 1_000_000_000
 
@@ -25,6 +26,7 @@ _STEP_FIELDS: Final = (
     "step_totals",
     "step_group_ids",
     "step_group_index",
+    "token_advantages",
 )
 
 
@@ -94,6 +96,7 @@ def fill_group_result(result: rollout_pb2.GroupResult, group: GroupAdvantages) -
         result.step_totals.extend(group.step_totals.tolist())
         result.step_group_ids.extend(group.step_group_ids)
         result.step_group_index.extend(group.step_group_index.tolist())
+    _fill_tokens(result, group)
     statistics, message = group.statistics, result.statistics
     message.size = statistics.size
     message.reward_mean = statistics.reward_mean
@@ -106,6 +109,38 @@ def fill_group_result(result: rollout_pb2.GroupResult, group: GroupAdvantages) -
         message.aliasing_ratio = statistics.aliasing_ratio
     for size, count in statistics.step_group_size_histogram.items():
         message.step_group_size_histogram[size] = count
+
+
+def fill_outputs(
+    result: rollout_pb2.GroupResult, outputs: CompiledOutputs, group: Group, numbers: GroupAdvantages
+) -> None:
+    """Put preference pairs and token weights into a group result.
+
+    Raises:
+        InputError: a member lacks what an output reads.
+    """
+    if not outputs.chosen:
+        return
+    told = outputs.of(group, numbers)
+    for pair in told.pairs:
+        result.preference_pairs.add(
+            chosen_rollout_id=pair.chosen,
+            rejected_rollout_id=pair.rejected,
+            weight=pair.weight,
+            margin=pair.margin,
+            fork_step=pair.fork_step,
+        )
+    for rollout_id, weights in (told.weights or {}).items():
+        result.token_weights.add(rollout_id=rollout_id, weights=weights)
+
+
+def _fill_tokens(result: rollout_pb2.GroupResult, group: GroupAdvantages) -> None:
+    if group.token_advantages is None:
+        return
+    rows = zip(group.rollout_ids, group.outcomes.tolist(), strict=True)
+    counted = [rollout_id for rollout_id, outcome in rows if outcome == MemberOutcome.COUNTED]
+    for rollout_id, advantages in zip(counted, group.token_advantages, strict=True):
+        result.token_advantages.add(rollout_id=rollout_id, weights=advantages.tolist())
 
 
 def fill_without_estimator(result: rollout_pb2.GroupResult, members: Sequence[Member]) -> None:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from google.protobuf import duration_pb2
 
 from assay.sdk import Json
-from assay.sdk.spec import EstimatorChoice, FilterChoice, Grouping, RewardSpec
+from assay.sdk.spec import EstimatorChoice, FilterChoice, Grouping, OutputChoice, RewardSpec
 from assay.spec_messages import SpecError as SpecMessageError
 from assay.spec_messages import (
     estimator_from_message,
     filter_from_message,
     grouping_from_message,
+    output_from_message,
     reward_from_message,
 )
+from assay.v1 import rollout_pb2
 from assay.v1 import run_service_pb2 as wire
 from assay_server.estimators import (
     AnyEstimator,
@@ -38,6 +40,7 @@ from assay_server.pipeline.policies import NO_POLICIES, RunPolicies, compile_pol
 from assay_server.rewards.catalogue import Catalogue
 from assay_server.rewards.errors import SpecError, UnknownJudge, UnknownReward
 from assay_server.rewards.tree import CompiledReward, compile_reward
+from assay_server.sampling.group_outputs import NO_OUTPUTS, CompiledOutputs, UnknownOutput, compile_outputs
 from assay_server.sampling.selectors import RunSelection, Selectors
 
 MAX_DURATION_SECONDS = 366 * 86_400.0
@@ -55,6 +58,7 @@ class CompiledSpec:
         min_size: members with a reward that a group needs to be kept, where it was not announced with fewer.
         judge_limits: what its judges may cost; None = no limit of the run's own.
         policies: what it remembers of its prompts, and how it chooses them.
+        outputs: what else is told of its finished groups.
     """
 
     message: wire.RunSpec
@@ -67,13 +71,24 @@ class CompiledSpec:
     min_size: int
     judge_limits: JudgeLimits | None = None
     policies: RunPolicies = NO_POLICIES
+    outputs: CompiledOutputs = NO_OUTPUTS
 
     @property
     def required_signals(self) -> tuple[str, ...]:
         """Signals that something in the spec reads."""
         estimator = self.estimator.required_signals if self.estimator else ()
         selectors = [name for selector in self.selection.plugged for name in selector.definition.required_signals]
-        return tuple(sorted({*self.reward.required_signals, *estimator, *selectors, *self.policies.state.signals}))
+        return tuple(
+            sorted(
+                {
+                    *self.reward.required_signals,
+                    *estimator,
+                    *selectors,
+                    *self.policies.state.signals,
+                    *self.outputs.required_signals,
+                }
+            )
+        )
 
     @property
     def deferred(self) -> bool:
@@ -113,8 +128,9 @@ def compile_spec(spec: wire.RunSpec, catalogues: Catalogues) -> CompiledSpec:
     limits = _judge_limits(spec, reward, catalogue)
     min_size = spec.groups.min_size or 2
     policies = compile_policies(spec)
+    outputs = compile_output_messages(spec.outputs, "spec.outputs")
     return CompiledSpec(
-        spec, spec_digest(spec), reward, estimator, selection, pins, deadline, min_size, limits, policies
+        spec, spec_digest(spec), reward, estimator, selection, pins, deadline, min_size, limits, policies, outputs
     )
 
 
@@ -150,6 +166,23 @@ def _compile_selection(spec: wire.RunSpec, selectors: Selectors) -> RunSelection
         except UnknownFilter as error:
             raise _unknown(f"{path}.id", "UNKNOWN_FILTER", str(error)) from error
     return selectors.compile(choices)
+
+
+def compile_output_messages(messages: Iterable[rollout_pb2.OutputSpec], path: str) -> CompiledOutputs:
+    """What else is to be told of groups, compiled; errors as failures."""
+    choices: list[OutputChoice] = []
+    for position, message in enumerate(messages):
+        where = f"{path}[{position}]"
+        try:
+            choices.append(output_from_message(message, where))
+            compile_outputs(choices[-1:])
+        except SpecMessageError as error:
+            raise invalid_field(error.field, error.message) from error
+        except ParameterError as error:
+            raise invalid_field(f"{where}.params.{error.field}", error.message) from error
+        except UnknownOutput as error:
+            raise _unknown(f"{where}.id", "UNKNOWN_OUTPUT", str(error)) from error
+    return compile_outputs(choices)
 
 
 def _check_policy(spec: wire.RunSpec) -> None:
