@@ -12,6 +12,9 @@ from uuid import uuid4
 ESTIMATORS: dict[str, Callable[..., object]] = {}
 """What was registered with the stand-in of verl."""
 
+MANAGERS: dict[str, type[object]] = {}
+"""Reward managers that were registered with it."""
+
 
 class DataProtoItem:
     def __init__(self, batch: Mapping[str, object], non_tensor_batch: Mapping[str, object]) -> None:
@@ -80,6 +83,14 @@ def register_adv_est(name: str) -> Callable[[Callable[..., object]], Callable[..
     return remembered
 
 
+def register_manager(name: str) -> Callable[[type[object]], type[object]]:
+    def remembered(manager: type[object]) -> type[object]:
+        MANAGERS[name] = manager
+        return manager
+
+    return remembered
+
+
 _NAMES: Mapping[str, Mapping[str, object]] = {
     "verl": {"DataProto": DataProto},
     "verl.experimental": {},
@@ -92,6 +103,8 @@ _NAMES: Mapping[str, Mapping[str, object]] = {
     "verl.trainer": {},
     "verl.trainer.ppo": {},
     "verl.trainer.ppo.core_algos": {"register_adv_est": register_adv_est},
+    "verl.workers": {},
+    "verl.workers.reward_manager": {"register": register_manager},
     "skyrl_gym": {},
     "skyrl_gym.envs": {},
     "skyrl_gym.envs.base_text_env": {

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from types import ModuleType
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from assay import InvalidArgument, NotFound, NotScored
 from assay.integrations.service import Service
 from assay.integrations.verl.interaction import EnvironmentInteraction
 
-from .contracts import ESTIMATORS, DataProto, DataProtoItem
+from .contracts import ESTIMATORS, MANAGERS, DataProto, DataProtoItem
 
 Importer = Callable[[str], ModuleType]
 SEED = 5
@@ -51,6 +52,55 @@ async def test_the_reward_loop_scores_the_last_response(service: Service, over_s
     assert answer == {"reward_score": 1.0, "reward_extra_info": {"score": 1.0, "assay_scored": 1.0}}
     with pytest.raises(NotScored):
         await manager.run_single(DataProto([item("A: 3", "{}")]))
+
+
+class Padded:
+    """A batch of verl's older interface: all rows in one array, padded on the right."""
+
+    def __init__(self, *solutions: str, truth: str) -> None:
+        longest = max(map(len, solutions))
+        self._rows: list[DataProtoItem] = []
+        for solution in solutions:
+            row = item(solution + "\0" * (longest - len(solution)), truth)
+            mask = [1, 1] + [int(place < len(solution)) for place in range(longest)] + [0, 0]
+            self._rows.append(DataProtoItem({**row.batch, "attention_mask": np.array(mask)}, row.non_tensor_batch))
+        self.batch = {"responses": FloatableTokens(np.array([row.batch["responses"] for row in self._rows]))}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: int) -> DataProtoItem:
+        return self._rows[place]
+
+
+class FloatableTokens:
+    """Of a tensor, what makes another one of numbers."""
+
+    def __init__(self, values: npt.NDArray[np.int64]) -> None:
+        self._values = values
+
+    def float(self) -> npt.NDArray[np.float32]:
+        return self._values.astype(np.float32)
+
+
+def test_the_older_reward_manager_puts_each_reward_at_its_last_token(service: Service, over_stand_ins: Importer):
+    manager_class = over_stand_ins("verl.reward_manager").AssayBatchRewardManager
+    assert MANAGERS["assay"] is manager_class
+    manager = manager_class(Tokenizer(), 0, None, "data_source", target=service.target, reward="math")
+    answer = manager(Padded("so A: 18", "A: 3", truth="18"), return_dict=True)
+    rewards = answer["reward_tensor"]
+    assert rewards.shape == (2, 10)
+    assert [(int(row), int(token)) for row, token in np.argwhere(rewards)] == [(0, len("so A: 18") - 1)]
+    assert answer["reward_extra_info"] == {"score": [1.0, 0.0], "assay_scored": [1.0, 1.0]}
+    assert manager(Padded("A: 18", truth="18")).tolist() == [[0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]]
+
+
+def test_the_older_reward_manager_takes_nothing_unscored_for_a_zero(service: Service, over_stand_ins: Importer):
+    manager_class = over_stand_ins("verl.reward_manager").AssayBatchRewardManager
+    with pytest.raises(NotScored):
+        manager_class(Tokenizer(), 0, target=service.target, reward="math")(Padded("A: 3", truth="{}"))
+    with pytest.raises(InvalidArgument):
+        manager_class(Tokenizer(), 0, no_such_setting=1)
 
 
 async def test_a_tool_plays_one_episode_a_trajectory_over_many_calls(service: Service, over_stand_ins: Importer):
