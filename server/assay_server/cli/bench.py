@@ -73,3 +73,34 @@ def load(
     plan = LoadPlan(rate, duration, steps, factor, None if p99_ms is None else p99_ms / 1000, arrivals.value, seed)
     with told_plainly():
         raise typer.Exit(put_load(wanted, plan, addresses, key, as_json=as_json))
+
+
+@app.command()
+def plan(
+    prompts: Annotated[int, typer.Option(min=1, help="Of a step of the trainer.")] = 512,
+    group_size: Annotated[int, typer.Option(min=1, help="Rollouts of a prompt.")] = 16,
+    every: Annotated[float, typer.Option(min=0.001, help="Seconds from step to step.")] = 30.0,
+    burst: Annotated[float, typer.Option(min=0.001, help="Seconds within which a step's rollouts may all come.")] = 3.0,
+    symbolic: Annotated[float, typer.Option(min=0, max=1, help="Share that takes computer algebra.")] = 0.1,
+    programs: Annotated[float, typer.Option(min=0, max=1, help="Share that is a program with tests.")] = 0.0,
+    judged: Annotated[float, typer.Option(min=0, max=1, help="Share that a judge is asked about.")] = 0.0,
+    judge_seconds: Annotated[float, typer.Option(min=0, help="That a judge takes.")] = 2.0,
+    steps: Annotated[int, typer.Option(min=0, help="Actions of a rollout in an environment of the service.")] = 0,
+    within: Annotated[float, typer.Option(min=0.001, help="Seconds by which each rollout shall be answered.")] = 10.0,
+    busy: Annotated[float, typer.Option(min=0.01, max=1, help="Share of processors in use on average.")] = 0.5,
+    spare: Annotated[int, typer.Option(min=0, help="Replicas of each kind that may be missing.")] = 1,
+    cores: Annotated[int, typer.Option(min=2, help="Of a replica.")] = 4,
+    costs: Annotated[
+        str | None, typer.Option(metavar="FILE", help="What benchmarks/costs.py printed; else this version's.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """How many servers, workers and Redis a training job takes: a simulation with measured costs."""
+    from assay_server.cli.bench_plan import planned_lines
+    from assay_server.load.planning import Aims, Job
+
+    job = Job(prompts, group_size, every, burst, symbolic, programs, judged, judge_seconds, steps)
+    aims = Aims(within, busy, spare, cores, cores)
+    with told_plainly():
+        for line in planned_lines(job, aims, costs, as_json=as_json):
+            typer.echo(line)
