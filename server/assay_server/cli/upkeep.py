@@ -1,13 +1,15 @@
-"""``assay gc | backup | restore``: the upkeep of a store in SQLite."""
+"""``assay gc | backup | restore``: the upkeep of a store. Copies are of stores in SQLite; runs are taken out of any."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import typer
 
@@ -19,6 +21,16 @@ Store = Annotated[
     str | None,
     typer.Option(envvar="ASSAY_STORE", show_envvar=True, metavar="URL", help="sqlite:PATH; default as serve."),
 ]
+AnyStore = Annotated[
+    str | None,
+    typer.Option(
+        envvar="ASSAY_STORE", show_envvar=True, metavar="URL", help="sqlite:PATH or redis://...; default as serve."
+    ),
+]
+Records = Annotated[
+    Path | None,
+    typer.Option(envvar="ASSAY_RECORDS", show_envvar=True, metavar="FOLDER", help="Of a store in Redis: its records."),
+]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the copies are.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 
@@ -29,45 +41,120 @@ def register(app: typer.Typer) -> None:
         app.command(name=name)(command)
 
 
+class _Held(Protocol):
+    """What is known of a run, in whichever store."""
+
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def rollouts(self) -> int: ...
+    @property
+    def payload_bytes(self) -> int: ...
+    @property
+    def owed(self) -> int: ...
+    @property
+    def last_active(self) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Which runs go."""
+
+    days: float
+    runs: Sequence[str]
+    tenant: str | None
+    owed: bool
+    dry_run: bool
+    as_json: bool
+
+    def why_kept(self, held: _Held) -> str:
+        """Why a run stays; empty where it goes."""
+        if self.tenant is not None and held.tenant != self.tenant:
+            return "another tenant's"
+        if self.runs:
+            return "" if held.run_id in self.runs else "not named"
+        if held.owed and not self.owed:
+            return "owed: nobody has fetched all of its results"
+        if held.last_active is None:
+            return "of unknown age: it has no group; name it with --run"
+        return "" if held.last_active < time.time() - self.days * _DAY else "young"
+
+    def tell(self, held: _Held, kept: str) -> None:
+        """Print what becomes of a run."""
+        typer.echo(_line(held, kept, dry_run=self.dry_run, as_json=self.as_json))
+
+
 def collect(
-    store: Store = None,
-    older_than_days: Annotated[float, typer.Option(min=0, help="Since a run's newest group began.")] = 7.0,
+    store: AnyStore = None,
+    records: Records = None,
+    older_than_days: Annotated[float, typer.Option(min=0, help="Since a run was last active.")] = 7.0,
     run: Annotated[list[str] | None, typer.Option(metavar="ID", help="These runs only, whatever their age.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Runs of this tenant only.")] = None,
     owed: Annotated[bool, typer.Option("--owed", help="Also runs whose results nobody has fetched.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and take nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take old runs out of a store, with their rollouts and results, while no server uses it."""
-    from assay_server.store.sqlite.upkeep import HeldRun, compact, held_runs, owned, remove_run
+    """Take old runs out of a store, with their rollouts and results: of SQLite while no server uses it, of a fleet at
+    any time."""
+    from assay_server.config import Settings
+    from assay_server.store.opening import REDIS_SCHEMES
 
-    def why_kept(held: HeldRun) -> str:
-        if tenant is not None and held.tenant != tenant:
-            return "another tenant's"
-        if run:
-            return "" if held.run_id in run else "not named"
-        if held.owed and not owed:
-            return "owed: nobody has fetched all of its results"
-        if held.last_active is None:
-            return "of unknown age: it has no group; name it with --run"
-        return "" if held.last_active < time.time() - older_than_days * _DAY else "young"
+    choice = _Choice(older_than_days, run or (), tenant, owed, dry_run, as_json)
+    with told_plainly(), _put_into_words():
+        url = Settings().store if store is None else store
+        if url.partition(":")[0] not in REDIS_SCHEMES:
+            _collect_file(_path(store), choice)
+        elif records is None:
+            raise Usage("a store in Redis needs --records: the folder that all servers of the fleet see")
+        else:
+            asyncio.run(_collect_fleet(url, records, choice))
 
-    with told_plainly(), _put_into_words(), owned(_path(store)) as connection:
+
+def _collect_file(path: Path, choice: _Choice) -> None:
+    from assay_server.store.sqlite.upkeep import compact, held_runs, owned, remove_run
+
+    with owned(path) as connection:
         removed = 0
         for held in held_runs(connection):
-            kept = why_kept(held)
-            if not kept and not dry_run:
+            kept = choice.why_kept(held)
+            if not kept and not choice.dry_run:
                 remove_run(connection, held)
                 removed += 1
-            typer.echo(_line(held, kept, dry_run=dry_run, as_json=as_json))
+            choice.tell(held, kept)
         if removed:
             compact(connection)
 
 
-def _line(held: object, kept: str, *, dry_run: bool, as_json: bool) -> str:
-    from assay_server.store.sqlite.upkeep import HeldRun
+async def _collect_fleet(url: str, records: Path, choice: _Choice) -> None:
+    from assay_server.store.redis.upkeep import HeldRun, fleet
 
-    assert isinstance(held, HeldRun)
+    def why_kept(held: HeldRun) -> str:
+        if held.used_by:
+            return "in use: a server works on it"
+        named = not choice.runs and choice.tenant in (None, held.tenant)
+        return "" if held.expired and named else choice.why_kept(held)
+
+    async with fleet(url, records) as upkeep:
+        for held in await upkeep.held_runs():
+            kept = why_kept(held)
+            if not kept and not choice.dry_run and not await upkeep.remove_run(held):
+                kept = "in use: a server works on it"
+            choice.tell(held, kept)
+        if choice.runs or choice.tenant is not None:
+            return
+        orphans = await upkeep.orphans(choice.days * _DAY)
+        if not choice.dry_run:
+            upkeep.remove_files(orphans)
+        if orphans.files:
+            fate = "would go" if choice.dry_run else "removed"
+            told = {"orphans": len(orphans.files), "bytes": orphans.payload_bytes, "removed": not choice.dry_run}
+            words = f"{len(orphans.files)} files of no run, {orphans.payload_bytes / 1e6:.1f} MB  {fate}"
+            typer.echo(json.dumps(told) if choice.as_json else words)
+
+
+def _line(held: _Held, kept: str, *, dry_run: bool, as_json: bool) -> str:
     if as_json:
         told = {
             "tenant": held.tenant,

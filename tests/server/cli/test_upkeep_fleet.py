@@ -101,9 +101,8 @@ def test_old_and_forgotten_runs_go_whole_and_the_others_stay(made: Settings, red
 def test_what_stayed_can_be_worked_with_and_what_went_begins_anew(made: Settings) -> None:
     fates(made)
     with Engine(made) as engine:
-        with engine.stream(run="owed", consumer="c") as stream:
-            stream.finish()
-            assert len(list(stream)) == 3
+        with engine.stream(run=RunConfig(run_id="owed", reward="math"), consumer="c") as stream:
+            assert [type(stream.receive(20.0)).__name__ for _ in range(3)].count("SampleResult") == 2
         scored(engine, "old")
     assert fates(made)["old"] is False
 
@@ -115,7 +114,7 @@ def test_named_runs_go_whatever_their_age_and_owed_ones_where_that_is_said(made:
 
 
 def test_a_run_that_a_server_works_on_stays(made: Settings) -> None:
-    with Engine(made) as engine, engine.stream(run="old", consumer="c"):
+    with Engine(made) as engine, engine.stream(run=RunConfig(run_id="old", reward="math"), consumer="c"):
         assert fates(made, "--run", "old")["old"] is False
         assert fates(made, "--older-than-days", "0")["old"] is False
 

@@ -111,6 +111,14 @@ class RunLog:
 
     async def open(self) -> None:
         """Read what is there and begin to work. StoreUnavailable."""
+        await self.catch_up()
+        self._tasks = [
+            asyncio.create_task(self._guarded(self._send()), name="log sender"),
+            asyncio.create_task(self._guarded(self._read()), name="log reader"),
+        ]
+
+    async def catch_up(self) -> None:
+        """Read what is there. StoreUnavailable."""
         head, blob, rows = await self._server.together(
             ("HMGET", self._keys.head, "snapshot", "last"),
             ("GET", self._keys.snapshot),
@@ -129,10 +137,6 @@ class RunLog:
                 self._mark = entry.mark
         if self._mark != (last or b"").decode():
             raise StoreUnavailable(f"the log of run {self._record.run_id!r} has holes")
-        self._tasks = [
-            asyncio.create_task(self._guarded(self._send()), name="log sender"),
-            asyncio.create_task(self._guarded(self._read()), name="log reader"),
-        ]
 
     def submit(self, operation: Operation) -> asyncio.Future[object]:
         """Have an operation done; its outcome, once the log has it. Raises what the operation raises, or LeaseEnded."""

@@ -143,6 +143,39 @@ return 1
 """
 """Keep what came of the log up to an entry, and forget the entries that nobody needs."""
 
+LEASES = (
+    """
+-- KEYS head
+"""
+    + _NOW
+    + """
+local held = 0
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  if string.match(all[i], '^lease:') and tonumber(string.match(all[i + 1], '^(%d+)')) >= now then held = held + 1 end
+end
+return held
+"""
+)
+"""How many writers hold a lease that has not ended."""
+
+REMOVE_RUN = (
+    """
+-- KEYS head, log, snapshot, record, runs; ARGV run id
+"""
+    + _NOW
+    + """
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  if string.match(all[i], '^lease:') and tonumber(string.match(all[i + 1], '^(%d+)')) >= now then return 0 end
+end
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+redis.call('ZREM', KEYS[5], ARGV[1])
+return 1
+"""
+)
+"""Forget a run that nobody works on."""
+
 CREATE_RUN = """
 -- KEYS record, runs; ARGV run id, spec digest, spec
 local known = redis.call('HMGET', KEYS[1], 'digest', 'spec')
