@@ -1,0 +1,66 @@
+"""Whatever a server is sent, at whichever door: an answer that says why, no crash, and the next caller notices nothing.
+
+The same at length, and that it does not grow: test_soak.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator
+
+import pytest
+import pytest_asyncio
+
+from .calling import Gunner, maker_of, shots
+from .described import try_description
+from .frames import Lines, Wires, send
+from .generated import assert_answered, conversations
+from .pages import pages, post_all
+from .target import Target, check_bytes, fuzzed
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def target(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Target]:
+    async with fuzzed(tmp_path_factory.mktemp("fuzzed")) as found:
+        yield found
+
+
+async def test_messages_whole_and_damaged(target: Target) -> None:
+    gunner = Gunner(target)
+    await gunner.fire_all(shots(maker_of(target, 1), 300))
+    assert gunner.codes["OK"] > 15
+    assert gunner.codes["INVALID_ARGUMENT"] > 40
+    await target.assert_unbroken()
+
+
+async def test_bytes_that_are_no_calls(target: Target) -> None:
+    wires, lines = Wires(maker_of(target, 2), target.token), Lines(random.Random(2), target.token)
+    for _ in range(30):
+        found = await asyncio.gather(
+            send(target.endpoint.address, wires.next()), send(target.endpoint.http_address, lines.next())
+        )
+        for answer in found:
+            check_bytes(answer)
+            assert not answer.startswith(b"HTTP/1.1 5")
+    await target.assert_unbroken()
+
+
+async def test_bodies_that_are_nearly_right(target: Target) -> None:
+    statuses = await post_all(target, pages(maker_of(target, 3), 150))
+    assert statuses[200] > 5
+    assert statuses[400] > 30
+    await target.assert_unbroken()
+
+
+async def test_what_the_doors_own_description_allows(target: Target) -> None:
+    base = f"http://{target.endpoint.http_address}"
+    assert await asyncio.to_thread(try_description, base, target.token, 1, 4) > 40
+    await target.assert_unbroken()
+
+
+async def test_messages_that_a_property_test_makes_up(target: Target) -> None:
+    await asyncio.to_thread(assert_answered, target.endpoint.address, target.token, conversations(), 3)
+    await target.assert_unbroken()
