@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-COLOURS = ("#3b6fb6", "#d1642b", "#3a8f5c", "#8a56a8", "#b8860b", "#777777")
+COLOURS = ("#3b6fb6", "#d1642b", "#3a8f5c", "#8a56a8", "#b8860b", "#2a9d9d", "#c0417f", "#777777")
 GREY = "#888888"
+WIDE, NARROW, BARS = 720.0, 380.0, 760.0
+LEFT, ROW = 46.0, 18
 TEXT = 'font-family="system-ui, sans-serif"'
 
 
@@ -52,7 +54,7 @@ def curves(panels: Mapping[str, Mapping[str, Line]], across: str) -> str:
         panels: by title the lines by name; values from 0 upwards.
         across: what the horizontal axis counts.
     """
-    width, height = 380, 300
+    width, height = (WIDE if len(panels) == 1 else NARROW), 300
     names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
     colour = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(names)}
     parts: list[str] = []
@@ -63,8 +65,10 @@ def curves(panels: Mapping[str, Mapping[str, Line]], across: str) -> str:
         parts += axes(frame, title, f"{across} (1 to {longest})")
         for name, line in lines.items():
             parts += drawn(frame, line, colour[name])
-    parts += legend(colour, height - 16)
-    return page(width * len(panels), height, ", ".join(panels), parts)
+    across_all = width * len(panels)
+    parts += legend(colour, height - 16, across_all)
+    rows = max(row for _, row in placed(colour, across_all).values())
+    return page(across_all, height + ROW * rows, ", ".join(panels), parts)
 
 
 def bars(title: str, groups: Mapping[str, Mapping[str, float]], unit: str, *, logarithmic: bool = False) -> str:
@@ -88,13 +92,19 @@ def bars(title: str, groups: Mapping[str, Mapping[str, float]], unit: str, *, lo
             parts.append(
                 f'<rect x="{left}" y="{y}" width="{max(length, 1):.1f}" height="{line - 4}" fill="{colour[name]}"/>'
             )
-            parts.append(label(left + length + 6, y + 11, f"{value:,.4g}"))
+            parts.append(label(left + length + 6, y + 11, shown(value)))
             y += line
         y += 10
-    parts += legend(colour, y + 14)
+    if len(names) > 1:
+        parts += legend(colour, y + 22, BARS)
     scale = ", logarithmic" if logarithmic else ""
-    parts.append(label(left, y - 2, f"{unit}{scale}"))
-    return page(760, y + 26, title, parts)
+    parts.append(label(left, y + 4, f"{unit}{scale}"))
+    return page(BARS, y + 34, title, parts)
+
+
+def shown(value: float) -> str:
+    """With three digits at least, and without an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def share_of(value: float, smallest: float, largest: float, *, logarithmic: bool) -> float:
@@ -143,13 +153,25 @@ def drawn(frame: Frame, line: Line, colour: str) -> Iterator[str]:
     yield f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
 
 
-def legend(colour: Mapping[str, str], y: float) -> Iterator[str]:
-    """Names with their colours, in one row."""
-    x = 46.0
-    for name, of in colour.items():
-        yield f'<rect x="{x:.0f}" y="{y - 9}" width="14" height="9" fill="{of}"/>'
-        yield label(x + 20, y, name)
-        x += 40 + 7.2 * len(name)
+def legend(colour: Mapping[str, str], y: float, width: float) -> Iterator[str]:
+    """Names with their colours, in as many rows as they need."""
+    for name, (x, row) in placed(colour, width).items():
+        line = y + ROW * row
+        yield f'<rect x="{x:.0f}" y="{line - 9}" width="14" height="9" fill="{colour[name]}"/>'
+        yield label(x + 20, line, name)
+
+
+def placed(names: Iterable[str], width: float) -> dict[str, tuple[float, int]]:
+    """By name where its entry begins, and in which row."""
+    found: dict[str, tuple[float, int]] = {}
+    x, row = LEFT, 0
+    for name in names:
+        taken = 40 + 7.2 * len(name)
+        if x > LEFT and x + taken > width:
+            x, row = LEFT, row + 1
+        found[name] = (x, row)
+        x += taken
+    return found
 
 
 def label(x: float, y: float, text: str, *, anchor: str = "start") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -168,12 +169,15 @@ def picture(experiment: Episodes | Toy, runs: Sequence[Run]) -> str:
         for method in methods:
             steps = [interval_of(values) for values in zip(*by_seed(found, method, measure).values(), strict=True)]
             low, high = ([one.low for one in steps], [one.high for one in steps]) if len(methods) <= BANDS else ([], [])
-            lines[method] = Line([one.mean for one in steps], [max(value, 0.0) for value in low], high)
+            ceiling = 1.0 if measure in SHARES else math.inf  # an interval may reach beyond what can be
+            bands = [max(value, 0.0) for value in low], [min(value, ceiling) for value in high]
+            lines[method] = Line([one.mean for one in steps], *bands)
         panels[measure] = lines
     return curves(panels, "iterations")
 
 
 BANDS = 4
+SHARES = {"won", "pass rate", "accuracy"}
 
 
 def waiting(plan: Plan, runs: Sequence[Run]) -> str:
