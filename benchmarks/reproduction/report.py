@@ -21,7 +21,7 @@ Step groups are said to help on long tasks with one reward at the end. Here a sm
 service, with GRPO, RLOO and GiGPO, all else equal; anchor recipes are compared the same way, and on toy tasks
 dynamic sampling, difficulty filtering and OTC. The plan ([plan.toml](../benchmarks/reproduction/plan.toml)) was
 committed before the first run ({planned}); no run was left out or repeated. `make reproduction` does all of it
-again and writes this page.
+again and writes this page to `out/reproduction`.
 
 ## Method
 
