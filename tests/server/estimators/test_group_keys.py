@@ -94,7 +94,7 @@ def test_nodes_of_paths() -> None:
 
 def test_exits_in_order_and_steps_by_number_and_rounds_as_samples() -> None:
     assert outputs("group/serial", {"exits": [{"position": p} for p in (9, 1, 4)]})["groups"] == [[1, 2, 0]]
-    ragged = {"trajectories": [{"group": "q", "steps": 2}, {"group": "q", "steps": [{}]}]}
+    ragged: dict[str, object] = {"trajectories": [{"group": "q", "steps": 2}, {"group": "q", "steps": [{}]}]}
     assert outputs("group/step_index", ragged)["groups"] == [[[0, 0], [1, 0]], [[0, 1]]]
     asked = {
         "rollouts": [{"question": "a", "rounds": 2}, {"question": "b", "rounds": 1}, {"question": "a", "rounds": 1}]

@@ -48,7 +48,7 @@ def test_half_of_the_members_are_privileged_and_nobody_is_trained_so() -> None:
     found = outputs("rescue/privileged_prompt", {"prompt": "p", "policy": "rules", "members": 3}, share=0.5)
     members = cast("list[dict[str, Json]]", found["members"])
     assert [member["sampled_under"] for member in members] == ["rules\n\np", "rules\n\np", "p"]
-    assert {member["trained_under"] for member in members} == {"p"}
+    assert [member["trained_under"] for member in members] == ["p"] * 3
 
 
 def test_a_library_has_versions_and_refuses_what_does_not_fit() -> None:
