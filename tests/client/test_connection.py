@@ -117,3 +117,12 @@ def test_a_key_for_this_machine_goes_to_no_fleet_elsewhere(tmp_path: Path, monke
     monkeypatch.setenv("ASSAY_TOKEN_FILE", str(tmp_path / "token"))
     assert Connection("localhost:1,127.0.0.1:2", None, None, 1.0, Retries()).metadata()
     assert not Connection("localhost:1,example.org:2", None, None, 1.0, Retries()).metadata()
+
+
+def test_a_traceparent_is_passed_on_as_the_caller_gives_it():
+    said: list[str | None] = ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None, "", "two\nlines"]
+    given = iter(said)
+    here = Connection("far.example:1", "key", None, 1.0, Retries(), lambda: next(given))
+    sent = [dict(here.metadata()).get("traceparent") for _ in said]
+    assert sent == [said[0], None, None, None]
+    assert dict(Connection("far.example:1", None, None, 1.0, Retries()).metadata()) == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -57,8 +58,10 @@ async def secured(certificates: Path) -> AsyncGenerator[ServerProcess]:
 
 def health_check() -> str:
     """The program of the image's health check."""
-    [words] = re.findall(r'^ *CMD \["python", "-c", "(.*)"\]$', (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
-    return words
+    [words] = re.findall(r"^HEALTHCHECK .*\\\n +CMD (\[.*\])$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    python, option, program = json.loads(words)
+    assert (python, option) == ("python", "-c")
+    return str(program)
 
 
 async def healthy(address: str) -> bool:
