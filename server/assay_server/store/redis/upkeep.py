@@ -31,7 +31,8 @@ class HeldRun:
         rollouts: that it has accepted.
         payload_bytes: of its files among the records.
         owed: results that a consumer has not acknowledged, and rollouts that have no answer.
-        last_active: when something was last written of it, seconds of the epoch; None where nothing was.
+        last_active: when something was last written of it, or its newest group began where its files are gone,
+            seconds of the epoch; None where neither is known.
         expired: Redis has forgotten it, as it does with runs that no server has had for eight days.
         used_by: servers that hold a lease on it now.
     """
@@ -127,6 +128,8 @@ class FleetUpkeep:
         run = log.state.run
         unanswered = sum(rollout.stored().result is None for rollout in run.rollouts.values())
         owed = unanswered + sum(len(box.entries) for box in run.outboxes.values())
+        if written is None:
+            written = max((group.counts.first_at for group in run.groups.values()), default=None)
         used_by = cast("int", await self._server.script(scripts.LEASES, (keys.head,)))
         return HeldRun(tenant, run_id, run.positions, size, owed, written, used_by=used_by)
 
