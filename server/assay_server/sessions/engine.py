@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from assay.sdk import Unscorable
 from assay_server.environments.catalogue import EnvironmentCatalogue, UnknownEnvironment
 from assay_server.environments.definition import EnvironmentDefinition, Replay
+from assay_server.environments.protocol import EnvironmentFault
 from assay_server.sessions.asking import NobodyOutside, Outside
 from assay_server.sessions.channel import Answer
 from assay_server.sessions.living import LiveSession, Placement, Registry
@@ -320,9 +321,11 @@ class SessionEngine:
         raise SessionFault(Reason.ENVIRONMENT_CRASHED, text, session.where, retry_after=1.0)
 
     async def _heard(self, session: LiveSession, request: str) -> str:
-        """What the outside answers. Raises SessionFault: OUTSIDE_UNAVAILABLE, OUTSIDE_REFUSED."""
+        """What the outside answers. Raises SessionFault: OUTSIDE_UNAVAILABLE, OUTSIDE_REFUSED, ENVIRONMENT_FAILED."""
         try:
             return await self._outside.answer(session.tenant, session.session_id, request)
+        except EnvironmentFault as error:
+            raise SessionFault(Reason.ENVIRONMENT_FAILED, str(error), session.where) from error
         except Unscorable as error:
             reason = Reason.OUTSIDE_UNAVAILABLE if error.retryable else Reason.OUTSIDE_REFUSED
             text = f"the action was not taken: {error.message}"

@@ -20,6 +20,7 @@ from assay_server.environments.apps import AppsEpisode
 from assay_server.environments.asked import Reach
 from assay_server.environments.catalogue import builtin_environments
 from assay_server.environments.hidden_facts import InquiryEpisode
+from assay_server.environments.protocol import EnvironmentFault
 from assay_server.execution.judge_account import JudgeAccount
 from assay_server.execution.outside import EverythingOutside
 from assay_server.execution.sandboxes import Sandboxes, SandboxSettings
@@ -189,6 +190,17 @@ async def test_where_nobody_runs_programs_an_action_is_a_status(sandboxes: Sandb
         fault = await refusal(engine, session, "```python\n1\n```", 0)
         assert fault.reason is Reason.OUTSIDE_REFUSED
         assert "runs no programs" in fault.message
+        assert (await take(engine, session, ['{"name": "mail_list", "arguments": {}}'])).executed
+
+
+async def test_an_outside_that_breaks_is_the_answer_to_its_own_action_only(sandboxes: Sandboxes) -> None:
+    class Broken(Counted):
+        async def answer(self, tenant: str, session_id: str, request: str) -> str:
+            raise EnvironmentFault(f"{tenant} {session_id[:0]}{request[:0]}cannot be played")
+
+    async with running(Broken(sandboxes)) as engine:
+        session = await made(engine, "apps", CODE)
+        assert (await refusal(engine, session, "```python\n1\n```", 0)).reason is Reason.ENVIRONMENT_FAILED
         assert (await take(engine, session, ['{"name": "mail_list", "arguments": {}}'])).executed
 
 
