@@ -139,10 +139,8 @@ def _gigpo(steps: int, repeats: int) -> None:
     bare = min(_pass(_bare, steps) for _ in range(repeats))
     grouping = min(_pass(_grouped, steps) for _ in range(repeats))
     whole = min(_pass(gigpo.advantages, steps) for _ in range(repeats))
-    print(
-        f"{steps:>10,} {bare:>10.3f} {grouping:>10.3f} {whole:>8.3f} {whole / grouping:>17.2f} {whole / steps * 1e6:>10.2f}",
-        flush=True,
-    )
+    ratio, each = whole / grouping, whole / steps * 1e6
+    print(f"{steps:>10,} {bare:>10.3f} {grouping:>10.3f} {whole:>8.3f} {ratio:>17.2f} {each:>10.2f}", flush=True)
 
 
 def _agents(groups: int) -> list[Group]:
