@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Tracer
 
 _SCOPE = "assay_server"
+_LAST_SECONDS = 3.0
 
 
 class ChosenIds(RandomIdGenerator):
@@ -152,8 +155,19 @@ class Tracing:
         return RecordedSpan(self._tracer, span) if span.is_recording() else None
 
     async def close(self) -> None:
-        """Send what is not sent yet; the exporter's own time limit counts."""
-        await asyncio.to_thread(self._provider.shutdown)
+        """Send what is not sent yet, for a few seconds: a collector that is away keeps no server from ending."""
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+        def shut_down() -> None:
+            self._provider.shutdown()
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(done.set)
+
+        # Not one of the loop's threads, for which it would wait at its end.
+        threading.Thread(target=shut_down, name="last spans", daemon=True).start()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                await done.wait()
 
 
 _NO_PARENT = trace.set_span_in_context(trace.INVALID_SPAN)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from assay.sdk import Unscorable
@@ -171,3 +173,34 @@ def test_it_is_off_and_other_protocols_are_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     assert open_tracing(True, "assay") is None
     assert "OTEL_SDK_DISABLED" in os.environ
+
+
+class Stuck(SpanProcessor):
+    """Ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.told = threading.Event()
+        self.ended = threading.Event()
+
+    def shutdown(self) -> None:
+        self.told.wait(60.0)
+        self.ended.set()
+
+
+async def test_a_collector_that_is_away_keeps_nobody_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assay_server.tracing.recording._LAST_SECONDS", 0.05)
+    stuck = Stuck()
+    await tracing_to(stuck, "assay").close()
+    assert not stuck.ended.is_set()
+    stuck.told.set()
+    assert await asyncio.to_thread(stuck.ended.wait, 60.0)
+
+
+async def test_what_is_not_sent_yet_is_sent_at_the_end() -> None:
+    exporter = InMemorySpanExporter()
+    tracing = tracing_to(BatchSpanProcessor(exporter), "assay")
+    span = tracing.call("Service/Method", {}, None)
+    assert span is not None
+    span.end()
+    await tracing.close()
+    assert [told.name for told in exporter.get_finished_spans()] == ["Service/Method"]
