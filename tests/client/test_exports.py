@@ -14,7 +14,8 @@ EXPORTS = (
     "EstimatorChoice", "EstimatorInfo", "Evidence", "FailedPrecondition", "Failure",
     "FilterChoice", "Gate", "GroupOutcome", "GroupResult", "Grouping", "Internal", "InvalidArgument",
     "JsonMappingError", "JudgeQuota", "Leaf", "Member", "MemberOutcome", "Message", "MetricSeries", "Misuse",
-    "NotFound", "NotScored", "OutputChoice", "PermissionDenied", "Product", "ResourceExhausted", "Retries", "RewardInfo", "Rollout",
+    "NotFound", "NotScored", "OutputChoice", "PermissionDenied", "PluginFinding", "PluginInfo",
+    "Product", "ResourceExhausted", "Retries", "RewardInfo", "Rollout",
     "RolloutGroup", "RolloutRole", "RolloutState", "RolloutStream", "Route", "RunConfig", "RunInfo", "SampleResult",
     "SampledPrompt",
     "Score", "ScoredRollout", "ServiceFailed", "SessionPolicy", "SimilarityOrder", "SpanReward", "StaleGeneration",
@@ -39,7 +40,7 @@ def third_party_modules(statement: str) -> set[str]:
 def test_the_public_names_are_these_and_no_others():
     offered = [name for name in dir(assay) if not name.startswith("_")]
     submodules = {"catalogue", "client", "code", "connection", "contents", "errors", "groups", "json_mapping"}
-    submodules |= {"results"}
+    submodules |= {"plugins", "results"}
     submodules |= {"episodes", "histories", "integrations", "vector"}
     submodules |= {"rollout_messages", "rollouts", "runs", "sdk", "signals", "spec_messages", "streams", "v1"}
     extra = {"annotations", "importlib", "TYPE_CHECKING"}
