@@ -32,7 +32,7 @@ _state_digest = attrgetter("state_digest")
 _state = attrgetter("state")
 
 Indices: TypeAlias = "npt.NDArray[np.intp]"
-_Encode: TypeAlias = Callable[[int], bytes]
+_Encode: TypeAlias = Callable[[Sequence[int]], Sequence[bytes]]
 _Locate: TypeAlias = Callable[[int], str]
 
 
@@ -125,7 +125,7 @@ def group_steps(
 def group_keys(group_ids: Sequence[str], recipe: str, keys: Sequence[Hashable], bounds: Sequence[int]) -> StepGroups:
     """Step groups by equality of ``keys``: texts, canonical states (bytes), or tuples of these."""
     firsts = _first_positions(keys, bounds)
-    return _numbered(group_ids, recipe, firsts, bounds, lambda place: _encoded(keys[place]))
+    return _numbered(group_ids, recipe, firsts, bounds, lambda places: _all_encoded([keys[place] for place in places]))
 
 
 def _first_positions(keys: Sequence[Hashable], bounds: Sequence[int]) -> Indices:
@@ -147,13 +147,21 @@ def _numbered(
     starts = np.searchsorted(places, bounds).tolist()
     ids: list[str] = []
     tail = _part(b"r", recipe.encode())
+    encoded = encode(places)
     for group_id, (start, end) in zip(group_ids, pairwise(starts), strict=True):
         prefix = _part(b"g", group_id.encode("utf-8", "surrogatepass")) + tail
-        ids += [_digest(prefix + encode(place)).hexdigest() for place in places[start:end]]
+        ids += [_digest(prefix + key).hexdigest() for key in encoded[start:end]]
     return StepGroups(number[firsts], ids, starts)
 
 
 _digest = partial(hashlib.blake2b, digest_size=16, usedforsecurity=False)
+
+
+def _all_encoded(keys: Sequence[Hashable]) -> list[bytes]:
+    if set(map(type, keys)) <= {str}:
+        contents = [key.encode("utf-8", "surrogatepass") for key in cast("Sequence[str]", keys)]
+        return [b"t%d:%b" % (len(content), content) for content in contents]
+    return list(map(_encoded, keys))
 
 
 def _encoded(key: Hashable) -> bytes:
@@ -196,7 +204,7 @@ def _with_history(
         f"state_and_history/{length}",
         _first_positions(keys, bounds),
         bounds,
-        lambda place: _part(b"h", b"".join(_part(b"s", state_digest(earlier)) for earlier in keys[place])),
+        lambda firsts: [_part(b"h", b"".join(_part(b"s", state_digest(at)) for at in keys[place])) for place in firsts],
     )
 
 
@@ -217,7 +225,7 @@ def _similar(group_ids: Sequence[str], texts: Sequence[str], bounds: Sequence[in
         recipe,
         _first_positions(leader.tolist(), bounds),
         bounds,
-        lambda place: _encoded(texts[int(leader[place])]),
+        lambda firsts: _all_encoded([texts[int(leader[place])] for place in firsts]),
     )
 
 

@@ -120,10 +120,12 @@ def _branches(columns: Columns) -> tuple[Ints, Ints]:
     if not told:
         return parent, fork
     group: Sequence[int] = columns.partition.index.tolist()
-    places = {(group[place], member.rollout_id): place for place, member in enumerate(members)}
+    places: list[dict[str, int]] = [{} for _ in range(columns.partition.count)]
+    for place, member in enumerate(members):
+        places[group[place]][member.rollout_id] = place
     for place in told:
         member = members[place]
-        above = places.get((group[place], member.parent_rollout_id))
+        above = places[group[place]].get(member.parent_rollout_id)
         if above is None:
             message = f"{member.parent_rollout_id[:80]!r} does not count in this group"
             raise InputError(columns.field(place, "parent_rollout_id"), message)
