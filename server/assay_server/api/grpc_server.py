@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from assay_server.api.handlers import Admission, Context, Door, abort, authorization_of
+from assay_server.api.listening import Listener
 from assay_server.api.methods import Methods, implemented, path_of, services, unimplemented
 from assay_server.api.plugin_calls import RegisteredPlugins
 from assay_server.api.principals import Authenticator
@@ -96,7 +97,7 @@ class GrpcServer:
         tracing: Tracing | None = None,
         registered: RegisteredPlugins | None = None,
     ) -> None:
-        self._server = grpc.aio.server(options=list(_OPTIONS))
+        self._listener = Listener(_OPTIONS, self._furnish)
         self._health: _Health = health.aio.HealthServicer()  # pyright: ignore - missing in its stubs
         rates = TenantRates(
             RateSettings(
@@ -107,15 +108,17 @@ class GrpcServer:
         self.door = Door(authenticator, metrics, unary, streams, rates, audit, tracing)
         self._streams = RolloutStreams(runs, settings, metrics, rates)
         self.methods = implemented(runs, sessions, programs, self._streams, plugins, rates, registered)
+        names = [service.full_name for service in services()]
+        self._names = [*names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
+
+    def _furnish(self, server: grpc.aio.Server) -> None:
         handlers = _handlers(self.door, self.methods)
         for service in services():
             table = {method.name: handlers[path_of(method)] for method in service.methods}
-            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, table),))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = [service.full_name for service in services()]
-        self._names = [*names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, table),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         described = _Reflection(self._names, self.door)
-        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(described, self._server)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(described, server)
 
     async def start(self, address: str, tls: Tls | None = None) -> str:
         """Listen, and say that nothing is served yet; the address as it can be dialled.
@@ -123,16 +126,8 @@ class GrpcServer:
         Raises:
             OSError: the address cannot be bound.
         """
-        try:
-            if tls is None:
-                port = self._server.add_insecure_port(address)
-            else:
-                port = self._server.add_secure_port(address, tls.grpc_credentials())
-        except RuntimeError as error:
-            raise OSError(f"cannot listen on {address}: {error}") from error
         await self.set_serving(False)
-        await self._server.start()
-        return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+        return await self._listener.start(address, tls)
 
     async def set_serving(self, serving: bool) -> None:
         """What health answers, for the server and for each service."""
@@ -143,7 +138,7 @@ class GrpcServer:
     async def stop(self, grace: float) -> None:
         """Refuse new calls, let those at work end within ``grace`` seconds; who does not read has less time."""
         dropping = asyncio.create_task(self._streams.drop_stalled(_STALLED_SECONDS), name="stalled streams")
-        await self._server.stop(grace)
+        await self._listener.stop(grace)
         dropping.cancel()
         await asyncio.gather(dropping, return_exceptions=True)
 

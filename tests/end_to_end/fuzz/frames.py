@@ -188,3 +188,14 @@ async def send(address: str, data: bytes) -> bytes:
     with contextlib.suppress(OSError):
         await writer.wait_closed()
     return found
+
+
+async def listens(address: str) -> bool:
+    """Whether somebody is there."""
+    host, _, port = address.rpartition(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    return True

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from .calling import Gunner, maker_of, shots
 from .described import try_description
-from .frames import Lines, Wires, send
+from .frames import PREFACE, Lines, Wires, frame, headers, listens, send
 from .generated import assert_answered, conversations
 from .pages import pages, post_all
 from .target import Target, check_bytes, fuzzed
@@ -64,3 +64,18 @@ async def test_what_the_doors_own_description_allows(target: Target) -> None:
 async def test_messages_that_a_property_test_makes_up(target: Target) -> None:
     await asyncio.to_thread(assert_answered, target.endpoint.address, target.token, conversations(), 3)
     await target.assert_unbroken()
+
+
+async def test_a_path_that_is_no_text_closes_the_door_for_a_moment_at_most(target: Target) -> None:
+    block = headers("/assay.v1.RewardService/Score", target.token).replace(b"RewardService", b"Reward\xb1ervice")
+    opened = PREFACE + frame(4, 0, 0, b"") + frame(1, 5, 1, block)
+    for number in range(3):
+        await send(target.endpoint.address, opened)
+        async with asyncio.timeout(20.0):
+            while _opened_again(target) <= number or not await listens(target.endpoint.address):  # noqa: ASYNC110 - processes tell nobody
+                await asyncio.sleep(0.05)
+    await target.assert_unbroken()
+
+
+def _opened_again(target: Target) -> int:
+    return sum("is opened again" in str(event.get("event")) for event in target.server.log)
