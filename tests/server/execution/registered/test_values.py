@@ -78,7 +78,9 @@ def test_arrays_and_what_is_said_twice_arrive_too() -> None:
 
 
 @reward("acme/one-v1", bounds=(float("-inf"), 2), required_signals=("entropy",), parts={"a": (0, 1)})
-def one(sample: Sample, *, scale: float = 2.0, names: tuple[str, ...] = ("a",), kind: dict[str, int] | None = None) -> Score:  # fmt: skip  # noqa: E501 - one line, to be read as such
+def one(
+    sample: Sample, *, scale: float = 2.0, names: tuple[str, ...] = ("a",), kind: dict[str, int] | None = None
+) -> Score:
     """What it says."""
     return Score(scale * len(names) + len(sample.response) + len(kind or ()))
 
