@@ -174,9 +174,15 @@ class Lines:
 
 
 async def send(address: str, data: bytes) -> bytes:
-    """Send bytes on a connection of its own; what comes back soon."""
+    """Send bytes on a connection of its own; what comes back soon. A door that was closed by others' is waited for."""
     host, _, port = address.rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
+    async with asyncio.timeout(20.0):
+        while not await listens(address):  # noqa: ASYNC110 - ports tell nobody
+            await asyncio.sleep(0.05)
+    try:
+        reader, writer = await asyncio.open_connection(host, int(port))
+    except ConnectionRefusedError:  # closed again since
+        return b""
     found = b""
     with contextlib.suppress(OSError, TimeoutError):
         writer.write(data)
