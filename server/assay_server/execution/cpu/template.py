@@ -31,7 +31,7 @@ class TemplateSetup:
 
     Attributes:
         plugins: files whose rewards workers know, as ``PATH`` or ``PATH:NAME``.
-        modules: imported before the first fork.
+        modules: imported before the first fork; what they have under the name ``warm_up`` is called.
         memory_bytes: what a worker may use beyond the template's own.
     """
 
@@ -75,6 +75,10 @@ def _only_wake(number: int, frame: object) -> None:
     del number, frame
 
 
+def _nothing() -> None:
+    """What most modules need before they are used."""
+
+
 class Template:
     """Forks workers and buries them."""
 
@@ -84,8 +88,8 @@ class Template:
         self._control = control
         self._setup = setup
         self._workers: set[int] = set()
-        for module in setup.modules:
-            importlib.import_module(module)
+        for name in setup.modules:
+            getattr(importlib.import_module(name), "warm_up", _nothing)()
         self._runner = TaskRunner(setup.plugins)
         gc.collect()
         gc.freeze()
