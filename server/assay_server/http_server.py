@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import ssl
 
@@ -27,6 +28,7 @@ class HttpServer(uvicorn.Server):
         self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each answer waits 40 ms for an ACK
         bound: tuple[str, int] = self._listener.getsockname()[:2]
         self.address = f"{host}:{bound[1]}"
+        logging.getLogger("uvicorn.error").addFilter(_is_worth_a_line)
         config = uvicorn.Config(
             application,
             log_config=None,
@@ -48,3 +50,9 @@ class HttpServer(uvicorn.Server):
     def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # pyright: ignore[reportIncompatibleMethodOverride] - a generator there
         """Take none."""
         return contextlib.nullcontext()
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Not where a request was so broken that HTTP has no answer to it: its sender would fill the log with traces."""
+    error = record.exc_info[1] if record.exc_info else None
+    return type(error).__name__ != "LocalProtocolError"
