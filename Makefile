@@ -36,7 +36,7 @@ test: lint ## lint, then every test that needs minutes at most, with the coverag
 test-full: test ## then those that need an engine, a toolchain or many minutes
 	@tools/apt-packages full
 	tools/setup-extras
-	$(PYTEST) -m full
+	$(PYTEST) -m "full and not soak"
 	.venv-extras/bin/python -m pytest -m extras
 
 soak: setup ## the long runs
