@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 import structlog
 
 from assay_server.store.redis.private_server import PrivateRedis, program
+
+USERS = Path(__file__).parents[2] / "deploy/redis/users.acl.in"
 
 
 @pytest.fixture(autouse=True)
@@ -20,10 +23,16 @@ def unset_logging() -> None:
 
 @pytest.fixture(scope="session")
 def redis_server() -> Generator[PrivateRedis]:
+    """A Redis with the users of a fleet, at whose ``url`` one is what a gateway is; nobody may do everything."""
     if program() is None:
         pytest.skip("redis-server is not installed")
-    with tempfile.TemporaryDirectory(prefix="assay-") as folder, PrivateRedis(Path(folder)) as server:
-        yield server
+    with tempfile.TemporaryDirectory(prefix="assay-") as folder:
+        users = Path(folder) / "users.acl"
+        roles = re.sub(r"(\w+)_PASSWORD", lambda role: role[1].lower(), USERS.read_text())
+        users.write_text(roles.replace("user default off", "user default on nopass ~* &* +@all"))
+        with PrivateRedis(Path(folder), users=users) as server:
+            server.url = f"unix://gateway:gateway@{server.socket}"
+            yield server
 
 
 @pytest.fixture

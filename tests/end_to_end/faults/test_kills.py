@@ -101,7 +101,7 @@ def needs_sandbox() -> None:
 async def test_a_fleet_that_is_killed_piece_by_piece_answers_everything_once(
     redis: PrivateRedis, tmp_path: Path
 ) -> None:
-    schedule = Schedule(every=0.3, kills=3, redis_at=(1,))
+    schedule = Schedule(every=0.3, kills=3, redis_at=(0,))
     async with asyncio.timeout(120.0):
         await survive(redis, tmp_path, schedule, count=1600, seconds=4.0)
     assert schedule.done["redis"] == 1

@@ -64,7 +64,7 @@ def records_of(settings: Settings, run_id: str) -> list[Path]:
 
 def ask(redis: PrivateRedis, *command: str) -> object:
     async def asked() -> object:
-        server = Server(redis.url)
+        server = Server(f"unix://{redis.socket}")
         try:
             return await server.command(*command)
         finally:

@@ -108,7 +108,7 @@ def test_what_is_not_the_querys_fault_is_an_error(engine: Engine, shop: Path) ->
 
 def test_a_query_that_the_items_clock_ends_has_failed_by_itself(engine: Engine) -> None:
     rollout = Rollout("r1", steps=[Step(action=LONG_CALLS["instr"])], reference={"sql": REFERENCE, "database": "shop"})
-    (result,) = engine.score([rollout], "sql/execution", execution_timeout=2.0)
+    (result,) = engine.score([rollout], "sql/execution", execution_timeout=5.0)
     assert result.score is not None
     assert result.score.value == 0.0
 

@@ -104,7 +104,7 @@ async def test_what_lies_in_redis_goes_by_itself_unless_a_snapshot_names_it(redi
     key, named = await journal.create("t", [new("a"), new("named")], "once", b"digest")
     await journal.put_snapshot("t", "s", JournaledSnapshot("named", 0))
     await journal.append([(key, 0, TURNS[0]), (named, 0, TURNS[0])])
-    server = Server(redis.url)
+    server = Server(f"unix://{redis.socket}")
     keys = cast("list[bytes]", await server.command("KEYS", "*"))
     kept = [name for name in keys if await server.command("TTL", name) == -1]
     assert len(keys) == 6

@@ -119,7 +119,7 @@ async def test_a_log_that_went_on_otherwise_is_begun_afresh(
 
 async def cut_off_the_end(redis: PrivateRedis, key: RunKey, entries: int) -> None:
     """Make the log what it would be had Redis lost its last moments."""
-    server, keys = Server(redis.url), run_keys(key.tenant, key.run_id)
+    server, keys = Server(f"unix://{redis.socket}"), run_keys(key.tenant, key.run_id)
     found = await server.command("XREVRANGE", keys.log, "+", "-", "COUNT", entries)
     rows = cast("list[tuple[bytes, list[bytes]]]", found)
     last = b""

@@ -48,7 +48,7 @@ async def working(
     redis: PrivateRedis, folder: Path, handler: JobHandler, slots: int = 1
 ) -> AsyncGenerator[RedisWorker]:
     """A worker until the block is left; then what it had begun is left lying, as by one that is killed."""
-    server, records = Server(redis.url), Records(folder)
+    server, records = Server(f"unix://{redis.socket}"), Records(folder)
     worker = RedisWorker(server, records, "lane", handler, slots=slots, idle_seconds=IDLE)
     task = asyncio.create_task(worker.run(asyncio.Event()))
     try:
@@ -61,7 +61,7 @@ async def working(
 
 @asynccontextmanager
 async def handing_in(redis: PrivateRedis, folder: Path) -> AsyncGenerator[RedisQueue]:
-    server, records = Server(redis.url), Records(folder)
+    server, records = Server(f"unix://{redis.socket}"), Records(folder)
     queue = RedisQueue(server, records, "lane", longest=20.0)
     try:
         yield queue
@@ -187,7 +187,7 @@ async def test_a_job_that_takes_long_is_not_taken_from_a_worker_that_lives(redis
 async def test_nothing_stays_in_redis_but_what_was_given_up(redis: PrivateRedis, tmp_path: Path) -> None:
     doing = Doing(fail=3)
     doing.gate.set()
-    server = Server(redis.url)
+    server = Server(f"unix://{redis.socket}")
     async with handing_in(redis, tmp_path) as queue, working(redis, tmp_path, doing):
         with pytest.raises(JobFailed):
             await queue.run("t", b"poison")
