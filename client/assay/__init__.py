@@ -155,4 +155,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME, "aio"])
+    return sorted({*globals(), *_HOME, "aio"})

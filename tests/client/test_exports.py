@@ -47,6 +47,11 @@ def test_the_public_names_are_these_and_no_others():
     assert sorted(set(offered) - submodules - extra) == sorted(EXPORTS)
 
 
+def test_a_name_that_was_used_before_is_listed_once():
+    assert assay.Client
+    assert dir(assay).count("Client") == 1
+
+
 @pytest.mark.parametrize("name", EXPORTS)
 def test_every_public_name_can_be_had_and_is_documented(name: str):
     assert getattr(assay, name).__doc__
