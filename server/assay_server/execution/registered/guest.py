@@ -40,7 +40,8 @@ def serve(told: Mapping[str, str], channel: Channel) -> None:
         definition = _only(told["plugin"])
         declared = encode_declaration(definition)
     except (BrokenPlugin, NotDeclared) as error:
-        channel.send(BROKEN, str(error)[:_LONGEST_MESSAGE].encode("utf-8", "replace"))
+        words = str(error).replace(told["plugin"].partition(":")[0], "the source")  # not how it lies here
+        channel.send(BROKEN, words[:_LONGEST_MESSAGE].encode("utf-8", "replace"))
         return
     channel.send(DECLARED, declared)
     while True:
