@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,9 +10,7 @@ import grpc
 from assay.v1 import rollout_pb2
 from assay_server.pipeline.failures import Code
 
-_LEAKS = re.compile(
-    r"Traceback|File \"|\.py\b|site-packages|/usr/|/work|/tmp|object at 0x|\b\w+(?:Error|Exception)\b|line \d+ column"
-)
+from .leaks import leak_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,7 @@ def refusal_of(status: rollout_pb2.Status) -> Refusal:
     violations = rollout_pb2.BadRequest.FromString(details.get("BadRequest", b"")).field_violations
     retry = rollout_pb2.RetryInfo.FromString(details["RetryInfo"]).retry_delay if "RetryInfo" in details else None
     for text in (status.message, *(violation.description for violation in violations)):
-        assert not _LEAKS.search(text), f"a status leaks: {text}"
+        assert not (leak := leak_in(text)), f"a status leaks {leak!r}: {text}"
     return Refusal(
         code=Code(status.code),
         reason=info.reason,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import re
 from collections.abc import Iterator
 from typing import Final, cast
 
@@ -14,9 +13,9 @@ from assay.sdk import Json
 
 from .calling import AT_ONCE, DEAR, DEAR_SHARE
 from .messages import JSONS, Maker, methods
+from .parts import leak_in_json
 from .target import Target, check_bytes
 
-_LEAKS: Final = re.compile(r"Traceback|File \"|\.py\b|site-packages|object at 0x|line \d+ column")
 _SKIPPED: Final = frozenset({"StreamRollouts", "Interact"})
 
 Page = tuple[str, bytes]
@@ -33,10 +32,11 @@ def pages(maker: Maker, count: int) -> Iterator[Page]:
         made += 1
         value = cast("Json", message_to_json(maker.request(method)))
         path = f"/v1/{method.containing_service.name}/{method.name}"
-        yield path, _damaged(value, chance)
+        yield path, damaged(value, chance)
 
 
-def _damaged(value: Json, chance: random.Random) -> bytes:
+def damaged(value: Json, chance: random.Random) -> bytes:
+    """The value as JSON; some of it is another one, or not even JSON."""
     roll = chance.random()
     if roll < 0.6:
         value = _other(value, chance, chance.choice((1, 2, 3)))
@@ -71,7 +71,7 @@ async def post_all(target: Target, every: Iterator[Page]) -> dict[int, int]:
             answer = await target.http.post(path, content=body, headers={"content-type": "application/json"})
             assert answer.status_code < 500, f"{path} was sent {body[:4000]!r}: {answer.text}"
             if answer.status_code >= 400:
-                assert not _LEAKS.search(answer.text), f"{path} was sent {body[:4000]!r}: {answer.text}"
+                assert not leak_in_json(answer.json()), f"{path} was sent {body[:4000]!r}: {answer.text}"
             elif "Sandbox" not in path:
                 check_bytes(answer.content)
             statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ..driver import CALL_OVER
+from ..leaks import leak_in_json
 from ..rollouts import mixed_group, right, spec, wrong
 from ..server import Endpoint
 from ..server_process import ServerUnderTest
@@ -14,6 +15,7 @@ __all__ = [
     "CALL_OVER",
     "Endpoint",
     "ServerUnderTest",
+    "leak_in_json",
     "mixed_group",
     "refusal_of",
     "refusal_of_error",

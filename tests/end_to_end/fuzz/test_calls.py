@@ -17,6 +17,7 @@ from .described import try_description
 from .frames import PREFACE, Lines, Wires, frame, headers, listens, send
 from .generated import assert_answered, conversations
 from .pages import pages, post_all
+from .sockets import Talkers, shoot_all, talks
 from .target import Target, check_bytes, fuzzed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -58,6 +59,19 @@ async def test_bodies_that_are_nearly_right(target: Target) -> None:
 async def test_what_the_doors_own_description_allows(target: Target) -> None:
     base = f"http://{target.endpoint.http_address}"
     assert await asyncio.to_thread(try_description, base, target.token, 1, 4) > 40
+    await target.assert_unbroken()
+
+
+async def test_conversations_over_a_websocket(target: Target) -> None:
+    talkers = Talkers(target)
+    await talkers.talk_all(talks(maker_of(target, 5), 120))
+    assert talkers.kinds["observation"] > 5
+    assert talkers.kinds["INVALID_JSON"] > 2
+    await target.assert_unbroken()
+
+
+async def test_frames_that_are_no_websockets(target: Target) -> None:
+    await shoot_all(target, maker_of(target, 6), 60)
     await target.assert_unbroken()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import statistics
@@ -17,6 +18,7 @@ from .described import try_description
 from .frames import Lines, Wires, send
 from .generated import assert_answered, conversations
 from .pages import pages, post_all
+from .sockets import Talkers, shoot_all, talks
 from .target import Target, check_bytes, fuzzed
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.soak]
@@ -46,6 +48,11 @@ def assert_flat(series: Sequence[Mapping[str, float]]) -> None:
         assert after <= before + room, f"{name} grew from {before} to {after}"
 
 
+def share(percent: int, together: int = 1) -> int:
+    """How often in a round so many inputs are sent together, for this part of all."""
+    return math.ceil(INPUTS * percent / 100 / ROUNDS / together)
+
+
 @dataclass
 class Watch:
     """What the server needs, round by round."""
@@ -64,7 +71,7 @@ class Watch:
 
 async def test_calls(target: Target) -> None:
     gunner = Gunner(target)
-    each = INPUTS * 55 // 100 // ROUNDS
+    each = share(52)
     await Watch(target).rounds(lambda number: gunner.fire_all(shots(maker_of(target, number), each)))
     print(f"\n{gunner.codes}")  # noqa: T201 - the figures of a long run
 
@@ -72,7 +79,7 @@ async def test_calls(target: Target) -> None:
 async def test_bytes(target: Target) -> None:
     async def some(number: int) -> None:
         wires, lines = Wires(maker_of(target, number), target.token), Lines(random.Random(number), target.token)
-        for _ in range(INPUTS * 10 // 100 // ROUNDS // 16):
+        for _ in range(share(10, 16)):
             sent = [send(target.endpoint.address, wires.next()) for _ in range(8)]
             sent += [send(target.endpoint.http_address, lines.next()) for _ in range(8)]
             for answer in await asyncio.gather(*sent):
@@ -83,17 +90,28 @@ async def test_bytes(target: Target) -> None:
 
 
 async def test_bodies(target: Target) -> None:
-    each = INPUTS * 25 // 100 // ROUNDS
+    each = share(23)
     await Watch(target).rounds(lambda number: post_all(target, pages(maker_of(target, number), each)))
+
+
+async def test_sockets(target: Target) -> None:
+    talkers = Talkers(target)
+
+    async def some(number: int) -> None:
+        await talkers.talk_all(talks(maker_of(target, number), share(3)))
+        await shoot_all(target, maker_of(target, number), share(2))
+
+    await Watch(target).rounds(some)
+    print(f"\n{talkers.kinds}")  # noqa: T201 - the figures of a long run
 
 
 async def test_description(target: Target) -> None:
     base = f"http://{target.endpoint.http_address}"
-    examples = max(1, INPUTS * 5 // 100 // ROUNDS // 72)  # for each of 36 operations what fits, and what does not
+    examples = share(5, 72)  # for each of 36 operations what fits, and what does not
     await Watch(target).rounds(lambda number: asyncio.to_thread(try_description, base, target.token, examples, number))
 
 
 async def test_made_up_messages(target: Target) -> None:
-    examples = max(1, INPUTS * 5 // 100 // 29)
+    examples = share(5 * ROUNDS, len(conversations()))
     await asyncio.to_thread(assert_answered, target.endpoint.address, target.token, conversations(), examples)
     await target.assert_unbroken()
