@@ -33,7 +33,8 @@ from assay_server.api.principals import Authenticator, load_or_create_token
 from assay_server.api.scopes import METRICS
 from assay_server.audit import AuditLog
 from assay_server.config import Settings
-from assay_server.console.side_process import SideProcess, records_path
+from assay_server.console.opening import source_of
+from assay_server.console.side_process import SideProcess
 from assay_server.execution.code_judge import CodeJudge
 from assay_server.execution.discovery import Discovered, discover
 from assay_server.execution.lanes import Lanes, LaneSettings
@@ -145,7 +146,7 @@ class ServerProcess:
             self._tracing,
             RegisteredPlugins(registry, self._lanes, elsewhere=settings.sandbox == "workers"),
         )
-        self._side = SideProcess(records_path(settings.store))
+        self._side = SideProcess(source_of(settings.store, settings.records))
         self._metrics.read(self._figures)
         self.address = ""
         self.http_address = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,8 @@ def unset_logging() -> None:
     structlog.reset_defaults()
 
 
-@pytest.fixture(scope="session")
-def redis_server() -> Generator[PrivateRedis]:
+@contextmanager
+def redis_of_a_fleet() -> Generator[PrivateRedis]:
     """A Redis with the users of a fleet, at whose ``url`` one is what a gateway is; nobody may do everything."""
     if program() is None:
         pytest.skip("redis-server is not installed")
@@ -33,6 +34,20 @@ def redis_server() -> Generator[PrivateRedis]:
         with PrivateRedis(Path(folder), users=users) as server:
             server.url = f"unix://gateway:gateway@{server.socket}"
             yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Generator[PrivateRedis]:
+    """A Redis for tests that empty it."""
+    with redis_of_a_fleet() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def lasting_redis() -> Generator[PrivateRedis]:
+    """A Redis for what is made once and only read."""
+    with redis_of_a_fleet() as server:
+        yield server
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -177,7 +178,16 @@ def report(
     run: Annotated[str, typer.Argument(help="The run whose page is written.")],
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="- = standard output.")] = "-",
     store: Annotated[
-        str | None, typer.Option(metavar="URL", help="sqlite:PATH; also while a server uses it.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="sqlite:PATH or redis://...; also while servers use it. Default as serve.",
+            show_default=False,
+        ),
+    ] = None,
+    records: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Of a store in Redis: its records. Default as serve.", show_default=False),
     ] = None,
     tenant: Annotated[str, typer.Option(help="With --store: whose run it is.")] = "local",
     server: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="A server's HTTP door instead.")] = None,
@@ -187,7 +197,7 @@ def report(
     from assay_server.cli.reporting import write_report
 
     with told_plainly():
-        write_report(run, output, tenant=tenant, store=store, server=server, token=token)
+        write_report(run, output, tenant=tenant, store=store, records=records, server=server, token=token)
 
 
 @app.command()

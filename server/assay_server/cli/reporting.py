@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import sys
 import urllib.error
 import urllib.parse
@@ -15,23 +14,33 @@ from assay.connection import read_token
 from assay_server.cli.refusals import Usage
 from assay_server.config import Settings
 from assay_server.console.errors import NotHeld
+from assay_server.console.opening import UNREADABLE, Source, open_records, source_of
 from assay_server.console.questions import Questions
-from assay_server.console.records import Records
 from assay_server.console.report import report_page
-from assay_server.console.side_process import records_path
+from assay_server.redaction import redacted
+from assay_server.store.opening import REDIS_SCHEMES
 
 _SECONDS: Final = 120.0
 _STANDARD_OUTPUT: Final = "-"
 
 
 def write_report(
-    run: str, output: str, *, tenant: str, store: str | None, server: str | None, token: str | None
+    run: str,
+    output: str,
+    *,
+    tenant: str,
+    store: str | None,
+    records: Path | None,
+    server: str | None,
+    token: str | None,
 ) -> None:
     """Write the page of a run to a file, or to standard output (``-``).
 
     Args:
         tenant: whose run it is; a named server knows that by the token.
-        store: ``sqlite:PATH``; a server may be using it. None = the one that a server here would use.
+        store: ``sqlite:PATH`` or ``redis://...``; servers may be using it. None = the one that a server here would
+            use.
+        records: of a store in Redis: its folder. None = the one that a server here would use.
         server: the HTTP address of a server that makes the page instead.
 
     Raises:
@@ -39,7 +48,7 @@ def write_report(
     """
     if server is not None and store is not None:
         raise Usage("--store is for records on this machine; a named server has its own")
-    page = _of_server(run, server, token) if server is not None else _of_store(run, store, tenant)
+    page = _of_server(run, server, token) if server is not None else _of_store(run, _source(store, records), tenant)
     if output == _STANDARD_OUTPUT:
         sys.stdout.buffer.write(page)
         sys.stdout.buffer.flush()
@@ -50,23 +59,30 @@ def write_report(
             raise Usage(f"--output {output}: {error.strerror}") from error
 
 
-def _of_store(run: str, store: str | None, tenant: str) -> bytes:
-    url = store or Settings().store
-    path = records_path(url)
-    if path is None:
-        raise Usage(f"--store {url}: expected sqlite:PATH; other stores have no file of records")
-    if not path.is_file():
+def _source(store: str | None, records: Path | None) -> Source:
+    settings = Settings()
+    url = store or settings.store
+    source = source_of(url, records or settings.records)
+    if source is None and url.partition(":")[0] in REDIS_SCHEMES:
+        raise Usage("a store in Redis needs --records: the folder that all servers of the fleet see")
+    if source is None:
+        raise Usage(f"--store {redacted(url)}: expected sqlite:PATH or redis://HOST:PORT; others are not kept")
+    if source.file is not None and not source.file.is_file():
         raise Usage(f"--store {url}: there is no such file")
+    return source
+
+
+def _of_store(run: str, source: Source, tenant: str) -> bytes:
     try:
-        records = Records(path)
+        records = open_records(source)
         try:
             told = Questions(records).answer("whole_run", tenant, {"run": run})
         finally:
             records.close()
     except NotHeld as error:
         raise Usage(str(error)) from error
-    except sqlite3.Error as error:
-        raise Usage(f"--store {url}: these records cannot be read ({error})") from error
+    except UNREADABLE as error:
+        raise Usage(f"these records cannot be read ({redacted(str(error))})") from error
     return report_page(json.dumps(told, ensure_ascii=False, allow_nan=False).encode())[0].encode()
 
 

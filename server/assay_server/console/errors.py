@@ -7,5 +7,9 @@ class NotHeld(Exception):
     """There is no such run, group or rollout in the records."""
 
 
+class Unreadable(Exception):
+    """A newer version of this program wrote what is in the records."""
+
+
 class BadQuestion(Exception):
     """What was asked makes no sense."""

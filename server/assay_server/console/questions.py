@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from assay.json_mapping import message_to_json
 from assay.sdk import Json
 from assay_server.console.errors import BadQuestion
-from assay_server.console.records import Records, RunRow
 from assay_server.console.run_index import RunIndex
-from assay_server.console.shown import cut, shown_group, shown_result, shown_rollout, shown_task
+from assay_server.console.run_records import ListedRun, Missing, RunRecords, RunRow
+from assay_server.console.shown import cut, shown_facts, shown_group, shown_result, shown_rollout, shown_task
 from assay_server.console.summary import group_line, group_rows, prompts, summary
 
 _KEPT_RUNS: Final = 8
@@ -24,13 +24,22 @@ _LISTED_RUNS: Final = 200
 Arguments = Mapping[str, str]
 
 
-class Questions:
-    """Answers questions about one file of records."""
+class _Name(NamedTuple):
+    """A run that is looked at; ``key`` tells it from one that had its id before."""
 
-    def __init__(self, records: Records) -> None:
+    tenant: str
+    run_id: str
+    generation: int
+    key: int
+
+
+class Questions:
+    """Answers questions about the records of one store."""
+
+    def __init__(self, records: RunRecords) -> None:
         self._records = records
-        self._indexes: OrderedDict[tuple[str, str, int], RunIndex] = OrderedDict()
-        self._summaries: dict[tuple[str, str, int], tuple[tuple[int, int, int, bool], dict[str, Json]]] = {}
+        self._indexes: OrderedDict[_Name, RunIndex] = OrderedDict()
+        self._summaries: dict[_Name, tuple[tuple[int, int, int, bool, Missing], dict[str, Json]]] = {}
         self._answers: Mapping[str, Callable[[str, Arguments], dict[str, Json]]] = {
             "runs": self._runs,
             "run": self._run,
@@ -55,19 +64,9 @@ class Questions:
 
     def _runs(self, tenant: str, arguments: Arguments) -> dict[str, Json]:
         del arguments
-        rows = self._records.runs(tenant)
-        listed: list[Json] = [self._described(run) for run in rows[:_LISTED_RUNS]]
-        return {"runs": listed, "total": len(rows)}
-
-    def _described(self, run: RunRow) -> dict[str, Json]:
-        rollouts, groups = self._records.counts(run)
-        return {
-            "runId": run.run_id,
-            "generation": run.generation,
-            "rollouts": rollouts,
-            "groups": groups,
-            "spec": _spec(run),
-        }
+        rows, total = self._records.runs(tenant, _LISTED_RUNS)
+        listed: list[Json] = [_described(run) for run in rows]
+        return {"runs": listed, "total": total}
 
     def _run(self, tenant: str, arguments: Arguments) -> dict[str, Json]:
         return self._summary(tenant, arguments, _READ_SECONDS)
@@ -80,8 +79,8 @@ class Questions:
     def _summary(self, tenant: str, arguments: Arguments, seconds: float) -> dict[str, Json]:
         index = self._index(tenant, _needed(arguments, "run"), seconds)
         rollouts, groups = self._records.counts(index.run)
-        key = (tenant, index.run.run_id, index.run.generation)
-        state = (index.version, rollouts, groups, index.complete)
+        key = _name(index.run)
+        state = (index.version, rollouts, groups, index.complete, index.missing)
         known = self._summaries.get(key)
         if known is None or known[0] != state:
             known = (state, summary(index, rollouts, groups) | {"spec": _spec(index.run)})
@@ -96,7 +95,7 @@ class Questions:
         index = self._index(tenant, _needed(arguments, "run"), _READ_SECONDS)
         start = _start(arguments)
         rows, total = group_rows(index, arguments.get("kind", "all"), arguments.get("prompt", ""), start)  # pyright: ignore[reportArgumentType] - checked there
-        ids = self._records.group_ids([int(key) for key in index.groups.key.values[rows]])
+        ids = index.group_ids([int(key) for key in index.groups.key.values[rows]])
         lines: list[Json] = [
             group_line(index.groups, row, ids.get(int(index.groups.key.values[row]), "")) for row in rows.tolist()
         ]
@@ -105,7 +104,7 @@ class Questions:
     def _group(self, tenant: str, arguments: Arguments) -> dict[str, Json]:
         run = self._records.run(tenant, _needed(arguments, "run"))
         group_id = arguments.get("group", "")
-        result = self._records.group_result(run, group_id)
+        found = self._records.group(run, group_id)
         members: list[Json] = [
             {"rollout": shown_rollout(rollout), "result": shown_result(answer)}
             for rollout, answer in self._records.members(run, group_id, _MOST_MEMBERS)
@@ -114,7 +113,9 @@ class Questions:
             "runId": run.run_id,
             "spec": _spec(run),
             "groupId": group_id,
-            "result": shown_group(result),
+            "result": shown_group(found.result),
+            "finished": found.finished,
+            "facts": shown_facts(found.facts),
             "members": members,
         }
 
@@ -132,20 +133,34 @@ class Questions:
 
     def _index(self, tenant: str, run_id: str, seconds: float) -> RunIndex:
         run = self._records.run(tenant, run_id)
-        key = (tenant, run_id, run.generation)
+        key = _name(run)
         index = self._indexes.pop(key, None)
         if index is None:
-            index = RunIndex(run)
+            index = RunIndex(run, self._records.reading(run))
             seconds = _FIRST_SECONDS if seconds == _READ_SECONDS else seconds
         self._indexes[key] = index
         while len(self._indexes) > _KEPT_RUNS:
             forgotten, _ = self._indexes.popitem(last=False)
             self._summaries.pop(forgotten, None)
-        index.read(self._records, seconds)
+        index.read(seconds)
         return index
 
 
-def _spec(run: RunRow) -> Json:
+def _name(run: RunRow) -> _Name:
+    return _Name(run.tenant, run.run_id, run.generation, run.key)
+
+
+def _described(run: ListedRun) -> dict[str, Json]:
+    return {
+        "runId": run.run_id,
+        "generation": run.generation,
+        "rollouts": run.rollouts,
+        "groups": run.groups,
+        "spec": _spec(run),
+    }
+
+
+def _spec(run: RunRow | ListedRun) -> Json:
     return cut(dict(message_to_json(run.spec)))
 
 

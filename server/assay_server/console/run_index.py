@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from assay.v1 import rollout_pb2
 from assay_server.console.growing_columns import Column, Names, Sparse
-from assay_server.console.records import AnsweredRow, EmittedRow, Records, RunRow
+from assay_server.console.run_records import AnsweredRow, EmittedRow, Missing, Reading, RunRow
 
 _CHUNK = 256
 _CORRECT, _INCORRECT = rollout_pb2.VERDICT_CORRECT, rollout_pb2.VERDICT_INCORRECT
@@ -69,7 +69,7 @@ class _Chunk:
     def add(self, row: AnsweredRow) -> None:
         columns = self._columns
         rollout = rollout_pb2.Rollout.FromString(row.rollout)
-        result = rollout_pb2.SampleResult.FromString(row.result or b"")
+        result = rollout_pb2.SampleResult.FromString(row.result)
         value = verdict = run_ms = np.nan
         reason = -1
         if result.HasField("score"):
@@ -126,6 +126,7 @@ class GroupColumns:
         std: population deviation of the members' rewards.
         reason: number of the reason for which it was dropped; that of "" where it was kept.
         advantages: of all members that have one, group after group.
+        untold: groups whose advantages are not held any more.
     """
 
     def __init__(self) -> None:
@@ -138,13 +139,14 @@ class GroupColumns:
         self.hit_ratio = Column(np.float64)
         self.advantages = Column(np.float64)
         self.reasons = Names()
+        self.untold = 0
 
     def __len__(self) -> int:
         return len(self.key)
 
     def extend(self, rows: Iterable[EmittedRow]) -> None:
         """Add finished groups."""
-        lines = [self._line(rollout_pb2.GroupResult.FromString(row.result), row.key) for row in rows]
+        lines = [self._line(row) for row in rows]
         if not lines:
             return
         key, size, mean, std, kept, reason, hit_ratio, advantages = zip(*lines, strict=True)
@@ -157,18 +159,27 @@ class GroupColumns:
         self.hit_ratio.extend(list(hit_ratio))
         self.advantages.extend([value for member in advantages for value in member if not math.isnan(value)])
 
-    def _line(
-        self, result: rollout_pb2.GroupResult, key: int
-    ) -> tuple[int, int, float, float, int, int, float, Iterable[float]]:
-        mean, std = _moments([value for value in result.rewards if not math.isnan(value)])
-        reason = self.reasons.code("" if result.kept else result.drop_reason or "not kept")
-        statistics = result.statistics
-        hit_ratio = statistics.step_hit_ratio if statistics.step_groups else math.nan
-        size = len(result.rollout_ids)
-        return key, size, mean, std, int(result.kept), reason, hit_ratio, result.advantages
+    def _line(self, row: EmittedRow) -> tuple[int, int, float, float, int, int, float, Iterable[float]]:
+        if row.result is None:
+            from assay_server.console.kept_facts import kept_facts
+
+            self.untold += 1
+            facts = kept_facts(row.facts)
+            rewards: Sequence[float] = facts.rewards
+            size, hit_ratio, advantages = facts.members, facts.hit_ratio, list[float]()
+            kept, drop_reason = facts.kept, facts.drop_reason
+        else:
+            result = rollout_pb2.GroupResult.FromString(row.result)
+            rewards = [value for value in result.rewards if not math.isnan(value)]
+            size, advantages = len(result.rollout_ids), list(result.advantages)
+            hit_ratio = result.statistics.step_hit_ratio if result.statistics.step_groups else math.nan
+            kept, drop_reason = result.kept, result.drop_reason
+        mean, std = moments(rewards)
+        reason = self.reasons.code("" if kept else drop_reason or "not kept")
+        return row.key, size, mean, std, int(kept), reason, hit_ratio, advantages
 
 
-def _moments(numbers: Sequence[float]) -> tuple[float, float]:
+def moments(numbers: Sequence[float]) -> tuple[float, float]:
     """Mean and population deviation, which is exactly 0 where all are alike; NaN where there are none."""
     if not numbers:
         return math.nan, math.nan
@@ -185,29 +196,35 @@ class RunIndex:
         version: changes whenever the columns do.
     """
 
-    def __init__(self, run: RunRow) -> None:
+    def __init__(self, run: RunRow, reading: Reading) -> None:
         self.run = run
         self.rollouts = RolloutColumns()
         self.groups = GroupColumns()
         self.complete = False
         self.version = 0
-        self._last_rollout = 0
-        self._last_group = 0
-        self._unanswered: list[int] = []
+        self._reading = reading
 
-    def read(self, records: Records, seconds: float) -> None:
+    @property
+    def missing(self) -> Missing:
+        """What the run had and could not be read any more."""
+        return self._reading.missing
+
+    def group_ids(self, keys: Sequence[int]) -> Mapping[int, str]:
+        """The ids of groups by their keys."""
+        return self._reading.group_ids(keys)
+
+    def read(self, seconds: float) -> None:
         """Read on for so many seconds, or to the end: first the groups, which are few, then the rollouts."""
         until = time.monotonic() + seconds
         before = len(self.rollouts), len(self.groups)
-        self.complete = self._read_groups(records, until) and self._read_rollouts(records, until)
+        self.complete = self._read_groups(until) and self._read_rollouts(until)
         if before != (len(self.rollouts), len(self.groups)):
             self.version += 1
 
-    def _read_groups(self, records: Records, until: float) -> bool:
+    def _read_groups(self, until: float) -> bool:
         chunk: list[EmittedRow] = []
-        for row in records.emitted_after(self.run, self._last_group):
+        for row in self._reading.emitted():
             chunk.append(row)
-            self._last_group = row.position
             if len(chunk) >= _CHUNK:
                 self.groups.extend(chunk)
                 chunk = []
@@ -216,18 +233,9 @@ class RunIndex:
         self.groups.extend(chunk)
         return True
 
-    def _read_rollouts(self, records: Records, until: float) -> bool:
-        if self._unanswered:
-            found = list(records.answered(self._unanswered))
-            self.rollouts.extend(found)
-            there = {row.key for row in found}
-            self._unanswered = [key for key in self._unanswered if key not in there]
+    def _read_rollouts(self, until: float) -> bool:
         chunk: list[AnsweredRow] = []
-        for row in records.rollouts_after(self.run, self._last_rollout):
-            self._last_rollout = row.key
-            if row.result is None:
-                self._unanswered.append(row.key)
-                continue
+        for row in self._reading.answered():
             chunk.append(row)
             if len(chunk) >= _CHUNK:
                 self.rollouts.extend(chunk)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from assay.json_mapping import message_to_json, sample_result_to_json
 from assay.sdk import Json
 from assay.v1 import rollout_pb2
+from assay_server.console.run_index import moments
 
 MOST_CHARACTERS: Final = 100_000
 _MOST_ITEMS: Final = 50_000
@@ -47,6 +49,29 @@ def shown_rollout(rollout: rollout_pb2.Rollout) -> Json:
 def shown_task(task: rollout_pb2.Task | None) -> Json:
     """A task that was sent apart."""
     return None if task is None else cut(dict(message_to_json(task)))
+
+
+def shown_facts(data: bytes) -> Json:
+    """What stays of a group's result that is not held any more; None where nothing does."""
+    if not data:
+        return None
+    from assay_server.console.kept_facts import kept_facts
+
+    facts = kept_facts(data)
+    mean, std = moments(facts.rewards)
+    return {
+        "members": facts.members,
+        "rewardMean": finite(mean),
+        "rewardStd": finite(std),
+        "kept": facts.kept,
+        "dropReason": facts.drop_reason,
+        "stepHitRatio": finite(facts.hit_ratio),
+    }
+
+
+def finite(value: float) -> Json:
+    """A number in six digits; None where it is none."""
+    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def shown_group(result: rollout_pb2.GroupResult | None) -> Json:

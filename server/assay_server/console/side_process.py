@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final, cast
 
 from assay_server.console.frames import HEADER, MODULE, framed
+from assay_server.console.opening import Source
 from assay_server.execution.child_modules import start_module
 from assay_server.pipeline.failures import Code, Failure
 
@@ -27,11 +28,11 @@ class SideProcess:
     """Answers questions about the records in a process of its own.
 
     Args:
-        path: the records' file; None where the store is none.
+        source: where the records are; None where only the server's own process has them.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, source: Source | None) -> None:
+        self._source = source
         self._asking = asyncio.Lock()
         self._waiting = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -44,8 +45,8 @@ class SideProcess:
             Failure: NOT_FOUND, INVALID_ARGUMENT; FAILED_PRECONDITION where there are no records to read;
                 RESOURCE_EXHAUSTED where too many ask; UNAVAILABLE.
         """
-        if self._path is None:
-            message = "runs can be looked at where the store is a SQLite file; this server's store is another one"
+        if self._source is None:
+            message = "runs can be looked at where the store is a SQLite file or Redis; this server's is its own memory"
             raise Failure(Code.FAILED_PRECONDITION, "NO_RECORDS_FILE", message)
         if self._waiting >= _MOST_WAITING:
             raise Failure(Code.RESOURCE_EXHAUSTED, "TOO_MANY_QUESTIONS", "too many ask at once", retry_after=1.0)
@@ -59,13 +60,13 @@ class SideProcess:
 
     async def warm(self) -> None:
         """Start the process, so that the first question does not wait for that."""
-        if self._path is not None and self._streams is None and not self._asking.locked():
+        if self._source is not None and self._streams is None and not self._asking.locked():
             async with self._asking:
                 await self._opened()
 
     async def stop(self) -> None:
         """End the process, whatever it is at."""
-        self._path = None
+        self._source = None
         if self._process is not None:
             self._process.terminate()
         async with self._asking:
@@ -89,11 +90,14 @@ class SideProcess:
             raise Failure(Code.UNAVAILABLE, "RECORDS_UNAVAILABLE", message, retry_after=1.0) from error
 
     async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._path is None:
+        if self._source is None:
             raise EOFError
         if self._streams is None:
-            self._process, ours = start_module(MODULE, str(self._path))
+            # Not by arguments or environment, which others on the machine may see: it may hold a password.
+            opening = framed(_opening(self._source))
+            self._process, ours = start_module(MODULE)
             self._streams = await asyncio.open_connection(sock=ours)
+            self._streams[1].write(opening)
         return self._streams
 
     async def _end(self) -> None:
@@ -119,7 +123,6 @@ def _unwrapped(answer: bytes) -> bytes:
     raise Failure(code, reason, said["message"])
 
 
-def records_path(url: str) -> Path | None:
-    """The file that a store's URL names; None where it names none."""
-    scheme, _, rest = url.partition(":")
-    return Path(rest).absolute() if scheme == "sqlite" and rest else None
+def _opening(source: Source) -> bytes:
+    folder = None if source.folder is None else str(source.folder)
+    return json.dumps({"store": source.store, "records": folder, "cwd": os.getcwd()}).encode()

@@ -14,6 +14,7 @@ from assay.sdk import Json
 from assay_server.console.errors import BadQuestion
 from assay_server.console.growing_columns import Sparse
 from assay_server.console.run_index import GroupColumns, RolloutColumns, RunIndex
+from assay_server.console.shown import finite
 
 MOST_POINTS: Final = 160
 MOST_SERIES: Final = 12
@@ -62,6 +63,11 @@ def summary(index: RunIndex, rollouts: int, groups: int) -> dict[str, Json]:
         "runId": index.run.run_id,
         "generation": index.run.generation,
         "read": {"complete": index.complete, "rollouts": len(columns), "ofRollouts": rollouts, "groups": groups},
+        "missing": {
+            "rollouts": index.missing.rollouts,
+            "more": index.missing.more,
+            "advantages": finished.untold,
+        },
         "totals": _totals(columns, finished),
         "axis": {"kind": axis.kind, "labels": list(axis.labels)},
         "reward": _series(axis, np.arange(len(columns)), columns.value.values, spread=True),
@@ -86,13 +92,13 @@ def _totals(columns: RolloutColumns, finished: GroupColumns) -> dict[str, Json]:
         "rollouts": len(columns),
         "unscored": int(np.isnan(values).sum()),
         "prompts": len(columns.prompts.names),
-        "rewardMean": _number(_mean(values)),
-        "passRate": _number(_mean(verdicts)),
+        "rewardMean": finite(_mean(values)),
+        "passRate": finite(_mean(verdicts)),
         "groups": len(finished),
         "kept": int(finished.kept.values.sum()),
         "degenerate": int((std == 0).sum()),
-        "stepHitRatio": _number(_mean(finished.hit_ratio.values)),
-        "runMs": _number(_mean(columns.run_ms.values)),
+        "stepHitRatio": finite(_mean(finished.hit_ratio.values)),
+        "runMs": finite(_mean(columns.run_ms.values)),
     }
 
 
@@ -123,7 +129,7 @@ def _by_task_type(axis: Axis, columns: RolloutColumns) -> list[Json]:
     for code, name in enumerate(columns.task_types.names[:MOST_SERIES]):
         rows: Integers = np.flatnonzero(types == code)
         if len(rows) and not np.isnan(verdicts[rows]).all():
-            total = _number(_mean(verdicts[rows]))
+            total = finite(_mean(verdicts[rows]))
             found.append({"name": name, "total": total, **_series(axis, rows, verdicts[rows])})
     return found
 
@@ -198,8 +204,8 @@ def prompts(index: RunIndex, order: PromptOrder, start: int) -> dict[str, Json]:
         {
             "promptId": names[code],
             "rollouts": int(count[code]),
-            "passRate": _number(float(rate[code])),
-            "rewardMean": _number(float(mean[code])),
+            "passRate": finite(float(rate[code])),
+            "rewardMean": finite(float(mean[code])),
         }
         for code in ranked
     ]
@@ -226,11 +232,11 @@ def group_line(finished: GroupColumns, row: int, group_id: str) -> dict[str, Jso
     return {
         "groupId": group_id,
         "size": int(finished.size.values[row]),
-        "rewardMean": _number(finished.mean.values[row]),
-        "rewardStd": _number(finished.std.values[row]),
+        "rewardMean": finite(finished.mean.values[row]),
+        "rewardStd": finite(finished.std.values[row]),
         "kept": bool(finished.kept.values[row]),
         "dropReason": finished.reasons.names[int(finished.reason.values[row])],
-        "stepHitRatio": _number(finished.hit_ratio.values[row]),
+        "stepHitRatio": finite(finished.hit_ratio.values[row]),
     }
 
 
@@ -239,9 +245,5 @@ def _mean(numbers: Floats) -> float:
     return float(there.mean()) if len(there) else math.nan
 
 
-def _number(value: float) -> Json:
-    return float(f"{value:.6g}") if math.isfinite(value) else None
-
-
 def _numbers(values: Floats) -> list[Json]:
-    return [_number(value) for value in values.tolist()]
+    return [finite(value) for value in values.tolist()]

@@ -19,6 +19,9 @@ from pathlib import Path
 
 from .protocol import StoreUnavailable
 
+OBJECTS = "objects"
+"""The scope of what belongs to a tenant and to no run."""
+
 REF_BYTES = 36
 DIGEST_BYTES = 16
 
@@ -90,13 +93,29 @@ class Records:
             return []
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._read, tenant, scope, refs)
 
+    async def read_held(self, tenant: str, scope: str, refs: Sequence[bytes]) -> list[bytes | None]:
+        """What references stand for, in order; None where the segment was forgotten.
+
+        Raises:
+            StoreUnavailable: the folder is not there, or a record is not what its reference says.
+        """
+        if not refs:
+            return []
+        return await asyncio.get_running_loop().run_in_executor(self._reader, self._read_held, tenant, scope, refs)
+
     async def close(self) -> None:
         """Finish what was asked for and close the files."""
         for pool in (self._writer, self._reader):
             await asyncio.to_thread(pool.shutdown)
-        for descriptor in (*(segment.descriptor for segment in self._writing.values()), *self._reading.values()):
-            os.close(descriptor)
+        for segment in self._writing.values():
+            os.close(segment.descriptor)
         self._writing.clear()
+        self.close_read()
+
+    def close_read(self) -> None:
+        """Close the files that were read, while none is; they are opened again when they are asked for."""
+        for descriptor in self._reading.values():
+            os.close(descriptor)
         self._reading.clear()
 
     async def sweep(self, ages: Mapping[str, float], default: float) -> int:
@@ -157,6 +176,20 @@ class Records:
             return [self._read_one(tenant, scope, ref) for ref in refs]
         except OSError as error:
             raise StoreUnavailable(f"a record cannot be read: {error.strerror}") from error
+
+    def _read_held(self, tenant: str, scope: str, refs: Sequence[bytes]) -> list[bytes | None]:
+        try:
+            return [self._read_one_held(tenant, scope, ref) for ref in refs]
+        except OSError as error:
+            raise StoreUnavailable(f"a record cannot be read: {error.strerror}") from error
+
+    def _read_one_held(self, tenant: str, scope: str, ref: bytes) -> bytes | None:
+        try:
+            return self._read_one(tenant, scope, ref)
+        except FileNotFoundError:
+            if not self._folder.is_dir():
+                raise
+            return None
 
     def _read_one(self, tenant: str, scope: str, ref: bytes) -> bytes:
         name, offset, size = _PLACE.unpack(ref[DIGEST_BYTES:])

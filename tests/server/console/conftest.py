@@ -1,4 +1,4 @@
-"""One store of small runs, made by a server, for all tests that only read it."""
+"""Stores of small runs, made by servers, for all tests that only read them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 from assay.rollouts import Anchor, Rollout, Step
 from assay.runs import RunConfig
 from assay_server.config import Settings
+from assay_server.console.opening import Source
 from assay_server.embedded import Engine
+from assay_server.store.redis.private_server import PrivateRedis
 
 HOSTILE = "</script><script>alert(1)</script> \u202eevil\u202c \x1b[31m \u2028 A: 18"
 
@@ -19,7 +21,21 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs ``answers`` (three steps of the trainer, two prompts, one rollout that cannot be scored), ``walks`` and
     ``empty``."""
     path = tmp_path_factory.mktemp("records") / "assay.db"
-    with Engine(Settings(store=f"sqlite:{path}")) as engine:
+    fill(Settings(store=f"sqlite:{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def fleet(lasting_redis: PrivateRedis, tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """The same runs in the store of a fleet."""
+    folder = tmp_path_factory.mktemp("fleet")
+    fill(Settings(store=lasting_redis.url, records=folder))
+    return Source(lasting_redis.url, folder)
+
+
+def fill(settings: Settings) -> None:
+    """Make the runs."""
+    with Engine(settings) as engine:
         for run, rollouts in (("answers", answers()), ("walks", walks()), ("empty", [])):
             estimator = "advantage/gigpo" if run == "walks" else "advantage/grpo"
             config = RunConfig(run_id=run, reward="math", estimator=estimator)
@@ -28,7 +44,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 stream.finish()
                 for _ in stream:
                     pass
-    return path
 
 
 def answers() -> list[Rollout]:

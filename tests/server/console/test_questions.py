@@ -13,10 +13,11 @@ from assay.runs import RunConfig
 from assay.sdk import Json
 from assay_server.config import Settings
 from assay_server.console.errors import BadQuestion, NotHeld
+from assay_server.console.opening import Source, open_records
 from assay_server.console.questions import Questions
-from assay_server.console.records import Records
 from assay_server.console.run_index import RunIndex
 from assay_server.console.shown import MOST_CHARACTERS, cut
+from assay_server.console.sqlite_records import SqliteRecords
 from assay_server.console.summary import MOST_POINTS, summary
 from assay_server.embedded import Engine
 
@@ -25,9 +26,12 @@ from .conftest import HOSTILE
 Object = dict[str, Json]
 
 
-@pytest.fixture
-def questions(store: Path) -> Generator[Questions]:
-    records = Records(store)
+@pytest.fixture(scope="module", params=["sqlite", "fleet"])
+def questions(request: pytest.FixtureRequest) -> Generator[Questions]:
+    """Questions about the same runs in either store."""
+    of_fleet = request.param == "fleet"
+    source = request.getfixturevalue("fleet") if of_fleet else Source(f"sqlite:{request.getfixturevalue('store')}")
+    records = open_records(source)
     yield Questions(records)
     records.close()
 
@@ -155,7 +159,7 @@ def test_a_run_is_its_tenants_alone(questions: Questions):
 
 
 def test_records_are_only_read(store: Path):
-    records = Records(store)
+    records = SqliteRecords(store)
     with pytest.raises(sqlite3.OperationalError):
         records._connection.execute("DELETE FROM runs")  # pyright: ignore[reportPrivateUsage] - no door leads there
     records.close()
@@ -172,11 +176,12 @@ def test_reading_stops_when_its_time_is_up_and_goes_on_where_it_was(tmp_path: Pa
             )
             stream.finish()
             assert sum(1 for _ in stream) == 1500
-        records = Records(tmp_path / "assay.db")
-        index = RunIndex(records.run("local", "run"))
+        records = SqliteRecords(tmp_path / "assay.db")
+        run = records.run("local", "run")
+        index = RunIndex(run, records.reading(run))
         seen = [0]
         while not index.complete:
-            index.read(records, 0.0)
+            index.read(0.0)
             assert len(index.rollouts) + len(index.groups) > seen[-1]
             seen.append(len(index.rollouts) + len(index.groups))
         assert len(seen) > 3
@@ -198,7 +203,7 @@ def test_new_rollouts_and_a_restore_are_seen(tmp_path: Path):
                 assert list(stream)
 
         send("a")
-        records = Records(tmp_path / "assay.db")
+        records = SqliteRecords(tmp_path / "assay.db")
         questions = Questions(records)
         assert part(ask(questions, "run", run="run"), "totals", "rollouts") == 1
         send("b")

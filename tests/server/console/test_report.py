@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 
 from assay_server.console.questions import Questions
-from assay_server.console.records import Records
 from assay_server.console.report import report_page
+from assay_server.console.sqlite_records import SqliteRecords
 
 from .conftest import HOSTILE
 
@@ -43,7 +43,7 @@ def digest(text: str) -> str:
 
 
 def test_a_report_holds_all_it_needs_and_nothing_can_be_slipped_in(store: Path):
-    records = Records(store)
+    records = SqliteRecords(store)
     told = Questions(records).answer("whole_run", "local", {"run": "answers"}) | {"planted": HOSTILE}
     records.close()
     page, policy = report_page(json.dumps(told, ensure_ascii=False).encode())

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from assay_server.console.side_process import SideProcess, records_path
+from assay_server.console.opening import Source, source_of
+from assay_server.console.side_process import SideProcess
 from assay_server.pipeline.failures import Failure
 
 
 async def test_answers_go_to_who_asked_also_when_others_leave(store: Path):
-    side = SideProcess(store)
+    side = SideProcess(Source(f"sqlite:{store}"))
     try:
         leaving = asyncio.create_task(side.ask("whole_run", "local", {"run": "answers"}))
         staying = asyncio.create_task(side.ask("group", "local", {"run": "walks", "group": "walk"}))
@@ -28,7 +29,7 @@ async def test_answers_go_to_who_asked_also_when_others_leave(store: Path):
 
 
 async def test_only_so_many_wait(store: Path):
-    side = SideProcess(store)
+    side = SideProcess(Source(f"sqlite:{store}"))
     try:
         asked = [asyncio.create_task(side.ask("runs", "local", {})) for _ in range(40)]
         done = await asyncio.gather(*asked, return_exceptions=True)
@@ -40,7 +41,7 @@ async def test_only_so_many_wait(store: Path):
 
 
 async def test_nothing_is_started_after_the_end(store: Path):
-    side = SideProcess(store)
+    side = SideProcess(Source(f"sqlite:{store}"))
     await side.warm()
     process = side._process  # pyright: ignore[reportPrivateUsage] - to see that it ends
     assert process is not None
@@ -53,14 +54,15 @@ async def test_nothing_is_started_after_the_end(store: Path):
 
 
 @pytest.mark.parametrize("url", ["memory:", "redis://localhost:6379", "sqlite:"])
-async def test_other_stores_have_no_file(url: str):
-    assert records_path(url) is None
-    with pytest.raises(Failure, match="SQLite"):
-        await SideProcess(records_path(url)).ask("runs", "local", {})
+async def test_what_only_the_server_has_is_refused(url: str):
+    assert source_of(url) is None
+    with pytest.raises(Failure, match="its own memory") as failed:
+        await SideProcess(source_of(url)).ask("runs", "local", {})
+    assert failed.value.reason == "NO_RECORDS_FILE"
 
 
 async def test_a_file_that_is_not_there_is_said(tmp_path: Path):
-    side = SideProcess(tmp_path / "nowhere.db")
+    side = SideProcess(Source(f"sqlite:{tmp_path / 'nowhere.db'}"))
     try:
         with pytest.raises(Failure) as failed:
             await side.ask("runs", "local", {})

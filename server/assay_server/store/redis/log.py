@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import cast
 
 import structlog
 
@@ -25,6 +25,7 @@ from assay_server.store.protocol import LeaseEnded, RunRecord, StoreError, Store
 from . import scripts
 from .codec import pack, pack_operations, unpack_operations
 from .connection import Server
+from .entries import Entry, entries_of, entries_read
 from .keys import RunKeys
 from .shared_run import Operation, SharedRun
 from .snapshots import dump, load
@@ -40,26 +41,6 @@ _LONGEST_PAUSE_SECONDS = 0.5
 _SNAPSHOT_ENTRIES = 2048
 _KEEP_ENTRIES = 1024
 _RECENT_SECONDS = 10.0
-
-
-class Entry(NamedTuple):
-    """What the log holds under one number: operations of one writer.
-
-    Attributes:
-        counter: the number of the first operation among the writer's own.
-        before: the mark of the entry before it.
-    """
-
-    number: int
-    writer: str
-    counter: int
-    operations: int
-    before: str
-    data: bytes
-
-    @property
-    def mark(self) -> str:
-        return f"{self.counter} {self.writer}"
 
 
 @dataclass(slots=True)
@@ -128,7 +109,7 @@ class RunLog:
         if blob is not None:
             self.state = load(self._record, cast("bytes", blob))
             self._seen = self._snapshot_at = int(at or 0)
-        entries = _entries(rows)
+        entries = entries_of(rows)
         for entry in entries:
             if entry.number > self._seen:
                 self._mark = entry.before if not self._mark else self._mark
@@ -290,7 +271,7 @@ class RunLog:
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
                 continue
             pause = _FIRST_PAUSE_SECONDS
-            for entry in _entries_read(rows):
+            for entry in entries_read(rows):
                 self._take(entry)
                 await asyncio.sleep(0)
             await self._snapshot_if_due()
@@ -352,39 +333,3 @@ class RunLog:
     def _keys_of_all(self) -> tuple[str, str, str, str]:
         keys = self._keys
         return (keys.head, keys.log, keys.snapshot, keys.record)
-
-
-def _entries_read(rows: object) -> list[Entry]:
-    """Entries in the answer of XREAD on one stream, in either of its two shapes."""
-    if not rows:
-        return []
-    streams = (
-        list(cast("dict[bytes, object]", rows).values())
-        if isinstance(rows, dict)
-        else [cast("Sequence[object]", stream)[1] for stream in cast("Sequence[object]", rows)]
-    )
-    return _entries(streams[0])
-
-
-def _entries(rows: object) -> list[Entry]:
-    found: list[Entry] = []
-    for name, values in cast("Sequence[tuple[bytes, object]]", rows):
-        fields = _fields(values)
-        found.append(
-            Entry(
-                int(name.split(b"-")[0]),
-                fields[b"w"].decode(),
-                int(fields[b"c"]),
-                int(fields[b"n"]),
-                fields[b"p"].decode(),
-                fields[b"d"],
-            )
-        )
-    return found
-
-
-def _fields(values: object) -> dict[bytes, bytes]:
-    if isinstance(values, dict):
-        return cast("dict[bytes, bytes]", values)
-    flat = cast("Sequence[bytes]", values)
-    return dict(zip(flat[::2], flat[1::2], strict=True))

@@ -40,10 +40,10 @@ from assay_server.store.protocol import (
     StoreUnavailable,
     UnknownRun,
 )
-from assay_server.store.records import Records, size_of
+from assay_server.store.records import OBJECTS, Records, size_of
 
 from . import scripts
-from .codec import pack, unpack
+from .archives import pack_facts, pack_rollouts, unpack_facts, unpack_rollouts
 from .connection import Server
 from .keys import RUNS_PATTERN, objects_key, run_keys, runs_key, tenant_of
 from .log import RunLog
@@ -55,7 +55,6 @@ T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 _PAGE = 256
 _IDLE_SECONDS = 300.0
-_OBJECTS = "objects"
 _SWEEP_SECONDS = 600.0
 _JOB_SECONDS = 3600.0
 _RECORD_SECONDS = 7 * 24 * 3600.0
@@ -183,8 +182,7 @@ class RedisStore:
     async def scan_rollouts(self, key: RunKey) -> AsyncIterator[StoredRollout]:
         """See :meth:`Store.scan_rollouts`; what was put aside comes first."""
         for archive, limit in tuple((await self._state(key)).archives):
-            rows = cast("Sequence[tuple[int, tuple[object, ...]]]", unpack((await self._read(key, [archive]))[0]))
-            there = [_from_archive(row) for created, row in rows if created <= limit]
+            there = unpack_rollouts((await self._read(key, [archive]))[0], limit)
             for start in range(0, len(there), _PAGE):
                 for rollout in await self._resolved(key, there[start : start + _PAGE]):
                     yield rollout
@@ -247,10 +245,8 @@ class RedisStore:
         state = await self._state(key)
         found = state.run.emitted_after(after)
         for archive, limit in tuple(state.fact_archives):
-            rows = cast(
-                "Sequence[tuple[int, tuple[str, int, str, bytes]]]", unpack((await self._read(key, [archive]))[0])
-            )
-            found += [EmittedGroup(*row) for created, row in rows if created <= limit and row[1] > after]
+            settled_groups = unpack_facts((await self._read(key, [archive]))[0], limit)
+            found += [group for group in settled_groups if group.position > after]
         found.sort(key=lambda group: group.position)
         for start in range(0, len(found), _PAGE):
             page = found[start : start + _PAGE]
@@ -297,7 +293,7 @@ class RedisStore:
 
     async def put_objects(self, tenant: str, kind: str, objects: Mapping[str, bytes]) -> None:
         server, records = self._present()
-        refs = await records.write(tenant, _OBJECTS, list(objects.values()))
+        refs = await records.write(tenant, OBJECTS, list(objects.values()))
         commands = [
             ("HSETNX", objects_key(tenant, kind), digest, ref) for digest, ref in zip(objects, refs, strict=True)
         ]
@@ -309,7 +305,7 @@ class RedisStore:
             return []
         server, records = self._present()
         refs = cast("Sequence[bytes | None]", await server.command("HMGET", objects_key(tenant, kind), *digests))
-        found = iter(await records.read(tenant, _OBJECTS, [ref for ref in refs if ref is not None]))
+        found = iter(await records.read(tenant, OBJECTS, [ref for ref in refs if ref is not None]))
         return [None if ref is None else next(found) for ref in refs]
 
     async def list_objects(self, tenant: str, kind: str) -> Sequence[str]:
@@ -481,12 +477,10 @@ class RedisStore:
         if not found.rollouts and not found.barriers:
             return
         key = run.record.key
-        rows = [
-            (rollout.created, _archived(rollout.stored())) for rollout in map(run.rollouts.__getitem__, found.rollouts)
-        ]
-        groups = [(run.groups[one.group_id].created, tuple(one)) for one in _with_facts(run, found.groups)]
+        rows = [(rollout.created, rollout.stored()) for rollout in map(run.rollouts.__getitem__, found.rollouts)]
+        groups = [(run.groups[one.group_id].created, one) for one in _with_facts(run, found.groups)]
         try:
-            archives = await self._write(key, [pack(rows), *([pack(groups)] if groups else [])])
+            archives = await self._write(key, [pack_rollouts(rows), *([pack_facts(groups)] if groups else [])])
             await log.submit(("put_aside", key.generation, *found, *archives))
         except StoreError as error:  # restored or lost meanwhile: then there is another time
             _log.warning("what is settled was not put aside", run=key.run_id, error=str(error))
@@ -498,7 +492,7 @@ class RedisStore:
             await asyncio.sleep(self._lease_seconds / 3)
             if time.monotonic() - swept > _SWEEP_SECONDS:
                 swept = time.monotonic()
-                await self._present()[1].sweep({_OBJECTS: math.inf, "jobs": _JOB_SECONDS}, _RECORD_SECONDS)
+                await self._present()[1].sweep({OBJECTS: math.inf, "jobs": _JOB_SECONDS}, _RECORD_SECONDS)
             for name, log in list(self._logs.items()):
                 try:
                     await log.renew()
@@ -515,26 +509,6 @@ class RedisStore:
 def _with_facts(run: MemoryRun, group_ids: Sequence[str]) -> list[EmittedGroup]:
     named = frozenset(group_ids)
     return [one for one in run.emitted_after(0) if one.group_id in named]
-
-
-def _archived(stored: StoredRollout) -> tuple[object, ...]:
-    return (
-        stored.rollout_id,
-        stored.group_id,
-        stored.position,
-        stored.payload,
-        stored.final,
-        stored.consumers,
-        stored.late,
-        stored.steps,
-        stored.result,
-    )
-
-
-def _from_archive(row: tuple[object, ...]) -> StoredRollout:
-    return StoredRollout(
-        *cast("tuple[str, str, int, bytes, bool, tuple[str, ...], bool, tuple[bytes, ...], bytes]", row)
-    )
 
 
 def _scored(row: object) -> list[tuple[str, int]]:

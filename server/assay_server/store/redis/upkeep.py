@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import cast
 
 from assay_server.store.protocol import RunRecord, StoreUnavailable
-from assay_server.store.records import folder_name
+from assay_server.store.records import OBJECTS, folder_name
 
 from . import scripts
 from .connection import Server
 from .keys import RUNS_PATTERN, run_keys, runs_key, tenant_of
-from .log import RunLog
+from .reading import RunReader
 
-_SHARED_SCOPES = frozenset({folder_name("objects"), folder_name("jobs")})
+_SHARED_SCOPES = frozenset({folder_name(OBJECTS), folder_name("jobs")})
 _PAGE = 500
 
 
@@ -123,9 +123,9 @@ class FleetUpkeep:
         size, written = sum(size for size, _ in sizes.values()), max((at for _, at in sizes.values()), default=None)
         if digest is None or spec is None:
             return HeldRun(tenant, run_id, 0, size, 0, written, expired=True)
-        log = RunLog(self._server, keys, RunRecord(tenant, run_id, 1, digest.decode(), spec), "upkeep", 0)
-        await log.catch_up()
-        run = log.state.run
+        reader = RunReader(self._server, RunRecord(tenant, run_id, 1, digest.decode(), spec))
+        await reader.catch_up()
+        run = reader.state.run
         unanswered = sum(rollout.stored().result is None for rollout in run.rollouts.values())
         owed = unanswered + sum(len(box.entries) for box in run.outboxes.values())
         if written is None:
