@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -15,9 +14,9 @@ from typing import TypeAlias, cast
 from assay_sandbox.harness.acting import ANSWERED, CALLED
 from assay_sandbox.harness.console import SAID
 from assay_sandbox.harness.frames import ChannelClosed
-from assay_sandbox.protocol import Backend, Launch, Limits, Outcome, PythonCall, Running
+from assay_sandbox.protocol import Backend, Launch, Limits, PythonCall, Running
 from assay_sandbox.suites.program import ending
-from assay_sandbox.suites.talking import Talk
+from assay_sandbox.suites.talking import Talk, connected, outcome_within, told
 
 _ENTRY = "assay_sandbox.harness.acting:serve"
 _LONGEST_MS = 3_600_000
@@ -120,8 +119,9 @@ class ActingProgram:
 
     def _read(self, letter: bytes, said: object) -> Call | End:
         if letter == SAID:
-            told = cast("dict[str, object]", said)
-            return End(self._clean(told["output"]), self._clean(told["error"]))
+            end = cast("dict[str, object]", said)
+            kept = self._settings.kept_characters
+            return End(told(end["output"], kept), told(end["error"], kept))
         parts = cast("list[object]", said)
         if letter != CALLED or len(parts) != _CALL_PARTS:
             raise ValueError("no call")
@@ -132,10 +132,7 @@ class ActingProgram:
         return Call(name, tuple(cast("list[object]", positional)), cast("dict[str, object]", named))
 
     async def _why(self) -> str:
-        outcome: Outcome | None = None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_END_SECONDS):
-                outcome = await self._running.outcome()
+        outcome = await outcome_within(self._running, _END_SECONDS)
         if outcome is None:
             return (await self._stopped(_BROKEN)).error
         self._ended_cpu_ms = outcome.cpu_ms
@@ -146,11 +143,6 @@ class ActingProgram:
         self._ended_cpu_ms = (await self._running.outcome()).cpu_ms
         return End(error=f"the program was ended: {why}")
 
-    def _clean(self, text: object) -> str:
-        """Valid Unicode of bounded length, whatever the other side says."""
-        kept = text[: self._settings.kept_characters + 100] if isinstance(text, str) else ""
-        return kept.encode("utf-8", "replace").decode()
-
 
 @asynccontextmanager
 async def acting(
@@ -158,12 +150,8 @@ async def acting(
 ) -> AsyncGenerator[ActingProgram]:
     """Start a program; it is ended at the end. Raises WorkerLost, SandboxUnavailable."""
     settings = settings or ActingSettings()
-    ours, theirs = socket.socketpair()
-    told = {"seed": 0, "keptCharacters": settings.kept_characters, "functions": functions, "code": code}
+    order = {"seed": 0, "keptCharacters": settings.kept_characters, "functions": functions, "code": code}
     limits = replace(settings.limits, wall_ms=_LONGEST_MS)
-    launch = Launch(PythonCall(_ENTRY, json.dumps(told).encode()), limits, channels=(theirs,))
-    try:
-        async with backend.open(launch) as running:
-            yield ActingProgram(settings, running, Talk(ours))
-    finally:
-        ours.close()
+    launch = Launch(PythonCall(_ENTRY, json.dumps(order).encode()), limits)
+    async with connected(backend, launch) as (running, end):
+        yield ActingProgram(settings, running, Talk(end))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import socket
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from assay_sandbox.harness.console import CODE, SAID
 from assay_sandbox.harness.frames import ChannelClosed
-from assay_sandbox.protocol import Backend, Launch, Limits, Outcome, PythonCall, Running
+from assay_sandbox.protocol import Backend, Launch, Limits, PythonCall, Running
 from assay_sandbox.suites.program import ending
-from assay_sandbox.suites.talking import Talk, Watch
+from assay_sandbox.suites.talking import Talk, Watch, connected, outcome_within, told
 
 _ENTRY = "assay_sandbox.harness.console:serve"
 _FOREVER_MS = 10**9
@@ -65,17 +62,12 @@ class Console:
     @classmethod
     async def opened(cls, backend: Backend, settings: ConsoleSettings, seed: int = 0) -> Console:
         """Start one; ``seed`` is of its ``random``. Raises WorkerLost, SandboxUnavailable."""
-        ours, theirs = socket.socketpair()
         payload = json.dumps({"seed": seed, "keptCharacters": settings.kept_characters}).encode()
         limits = replace(settings.limits, cpu_ms=_FOREVER_MS, wall_ms=_FOREVER_MS)
         stack = AsyncExitStack()
-        try:
-            launch = Launch(PythonCall(_ENTRY, payload), limits, channels=(theirs,))
-            running = await stack.enter_async_context(backend.open(launch))
-        except BaseException:
-            ours.close()
-            raise
-        return cls(settings, running, Talk(ours), stack)
+        launch = Launch(PythonCall(_ENTRY, payload), limits)
+        running, end = await stack.enter_async_context(connected(backend, launch))
+        return cls(settings, running, Talk(end), stack)
 
     async def run(self, code: str) -> Said:
         """Run a piece of code. Raises WorkerLost where the sandbox was lost, whatever the code did."""
@@ -90,7 +82,8 @@ class Console:
         if letter != SAID:
             await self.close()
             return Said(lost="the interpreter broke the protocol")
-        return Said(self._clean(said.get("output")), self._clean(said.get("error")))
+        kept = self._settings.kept_characters
+        return Said(told(said.get("output"), kept), told(said.get("error"), kept))
 
     async def cpu_ms(self) -> float:
         """CPU time until now. Raises WorkerLost."""
@@ -102,18 +95,9 @@ class Console:
         await self._stack.aclose()
 
     async def _why(self, watch: Watch) -> str:
-        outcome: Outcome | None = None
         self._talk.close()
-        if not watch.over:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_END_SECONDS):
-                    outcome = await self._running.outcome()
+        outcome = None if watch.over else await outcome_within(self._running, _END_SECONDS)
         await self.close()
         if watch.over:
             return f"{_ENDED}: the code took {watch.over}"
         return _ENDED if outcome is None else ending(outcome)
-
-    def _clean(self, text: object) -> str:
-        """Valid Unicode of bounded length, whatever the other side says."""
-        kept = text[: self._settings.kept_characters + 100] if isinstance(text, str) else ""
-        return kept.encode("utf-8", "replace").decode()

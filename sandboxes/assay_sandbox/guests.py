@@ -4,17 +4,14 @@ closed or lost. The program comes with the launch, as files; nothing of it has t
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from assay_sandbox.harness.frames import ChannelClosed
 from assay_sandbox.protocol import Backend, Launch, Limits, Outcome, PythonCall, Running
-from assay_sandbox.suites.talking import Talk
+from assay_sandbox.suites.talking import Talk, connected, outcome_within
 
 _ENTRY = "assay_sandbox.harness.guest:serve"
 _END_SECONDS = 2.0
@@ -56,17 +53,12 @@ class Guest:
     @classmethod
     async def opened(cls, backend: Backend, program: GuestProgram, limits: Limits) -> Guest:
         """Start one. Raises WorkerLost, SandboxUnavailable."""
-        ours, theirs = socket.socketpair()
         order = {"module": program.module, "told": dict(program.told), "imports": program.imports}
         call = PythonCall(_ENTRY, json.dumps(order).encode())
         stack = AsyncExitStack()
-        try:
-            launch = Launch(call, limits, files=program.files, channels=(theirs,))
-            running = await stack.enter_async_context(backend.open(launch))
-        except BaseException:
-            ours.close()
-            raise
-        return cls(running, Talk(ours), stack)
+        launch = Launch(call, limits, files=program.files)
+        running, end = await stack.enter_async_context(connected(backend, launch))
+        return cls(running, Talk(end), stack)
 
     async def said(self) -> tuple[bytes, bytes]:
         """What it says next: letter and payload. Raises GuestGone, WorkerLost."""
@@ -89,10 +81,8 @@ class Guest:
 
     async def gone(self) -> GuestGone:
         """How it ended; it is ended where it does not end by itself. Raises WorkerLost."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_END_SECONDS):
-                return GuestGone(await self._running.outcome())
-        return await self.ended()
+        outcome = await outcome_within(self._running, _END_SECONDS)
+        return await self.ended() if outcome is None else GuestGone(outcome)
 
     async def ended(self) -> GuestGone:
         """End it now; how it ended. Raises WorkerLost."""

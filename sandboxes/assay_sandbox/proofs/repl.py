@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from assay_sandbox.protocol import Backend, Exec, Launch, Limits, Outcome, Running
+from assay_sandbox.suites.talking import connected, outcome_within
 
 PROGRAM = "lean-repl"
 """Looked up on the sandbox's search path: the REPL, or a script that starts it where the libraries are."""
@@ -104,17 +105,12 @@ class Repl:
     @classmethod
     async def opened(cls, backend: Backend, memory_bytes: int, argv: Sequence[str] = (PROGRAM,)) -> Repl:
         """Start one. Raises WorkerLost, SandboxUnavailable."""
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
         limits = Limits(_FOREVER_MS, _FOREVER_MS, memory_bytes, 256, 64 * _MIB)
         stack = AsyncExitStack()
-        try:
-            launch = Launch(Exec(tuple(argv)), limits, channels=(theirs,), stdio_on_channel=True)
-            running = await stack.enter_async_context(backend.open(launch))
-        except BaseException:
-            ours.close()
-            raise
-        return cls(running, ours, stack)
+        launch = Launch(Exec(tuple(argv)), limits, stdio_on_channel=True)
+        running, end = await stack.enter_async_context(connected(backend, launch))
+        end.setblocking(False)
+        return cls(running, end, stack)
 
     async def ask(self, command: str, env: int | None = None) -> Reply:
         """What comes of a command. Raises ReplEnded."""
@@ -143,11 +139,7 @@ class Repl:
 
     async def ending(self) -> Outcome | None:
         """How it ended, if it did. Raises WorkerLost."""
-        try:
-            async with asyncio.timeout(_END_SECONDS):
-                return await self._running.outcome()
-        except TimeoutError:
-            return None
+        return await outcome_within(self._running, _END_SECONDS)
 
     async def cpu_ms(self) -> float:
         """CPU time until now. Raises WorkerLost."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import socket
 from contextlib import AsyncExitStack
 
 from assay_sandbox.protocol import Backend, Launch, Outcome, PythonCall, Reason, Running
-from assay_sandbox.suites.talking import Watch
+from assay_sandbox.suites.talking import Watch, outcome_within
 from assay_sandbox.suites.verdict import TestOutcome, Use
 
 _ENTRY = "assay_sandbox.harness.candidate:serve"
@@ -63,9 +61,7 @@ class Program:
         over = self._watch.over
         self._watch.rest()
         if not over and self._running is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_END_SECONDS):
-                    await self._running.outcome()
+            await outcome_within(self._running, _END_SECONDS)
         outcome = await self.finish()
         if over:
             return TestOutcome.TIMEOUT, over

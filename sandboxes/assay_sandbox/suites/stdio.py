@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import socket
 from dataclasses import replace
@@ -14,6 +12,7 @@ from assay_sandbox.suites.budget import Budget
 from assay_sandbox.suites.checkers import Comparison, Program, difference
 from assay_sandbox.suites.program import ending, outcome_kind
 from assay_sandbox.suites.reading import InteractiveSuite, StdioCase, StdioSuite
+from assay_sandbox.suites.talking import outcome_within
 from assay_sandbox.suites.verdict import TestOutcome, TestResult, Use, Verdict, bad_suite
 
 _INPUT = "input.txt"
@@ -122,9 +121,8 @@ class StdioJob:
 
 async def _ended(program: Running) -> Outcome:
     """How the program ended, which the judge no longer talks to."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_LAST_SECONDS):
-            return await program.outcome()
+    if (outcome := await outcome_within(program, _LAST_SECONDS)) is not None:
+        return outcome
     program.kill()
     return await program.outcome()
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from assay_sandbox.harness.frames import HEADER, MAX_PAYLOAD, ChannelClosed, framed
-from assay_sandbox.protocol import Limits, Running, SandboxError
+from assay_sandbox.protocol import Backend, Launch, Limits, Outcome, Running, SandboxError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -22,6 +24,8 @@ _GRACE_CPU_MS = 500.0
 _LONGEST_GRACE_SECONDS = 10.0
 _FIRST_LOOK_SECONDS = 0.05
 _SHORTEST_SLEEP_SECONDS = 0.005
+_CUT_CHARACTERS = 100
+"""What the other side may add to say that it has cut something."""
 
 
 class Talk:
@@ -85,6 +89,28 @@ class Talk:
         if not isinstance(value, dict):
             raise ChannelClosed("not a JSON object")
         return letter, cast("dict[str, object]", value)
+
+
+@asynccontextmanager
+async def connected(backend: Backend, launch: Launch) -> AsyncGenerator[tuple[Running, socket.socket]]:
+    """A run, and our end of a channel to it that comes before those of the launch; both end with the context.
+
+    Raises WorkerLost, SandboxUnavailable.
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        async with backend.open(launch.with_channels(theirs, *launch.channels)) as running:
+            yield running, ours
+    finally:
+        ours.close()
+
+
+async def outcome_within(running: Running, seconds: float) -> Outcome | None:
+    """How a run ends by itself; None where it does not in this time. Raises WorkerLost."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            return await running.outcome()
+    return None
 
 
 class Watch:
@@ -191,6 +217,12 @@ def limits_of_run(limits: Limits, tests: int) -> Limits:
     """What a run may use in which so many tests follow each other; each by itself is watched."""
     times = max(1, tests) + 1
     return replace(limits, cpu_ms=limits.cpu_ms * times, wall_ms=limits.wall_ms * times)
+
+
+def told(value: object, kept_characters: int) -> str:
+    """A text of the other side's, which cuts its texts itself: valid Unicode of bounded length, whatever comes."""
+    kept = value[: kept_characters + _CUT_CHARACTERS] if isinstance(value, str) else ""
+    return kept.encode("utf-8", "replace").decode()
 
 
 def texts(value: object) -> list[str]:

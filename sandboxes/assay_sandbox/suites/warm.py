@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from assay_sandbox.harness.frames import ChannelClosed
 from assay_sandbox.harness.reports import BROKEN, GONE, READY
 from assay_sandbox.protocol import Backend, Launch, Limits, PythonCall, Reason, Running, WorkerLost
-from assay_sandbox.suites.talking import Talk, texts
+from assay_sandbox.suites.talking import Talk, connected, texts
 from assay_sandbox.suites.verdict import Unjudged, bad_suite
 
 _ENTRY = "assay_sandbox.harness.suite_process:run"
@@ -150,19 +150,17 @@ class WarmSuites:
         return None
 
     async def _opened(self, payload: bytes, files: Mapping[str, bytes]) -> SuiteProcess:
-        ours, theirs = socket.socketpair()
         pairs = [] if self._backend.hands_over_sockets else [socket.socketpair() for _ in range(_SPARES)]
-        channels = (theirs, *(suites for suites, _ in pairs))
+        channels = tuple(suites for suites, _ in pairs)
         launch = Launch(PythonCall(_ENTRY, payload), self._limits, files=files, channels=channels)
-        talk = Talk(ours)
         stack = AsyncExitStack()
         spares = [candidates for _, candidates in pairs] or None
         try:
-            running = await stack.enter_async_context(self._backend.open(launch))
-            process = SuiteProcess(running, talk, stack, spares)
+            running, ours = await stack.enter_async_context(connected(self._backend, launch))
+            process = SuiteProcess(running, Talk(ours), stack, spares)
             await process.load()
         except BaseException:
-            for end in (ours, *(spares or ())):
+            for end in spares or ():
                 end.close()
             await stack.aclose()
             raise
