@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 import pytest
-import pytest_asyncio
 
 from assay_sandbox.acting import ActingSettings, Call, End, acting
 from assay_sandbox.protocol import Limits
 from tests.sandboxes.plain_backend import PlainBackend
-from tests.sandboxes.test_console import FIND_CHANNEL
+from tests.sandboxes.programs import FIND_CHANNEL
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FUNCTIONS = {"": {"finish": "finish"}, "mail": {"list": "mail_list", "send": "mail_send"}}
 SETTINGS = ActingSettings(Limits(cpu_ms=20_000, wall_ms=60_000), kept_characters=500, call_bytes=10_000)
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def backend() -> AsyncGenerator[PlainBackend]:
-    backend = PlainBackend()
-    await backend.start()
-    yield backend
-    await backend.stop()
 
 
 @dataclass

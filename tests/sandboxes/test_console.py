@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-
 import pytest
-import pytest_asyncio
 
 from assay_sandbox.console import Console, ConsoleSettings, Said
 from assay_sandbox.protocol import Limits
 from tests.sandboxes.plain_backend import PlainBackend
+from tests.sandboxes.programs import FIND_CHANNEL
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-FIND_CHANNEL = """import os, stat
-def is_socket(n):
-    try:
-        return stat.S_ISSOCK(os.fstat(n).st_mode)
-    except OSError:
-        return False
-n = next(filter(is_socket, range(3, 64)))
-"""
 SETTINGS = ConsoleSettings(Limits(cpu_ms=20_000, wall_ms=60_000), kept_characters=500)
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def backend() -> AsyncGenerator[PlainBackend]:
-    backend = PlainBackend()
-    await backend.start()
-    yield backend
-    await backend.stop()
 
 
 async def told(backend: PlainBackend, *codes: str, settings: ConsoleSettings = SETTINGS) -> list[Said]:

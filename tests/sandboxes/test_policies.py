@@ -3,14 +3,12 @@ something else."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-
 import pytest
-import pytest_asyncio
 
 from assay_sandbox.protocol import Limits, WorkerLost
 from assay_sandbox.suites.policy import Ending, PlayLimits, PlayStatus, PolicyJob, View
 from tests.sandboxes.plain_backend import PlainBackend
+from tests.sandboxes.programs import FIND_CHANNEL
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -19,14 +17,6 @@ SHORT = PlayLimits(Limits(cpu_ms=800, wall_ms=60_000))
 COUNT = (
     "n = 0\ndef act(observation, admissible_actions):\n    global n\n    n += 1\n    return admissible_actions[n % 2]\n"
 )
-FIND_CHANNEL = """import os, stat
-def is_socket(n):
-    try:
-        return stat.S_ISSOCK(os.fstat(n).st_mode)
-    except OSError:
-        return False
-n = next(filter(is_socket, range(3, 64)))
-"""
 
 
 class Three:
@@ -41,14 +31,6 @@ class Three:
     async def act(self, action: str) -> View | None:
         self.taken.append(action)
         return View(f"after {action}", ("a", "b")) if len(self.taken) < 3 else None
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def backend() -> AsyncGenerator[PlainBackend]:
-    backend = PlainBackend()
-    await backend.start()
-    yield backend
-    await backend.stop()
 
 
 async def played(backend: PlainBackend, source: str, limits: PlayLimits = LIMITS) -> tuple[Ending, list[str]]:

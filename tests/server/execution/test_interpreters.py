@@ -18,15 +18,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 TENANT = "tenant"
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def sandboxes() -> AsyncGenerator[Sandboxes]:
-    sandboxes = Sandboxes(SandboxSettings(), lambda _: None)
-    if sandboxes.level().grade < Grade.FLOOR:
-        pytest.skip("this machine gives no sandbox")
-    yield sandboxes
-    await sandboxes.stop()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def interpreters(sandboxes: Sandboxes) -> AsyncGenerator[Interpreters]:
     interpreters = Interpreters(sandboxes, InterpreterSettings(kept=2))

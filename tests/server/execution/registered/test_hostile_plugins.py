@@ -10,13 +10,12 @@ import pytest
 import pytest_asyncio
 
 from assay.sdk import Sample, Score, Step, Unscorable
-from assay_sandbox.protocol import Grade
 from assay_server.execution.item_clock import ItemClock
 from assay_server.execution.registered.declarations import Declaration
 from assay_server.execution.registered.hosts import BrokenSource, HostSettings, PluginHosts
 from assay_server.execution.registered.plain import Asked, encode_asked
 from assay_server.execution.registered.sources import PluginSource
-from assay_server.execution.sandboxes import Sandboxes, SandboxSettings
+from assay_server.execution.sandboxes import Sandboxes
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TENANT = "tenant"
@@ -40,15 +39,6 @@ DEEP = """d = []
 EVERYWHERE = r"""for fd in range(64):
         try: os.write(fd, b'\0\0\0\2A{}')
         except OSError: pass"""
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def sandboxes() -> AsyncGenerator[Sandboxes]:
-    sandboxes = Sandboxes(SandboxSettings(), lambda _: None)
-    if sandboxes.level().grade < Grade.FLOOR:
-        pytest.skip("this machine gives no sandbox")
-    yield sandboxes
-    await sandboxes.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
