@@ -8,9 +8,10 @@ from assay_server.config import Settings
 from assay_server.execution.code_judge import CodeJudge, RewardSandbox
 from assay_server.execution.outside import EverythingOutside
 from assay_server.execution.queue import JobQueue, LocalQueue
+from assay_server.execution.queue.kinds import job_handler
 from assay_server.execution.queue.outside_jobs import OutsideByWorkers
 from assay_server.execution.queue.redis_queue import RedisQueue
-from assay_server.execution.queue.sandbox_jobs import LANE, judging
+from assay_server.execution.queue.sandbox_jobs import LANE, reward_jobs
 from assay_server.execution.sandboxes import SandboxSettings
 from assay_server.sessions.asking import Outside
 from assay_server.store.opening import REDIS_SCHEMES
@@ -51,7 +52,7 @@ def sandbox_queue(settings: Settings, judge: CodeJudge) -> JobQueue:
     """Where jobs of the sandbox lane are handed in. Raises ValueError."""
     if settings.sandbox == "workers":
         return FleetQueue(*fleet_parts(settings))
-    return LocalQueue(judging(lambda tenant: RewardSandbox(judge, tenant)), settings.sandbox_slots)
+    return LocalQueue(job_handler(reward_jobs(lambda tenant: RewardSandbox(judge, tenant))), settings.sandbox_slots)
 
 
 def programs_of(settings: Settings, queue: JobQueue, judge: CodeJudge) -> Programs:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from assay_sandbox.protocol import SandboxUnavailable
-from assay_server.api.sandbox_programs import JudgedHere, with_calls
+from assay_server.api.sandbox_programs import JudgedHere, call_jobs
 from assay_server.config import Settings
 from assay_server.execution.code_judge import CodeJudge, RewardSandbox
 from assay_server.execution.outside import EverythingOutside
-from assay_server.execution.queue.outside_jobs import with_sessions
+from assay_server.execution.queue.kinds import job_handler
+from assay_server.execution.queue.outside_jobs import session_jobs
 from assay_server.execution.queue.redis_worker import RedisWorker
-from assay_server.execution.queue.sandbox_jobs import LANE, judging
+from assay_server.execution.queue.sandbox_jobs import LANE, reward_jobs
 from assay_server.execution.sandboxes import Sandboxes
 from assay_server.logs import log_to_stderr
 from assay_server.sandbox_lane import fleet_parts, sandbox_settings
@@ -55,8 +56,8 @@ async def _work(settings: Settings) -> None:
     try:
         await sandboxes.backend()  # a job that waits for it to start would be lost with a worker that ends early
         tracing = open_tracing(settings.tracing, "assay-worker")  # it has threads: after all that forks
-        rewards = judging(lambda tenant: RewardSandbox(judge, tenant))
-        handler = with_sessions(outside, with_calls(JudgedHere(judge), rewards))
+        rewards = reward_jobs(lambda tenant: RewardSandbox(judge, tenant))
+        handler = job_handler(session_jobs(outside) | call_jobs(JudgedHere(judge)) | rewards)
         worker = RedisWorker(
             server,
             records,

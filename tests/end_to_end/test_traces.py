@@ -20,8 +20,9 @@ from assay_sandbox.namespaces.backend import NamespacesBackend
 from assay_sandbox.protocol import Grade
 from assay_server.config import Settings
 from assay_server.execution.code_judge import CodeJudge, RewardSandbox
+from assay_server.execution.queue.kinds import job_handler
 from assay_server.execution.queue.redis_worker import RedisWorker
-from assay_server.execution.queue.sandbox_jobs import LANE, judging
+from assay_server.execution.queue.sandbox_jobs import LANE, reward_jobs
 from assay_server.execution.sandboxes import Sandboxes
 from assay_server.logs import log_to_stderr
 from assay_server.sandbox_lane import fleet_parts, sandbox_settings
@@ -276,7 +277,7 @@ async def working(store: str, folder: Path, listener: Listener) -> AsyncGenerato
     server, records = fleet_parts(chosen)
     sandboxes = Sandboxes(sandbox_settings(chosen), lambda _: None)
     judge = CodeJudge(sandboxes)
-    handler = judging(lambda tenant: RewardSandbox(judge, tenant))
+    handler = job_handler(reward_jobs(lambda tenant: RewardSandbox(judge, tenant)))
     worker = RedisWorker(server, records, LANE, handler, tracing=listener.tracing)
     task = asyncio.create_task(worker.run(asyncio.Event()))
     try:

@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar, cast
 
 from google.protobuf import duration_pb2
 
+from assay.sdk import Json
 from assay.v1 import sandbox_service_pb2 as wire
 from assay_sandbox.admission import Busy
 from assay_sandbox.judging import Execution, Job, Program
@@ -22,11 +23,13 @@ from assay_sandbox.protocol import Limits, Outcome, Reason, SandboxUnavailable, 
 from assay_sandbox.suites.reading import read_suite_text
 from assay_sandbox.suites.verdict import Isolation, TestOutcome, Unjudged, Verdict
 from assay_server.execution.code_judge import CodeJudge, when_there_is_room
-from assay_server.execution.queue.protocol import JobFailed, JobHandler, JobQueue, Priority
+from assay_server.execution.queue.kinds import Kinds
+from assay_server.execution.queue.protocol import JobFailed, JobQueue, Priority
 from assay_server.pipeline.failures import Code, Failure, Violation, duration_of, internal, invalid_field
 
 T = TypeVar("T")
 
+_CALL = "call"
 _INVALID = frozenset(
     {"BAD_SUITE", "BAD_LIMIT", "SOURCE_TOO_LONG", "SUITE_UNSUPPORTED", "UNKNOWN_LANGUAGE", "BAD_PROGRAM"}
 )
@@ -138,7 +141,7 @@ class JudgedByWorkers:
         return wire.ExecuteResponse.FromString(await self._answer(tenant, "execute", request.SerializeToString()))
 
     async def _answer(self, tenant: str, call: str, message: bytes) -> bytes:
-        payload = json.dumps({"call": call, "message": _text(message)}).encode()
+        payload = json.dumps({_CALL: call, "message": _text(message)}).encode()
         try:
             text = await self._queue.run(tenant, payload, priority=Priority.INTERACTIVE)
         except JobFailed as failed:
@@ -149,25 +152,22 @@ class JudgedByWorkers:
         return base64.b64decode(cast("str", answer["message"]))
 
 
-def with_calls(programs: Programs, rewards: JobHandler) -> JobHandler:
-    """What a worker does with jobs of calls and with those of rewards."""
+def call_jobs(programs: Programs) -> Kinds:
+    """What a worker does with jobs of calls."""
 
-    async def do(tenant: str, payload: bytes) -> bytes:
-        job = cast("Mapping[str, str]", json.loads(payload))
-        if "call" not in job:
-            return await rewards(tenant, payload)
-        message = base64.b64decode(job["message"])
+    async def do(tenant: str, job: Mapping[str, Json]) -> Mapping[str, object]:
+        message = base64.b64decode(cast("str", job["message"]))
         try:
-            if job["call"] == "test":
+            if job[_CALL] == "test":
                 answer = (await programs.test(tenant, wire.TestJob.FromString(message))).SerializeToString()
             else:
                 request = wire.ExecuteRequest.FromString(message)
                 answer = (await programs.execute(tenant, request)).SerializeToString()
         except Failure as failure:
-            return json.dumps({"failure": asdict(failure)}).encode()
-        return json.dumps({"message": _text(answer)}).encode()
+            return {"failure": asdict(failure)}
+        return {"message": _text(answer)}
 
-    return do
+    return {_CALL: do}
 
 
 def _failure(told: dict[str, object]) -> Failure:

@@ -10,10 +10,11 @@ import pytest
 
 from assay.v1 import sandbox_service_pb2 as wire
 from assay_sandbox.protocol import Grade
-from assay_server.api.sandbox_programs import JudgedByWorkers, JudgedHere, Programs, with_calls
+from assay_server.api.sandbox_programs import JudgedByWorkers, JudgedHere, Programs, call_jobs
 from assay_server.execution.code_judge import CodeJudge, RewardSandbox
 from assay_server.execution.queue import LocalQueue
-from assay_server.execution.queue.sandbox_jobs import QueuedSandbox, judging
+from assay_server.execution.queue.kinds import job_handler
+from assay_server.execution.queue.sandbox_jobs import QueuedSandbox, reward_jobs
 from assay_server.execution.sandboxes import Sandboxes, SandboxSettings
 from assay_server.pipeline.failures import Code, Failure
 
@@ -35,7 +36,7 @@ async def programs() -> AsyncGenerator[Both]:
         pytest.skip("this machine gives no sandbox")
     judge, none = CodeJudge(sandboxes), Sandboxes(SandboxSettings("none"), lambda _: None)
     here = JudgedHere(judge)
-    queue = LocalQueue(with_calls(here, judging(lambda tenant: RewardSandbox(judge, tenant))), 2)
+    queue = LocalQueue(job_handler(call_jobs(here) | reward_jobs(lambda tenant: RewardSandbox(judge, tenant))), 2)
     await queue.open()
     yield Both(here, JudgedByWorkers(queue, CodeJudge(none)), queue)
     await queue.close()

@@ -18,7 +18,8 @@ from assay_sandbox.protocol import Grade
 from assay_server.config import Settings
 from assay_server.embedded import Engine
 from assay_server.execution.code_judge import CodeJudge, RewardSandbox
-from assay_server.execution.queue.sandbox_jobs import judging
+from assay_server.execution.queue.kinds import job_handler
+from assay_server.execution.queue.sandbox_jobs import reward_jobs
 from assay_server.execution.sandboxes import Sandboxes, SandboxSettings
 from assay_server.rewards.code_policy import policy
 
@@ -170,9 +171,8 @@ async def test_environments_that_are_not_for_programs_are_refused(trial: PolicyT
 
 async def test_a_worker_answers_what_its_sandbox_answers() -> None:
     trial: dict[str, Json] = {"environment": "keydoor", "seeds": [1], "options": {}, "max_steps": 3}
-    answer = await judging(lambda _: cast("RewardSandbox", Told([episode()])))(
-        "tenant", json.dumps({"source": FIRST, "trial": trial}).encode()
-    )
+    handler = job_handler(reward_jobs(lambda _: cast("RewardSandbox", Told([episode()]))))
+    answer = await handler("tenant", json.dumps({"source": FIRST, "trial": trial}).encode())
     assert json.loads(answer)["played"][0]["status"] == "PLAYED"
 
 

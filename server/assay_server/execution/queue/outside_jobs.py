@@ -6,15 +6,19 @@ A request holds all that its answer takes: an interpreter that another worker ke
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import cast
 
-from assay.sdk import Unscorable
+from assay.sdk import Json, Unscorable
 from assay_server.environments.apps.outside import ERRAND, Errand
 from assay_server.environments.apps.reading import RUN, said_by
 from assay_server.environments.asked import QUESTION
 from assay_server.execution.outside import EverythingOutside
 
-from .protocol import JobFailed, JobHandler, JobQueue, Priority
+from .kinds import Kinds
+from .protocol import JobFailed, JobQueue, Priority
+
+_OUTSIDE = "outside"
 
 
 class OutsideByWorkers:
@@ -28,7 +32,7 @@ class OutsideByWorkers:
         """The answer. Raises Unscorable: nobody could answer; the action was not taken."""
         if not _runs_programs(request):
             return await self._here.answer(tenant, session_id, request)
-        payload = json.dumps({"outside": request, "session": session_id}).encode()
+        payload = json.dumps({_OUTSIDE: request, "session": session_id}).encode()
         try:
             text = await self._queue.run(tenant, payload, priority=Priority.INTERACTIVE)
         except JobFailed as failed:
@@ -51,18 +55,13 @@ def _runs_programs(request: str) -> bool:
     return any(call.name == RUN for call in said_by(errand.action, code=errand.options.get("code") is True).calls)
 
 
-def with_sessions(outside: EverythingOutside, others: JobHandler) -> JobHandler:
-    """What a worker does with jobs of sessions, and with all others."""
+def session_jobs(outside: EverythingOutside) -> Kinds:
+    """What a worker does with jobs of sessions."""
 
-    async def do(tenant: str, payload: bytes) -> bytes:
-        job = cast("dict[str, str]", json.loads(payload))
-        if "outside" not in job:
-            return await others(tenant, payload)
+    async def do(tenant: str, job: Mapping[str, Json]) -> Mapping[str, object]:
         try:
-            heard = await outside.answer(tenant, job["session"], job["outside"])
+            return {"heard": await outside.answer(tenant, cast("str", job["session"]), cast("str", job[_OUTSIDE]))}
         except Unscorable as refused:
-            told = {"reason": refused.reason, "message": refused.message, "retryable": refused.retryable}
-            return json.dumps(told).encode()
-        return json.dumps({"heard": heard}).encode()
+            return {"reason": refused.reason, "message": refused.message, "retryable": refused.retryable}
 
-    return do
+    return {_OUTSIDE: do}

@@ -10,9 +10,11 @@ from typing import cast
 from assay.sdk import Json, PlayedEpisode, PolicyTrial, Sandbox, SuiteReport, SuiteTest, Unscorable
 from assay_server.execution.item_clock import current_clock
 
-from .protocol import JobFailed, JobHandler, JobQueue, Priority
+from .kinds import Kinds
+from .protocol import JobFailed, JobQueue, Priority
 
 LANE = "sandbox"
+_SOURCE = "source"
 
 
 class QueuedSandbox:
@@ -27,14 +29,14 @@ class QueuedSandbox:
 
     async def run_tests(self, language: str, source: str, suite: Mapping[str, Json]) -> SuiteReport:
         """The suite's verdict. Raises Unscorable where the program could not be judged."""
-        asked: dict[str, Json] = {"language": language, "source": source, "suite": dict(suite)}
+        asked: dict[str, Json] = {"language": language, _SOURCE: source, "suite": dict(suite)}
         report = cast("dict[str, object]", (await self._answer(asked))["report"])
         tests = tuple(SuiteTest(**test) for test in cast("list[dict[str, object]]", report.pop("tests")))  # type: ignore[arg-type]  # as it was written
         return SuiteReport(tests=tests, **report)  # type: ignore[arg-type]  # as above
 
     async def play(self, source: str, trial: PolicyTrial) -> Sequence[PlayedEpisode]:
         """What the program does as a policy. Raises Unscorable where the environment cannot be hosted."""
-        answer = await self._answer({"source": source, "trial": asdict(trial)})
+        answer = await self._answer({_SOURCE: source, "trial": asdict(trial)})
         played = cast("list[dict[str, object]]", answer["played"])
         return [PlayedEpisode(**episode) for episode in played]  # type: ignore[arg-type]  # as it was written
 
@@ -54,23 +56,21 @@ class QueuedSandbox:
         return answer
 
 
-def judging(sandbox_of: Callable[[str], Sandbox]) -> JobHandler:
-    """What a worker does with such a job, in the sandbox of its tenant."""
+def reward_jobs(sandbox_of: Callable[[str], Sandbox]) -> Kinds:
+    """What a worker does with jobs of rewards, in the sandbox of their tenant."""
 
-    async def judge(tenant: str, payload: bytes) -> bytes:
-        job = cast("dict[str, Json]", json.loads(payload))
+    async def do(tenant: str, job: Mapping[str, Json]) -> Mapping[str, object]:
         try:
-            answer = await _done(sandbox_of(tenant), job)
+            return await _done(sandbox_of(tenant), job)
         except Unscorable as refused:
             told = {"reason": refused.reason, "message": refused.message, "field": refused.field}
-            return json.dumps({"refused": told, "retryable": refused.retryable}).encode()
-        return json.dumps(answer).encode()
+            return {"refused": told, "retryable": refused.retryable}
 
-    return judge
+    return {_SOURCE: do}
 
 
 async def _done(sandbox: Sandbox, job: Mapping[str, Json]) -> Mapping[str, object]:
-    source = cast("str", job["source"])
+    source = cast("str", job[_SOURCE])
     if "trial" in job:
         trial = cast("dict[str, object]", job["trial"])
         seeds = tuple(cast("list[int]", trial.pop("seeds")))

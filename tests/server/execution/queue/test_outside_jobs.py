@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
 
 import pytest
-import pytest_asyncio
 
 from assay.sdk import Json, Unscorable
-from assay_sandbox.protocol import Grade
 from assay_server.environments.apps import AppsEpisode
 from assay_server.environments.apps.outside import Called, Ended, decode_tape
 from assay_server.environments.asked import JudgeQuestion, Reach
 from assay_server.environments.tools.outside import FIRST, PythonAnswer, PythonRequest, Ran, chained
 from assay_server.execution.outside import EverythingOutside
 from assay_server.execution.queue import JobFailed, LocalQueue
-from assay_server.execution.queue.outside_jobs import OutsideByWorkers, with_sessions
+from assay_server.execution.queue.kinds import job_handler
+from assay_server.execution.queue.outside_jobs import OutsideByWorkers, session_jobs
 from assay_server.execution.sandboxes import Sandboxes, SandboxSettings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TENANT, SESSION = "tenant", "session"
 NOTHING = SandboxSettings(backend="none")
-
-
-async def other_job(tenant: str, payload: bytes) -> bytes:
-    return f"{tenant} {payload.decode()}".encode()
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def sandboxes() -> AsyncGenerator[Sandboxes]:
-    sandboxes = Sandboxes(SandboxSettings(), lambda _: None)
-    if sandboxes.level().grade < Grade.FLOOR:
-        pytest.skip("this machine gives no sandbox")
-    yield sandboxes
-    await sandboxes.stop()
 
 
 def program(code: str, **options: Json) -> str:
@@ -49,7 +34,7 @@ async def test_programs_and_interpreters_run_at_a_worker_and_another_one_goes_on
     before, chain = tuple[str, ...](), FIRST
     for code, said in (("x = 20", Ran()), ("x + 1", Ran("21\n"))):
         worker = EverythingOutside(sandboxes)  # each time another one
-        queue = LocalQueue(with_sessions(worker, other_job), 2)
+        queue = LocalQueue(job_handler(session_jobs(worker)), 2)
         await queue.open()
         outside = OutsideByWorkers(queue, here)
         request = PythonRequest((code,), before, chain).encode()
@@ -58,7 +43,6 @@ async def test_programs_and_interpreters_run_at_a_worker_and_another_one_goes_on
         before, chain = (*before, code), chained(chain, code, said)
         tape = decode_tape(await outside.answer(TENANT, SESSION, program("print(todos_list()['page'])")))
         assert tape == (Called("todos_list", (), {}), Ended("1\n"))
-        assert await queue.run(TENANT, b'{"source": ""}') == b'tenant {"source": ""}'
         with pytest.raises(Unscorable, match="a call outside of one"):
             await outside.answer(TENANT, SESSION, program("ask_user('?')", user="judge", judge="user"))
         await queue.close()
@@ -73,7 +57,7 @@ async def test_what_cannot_be_done_is_a_status_and_judges_are_asked_here() -> No
 
     nowhere = Sandboxes(NOTHING, lambda _: None)
     worker = EverythingOutside(nowhere)
-    queue = LocalQueue(with_sessions(worker, other_job), 2)
+    queue = LocalQueue(job_handler(session_jobs(worker)), 2)
     await queue.open()
     outside = OutsideByWorkers(queue, Asked(nowhere))
     with pytest.raises(Unscorable) as caught:
