@@ -21,6 +21,7 @@ export async function groupPage(page, parameters, signal) {
   const recipe = told.spec.grouping?.recipe ?? RECIPES[0][0];
   show(page, crumbs(["Runs", "runs", {}], [run, "run", { run }]), h("h1", null, "Group ", word(told.groupId || "(no name)")),
     facts(told), prompt(told), explorer);
+  if (!told.members.length) return;
   const many = told.members.some((member) => (member.rollout.steps ?? []).some((step) => step.anchor));
   if (!many) {
     show(explorer, answersOf(run, told));
@@ -46,6 +47,7 @@ export async function groupPage(page, parameters, signal) {
 
 function facts(told) {
   const result = told.result;
+  if (!result && told.finished) return settledFacts(told);
   if (!result) return h("p", { class: "note" }, `This group is not finished: ${told.members.length} members have come.`);
   const rewards = (result.rewards ?? []).filter((value) => value !== null);
   const statistics = result.statistics ?? {};
@@ -59,6 +61,20 @@ function facts(told) {
     statistics.aliasingRatio === undefined ? null : ["States mixed up", percent(statistics.aliasingRatio)],
     ["Estimator", word((result.estimator ?? "").split("@")[0] || "none")],
   ]);
+}
+
+/** A group that everybody has acknowledged long ago: a fleet keeps its numbers, not what it was told. */
+function settledFacts(told) {
+  const { facts } = told;
+  return [
+    h("p", { class: "note" }, "This group is finished. What the trainer was sent for it is no longer held, since all of it was acknowledged long ago.",
+      told.members.length ? null : " Neither are the texts of its members."),
+    facts ? tiles([
+      ["Members", num(facts.members)], ["Mean reward", num(facts.rewardMean)], ["Deviation", num(facts.rewardStd)],
+      ["Kept", facts.kept ? "yes" : plain(facts.dropReason || "no")],
+      facts.stepHitRatio === null ? null : ["Steps with a peer", percent(facts.stepHitRatio)],
+    ]) : null,
+  ];
 }
 
 function prompt(told) {
@@ -79,9 +95,10 @@ async function regrouped(told, settings, signal) {
   if (settings.recipe.endsWith("SIMILARITY")) grouping.similarityThreshold = settings.threshold;
   const request = (estimator) => call("AdvantageService/ComputeAdvantages", { estimator, grouping, groups: [{ groupId: told.groupId, rollouts }] }, signal);
   const own = told.spec.estimator;
-  if (told.result?.stepGroupIds?.length && own) {
-    return [(await request(own)).groups[0], "Computed now from the stored rollouts; the trainer was sent what its own recipe gives."];
-  }
+  const settled = told.finished && !told.result;
+  const found = own && (settled || told.result?.stepGroupIds?.length) ? (await request(own)).groups[0] : null;
+  if (found && settled && found.stepGroupIds?.length) return [found, "Computed now from the stored rollouts: what the trainer was sent is no longer held."];
+  if (found && !settled) return [found, "Computed now from the stored rollouts; the trainer was sent what its own recipe gives."];
   return [(await request(BY_STEPS)).groups[0], "The run's estimator compares no steps: these step parts are GiGPO's, computed now."];
 }
 

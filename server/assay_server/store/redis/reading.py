@@ -98,12 +98,13 @@ class RunReader:
         entries = entries_of(rows)
         for entry in entries:
             self._take(entry)
-        if int(newest or 0) < self.seen or (not entries and self._mark not in {None, (last or b"").decode()}):
+        behind = int(newest or 0) - self.seen
+        if behind < 0 or (not behind and self._mark not in {None, (last or b"").decode()}):
             self.losses += 1
             raise _WentOnOtherwise
-        if not entries and int(newest or 0) > self.seen:
+        if behind and not entries:
             raise _WentOnOtherwise
-        return len(entries) == _PAGE_ENTRIES
+        return behind > 0
 
     def _take(self, entry: Entry) -> None:
         if entry.number != self.seen + 1:
