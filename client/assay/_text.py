@@ -61,6 +61,16 @@ def parse_json(text: str) -> Json:
         raise ValueError("a number has too many digits") from error
 
 
+def parse_object(text: str) -> Mapping[str, Json]:
+    """The object of a JSON text; an empty one where there is no text, or it has something else.
+
+    Raises:
+        ValueError: as :func:`parse_json`.
+    """
+    value = parse_json(text) if text else None
+    return value if isinstance(value, dict) else {}
+
+
 class _Unfit(ValueError):
     """A value that JSON does not have, or a double cannot hold."""
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
-from assay._text import parse_json
+from assay._text import parse_object
 from assay.sdk.rewards import Lane
 from assay.sdk.samples import Json
 from assay.v1 import advantage_service_pb2 as advantages
@@ -48,7 +47,7 @@ class RewardInfo:
             digest=info.digest,
             summary=info.summary,
             doc=info.doc,
-            params_schema=_schema(info.params_schema_json),
+            params_schema=parse_object(info.params_schema_json),
             minimum=info.min,
             maximum=info.max,
             binary=info.binary,
@@ -94,7 +93,7 @@ class EstimatorInfo:
             digest=info.digest,
             summary=info.summary,
             doc=info.doc,
-            params_schema=_schema(info.params_schema_json),
+            params_schema=parse_object(info.params_schema_json),
             scope=_SCOPES.get(int(info.scope), ""),
             required_signals=tuple(info.required_signals),
             formula=info.formula,
@@ -103,7 +102,3 @@ class EstimatorInfo:
 
 
 _SCOPES = {1: "sample", 2: "group", 3: "batch", 4: "run"}
-
-
-def _schema(text: str) -> Mapping[str, Json]:
-    return cast("Mapping[str, Json]", parse_json(text)) if text else {}

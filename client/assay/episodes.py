@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assay._statuses import failure_of
-from assay._text import json_object_text, parse_json, repaired_text
+from assay._text import json_object_text, parse_json, parse_object, repaired_text
 from assay.errors import Failure, invalid
 from assay.rollouts import Anchor, Rollout, RolloutState, Step
 from assay.sdk.samples import Json
@@ -69,13 +69,12 @@ class EnvironmentInfo:
     @classmethod
     def of(cls, info: wire.EnvironmentInfo) -> EnvironmentInfo:
         """From its message."""
-        schema = parse_json(info.options_schema_json) if info.options_schema_json else {}
         return cls(
             id=info.id,
             digest=info.digest,
             summary=info.summary,
             doc=info.doc,
-            options_schema=schema if isinstance(schema, dict) else {},
+            options_schema=parse_object(info.options_schema_json),
             replayable=info.replay in (wire.REPLAY_CLASS_PURE, wire.REPLAY_CLASS_RECORDED),
         )
 
@@ -267,7 +266,7 @@ class Episodes:
             session_id=[state.session_id for state in states],
             group_id=[state.group_id for state in states],
             error=[episode.error for episode in episodes],
-            further=[_further(state) for state in states],
+            further=[parse_object(state.info_json) for state in states],
         )
 
     def history(self, place: int, last: int) -> list[tuple[str, str]]:
@@ -303,15 +302,9 @@ class Episodes:
         )
 
 
-def _further(state: wire.SessionState) -> Mapping[str, Json]:
-    """What the environment tells besides."""
-    told = parse_json(state.info_json) if state.info_json else None
-    return told if isinstance(told, dict) else {}
-
-
 def _tool_calls(state: wire.SessionState) -> int | None:
     """Calls that the service counted; None where the environment counts none."""
-    count = _further(state).get("numToolCalls")
+    count = parse_object(state.info_json).get("numToolCalls")
     return count if isinstance(count, int) else None
 
 

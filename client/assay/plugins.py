@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
-from assay._text import parse_json
+from assay._text import parse_object
 from assay.sdk.samples import Json
 from assay.v1 import plugin_service_pb2 as wire
 
@@ -36,7 +35,6 @@ class PluginInfo:
     @classmethod
     def of(cls, info: wire.PluginInfo) -> PluginInfo:
         """From its message."""
-        schema = parse_json(info.params_schema_json) if info.params_schema_json else {}
         return cls(
             id=info.id,
             digest=info.digest,
@@ -44,7 +42,7 @@ class PluginInfo:
             origin=info.origin,
             summary=info.summary,
             doc=info.doc,
-            params_schema=cast("Mapping[str, Json]", schema),
+            params_schema=parse_object(info.params_schema_json),
             broken_reason=info.broken_reason if info.broken else "",
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar, Generic, TypeAlias, TypeVar, cast
@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from assay._statuses import failure_of
-from assay._text import parse_json
+from assay._text import parse_object
 from assay.errors import Failure, error_of, not_scored
-from assay.sdk.samples import Evidence, Json, SpanReward, Verdict
+from assay.sdk.samples import Evidence, SpanReward, Verdict
 from assay.v1 import reward_service_pb2 as service
 from assay.v1 import rollout_pb2 as v1
 
@@ -125,7 +125,7 @@ def _evidence(said: v1.Evidence) -> Evidence:
         end=said.end,
         reason=said.reason,
         layer=said.layer,
-        detail=cast("Mapping[str, Json]", parse_json(said.detail_json)) if said.detail_json else {},
+        detail=parse_object(said.detail_json),
         step_index=said.step_index,
     )
 
