@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from assay_server.execution.child_modules import start_module
-from assay_server.execution.cpu.template import ARE_YOU_THERE, TemplateSetup, receive_with_fd, send_with_fd
+from assay_server.execution.cpu.template import ARE_YOU_THERE, TemplateSetup, receive_with_fd
 
 _READ_LIMIT = 8 * 1024 * 1024
 _MODULE = "assay_server.execution.cpu.template"
@@ -181,7 +181,7 @@ class TemplateProcess:
         self._forks.append(answer)
         with theirs:
             try:
-                send_with_fd(control, b"f", theirs.fileno())
+                socket.send_fds(control, [b"f"], [theirs.fileno()])
             except ConnectionError:  # its end is noticed where its answers are read
                 ours.close()
                 self._forks.pop()

@@ -7,7 +7,6 @@ a fork; answered by ``forked PID`` with a pidfd attached, and, when the worker h
 
 from __future__ import annotations
 
-import array
 import contextlib
 import gc
 import importlib
@@ -19,6 +18,7 @@ import socket
 import sys
 from dataclasses import dataclass
 
+from assay_sandbox.descriptors import receive_descriptors
 from assay_server.execution.confinement import confine, own_descendants
 from assay_server.execution.cpu.worker import bury_all_children, kill_children, serve
 
@@ -54,20 +54,8 @@ ARE_YOU_THERE = b"?"
 
 def receive_with_fd(connection: socket.socket) -> tuple[bytes, int | None]:
     """One message and the descriptor attached to it, if any."""
-    fds = array.array("i")
-    data, ancillary, _, _ = connection.recvmsg(
-        MAX_CONTROL_BYTES, socket.CMSG_SPACE(fds.itemsize), socket.MSG_CMSG_CLOEXEC
-    )
-    for level, kind, content in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
+    data, fds = receive_descriptors(connection, MAX_CONTROL_BYTES, 1)
     return data, fds[0] if fds else None
-
-
-def send_with_fd(connection: socket.socket, data: bytes, fd: int | None) -> None:
-    """One message, with a descriptor attached."""
-    rights = [] if fd is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
-    connection.sendmsg([data], rights)
 
 
 def _only_wake(number: int, frame: object) -> None:
@@ -133,7 +121,7 @@ class Template:
         self._workers.add(pid)
         pidfd = os.pidfd_open(pid)
         try:
-            send_with_fd(self._control, f"forked {pid}".encode(), pidfd)
+            socket.send_fds(self._control, [f"forked {pid}".encode()], [pidfd])
         except ConnectionError:
             return False
         finally:
