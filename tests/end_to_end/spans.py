@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -80,3 +81,10 @@ def tree(told: Iterable[Told], root: Told) -> dict[str, object]:
                 name, number = f"{span.name} {number}", number + 1
             below[name] = tree(spans, span)
     return below
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Spans end a moment after their answers were sent; what a busy machine computes may take long."""
+    async with asyncio.timeout(120.0):
+        while not holds():  # noqa: ASYNC110 - an exporter tells nobody
+            await asyncio.sleep(0.005)

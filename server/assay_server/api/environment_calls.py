@@ -11,7 +11,7 @@ import contextlib
 import json
 import math
 from collections.abc import Generator, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import grpc
 from google.protobuf import duration_pb2
@@ -20,20 +20,24 @@ from assay.v1 import environment_service_pb2 as wire
 from assay.v1 import rollout_pb2
 from assay_server.api.handlers import Wire, parse
 from assay_server.api.principals import Principal
+from assay_server.api.traced_steps import step_span, traced_step
 from assay_server.environments.definition import EnvironmentDefinition, Replay
 from assay_server.pipeline.failures import Code, Failure, Violation, invalid_field
 from assay_server.pipeline.frames import delimited, field_tag
 from assay_server.pipeline.intake import check_id
 from assay_server.pipeline.json_fields import parse_object
 from assay_server.sessions.engine import SessionEngine
+from assay_server.sessions.first_ready import write_as_ready
 from assay_server.sessions.requests import Action, CreateSessions, Outcome, SessionView, Timeouts
 from assay_server.sessions.values import Reason, Rules, SessionFault
+
+if TYPE_CHECKING:
+    from assay_server.tracing.recording import Tracing
 
 MAX_SESSIONS_A_CALL: Final = 65_536
 MAX_ACTIONS_A_CALL: Final = 65_536
 MAX_ACTION_CHARACTERS: Final = 1 << 20
 _MAX_IN_FLIGHT = 4096
-_MAX_MESSAGE = 256
 _LONGEST_TIMEOUT = 3600.0
 _SEEDS = 1 << 63
 
@@ -48,6 +52,7 @@ _CODES: Mapping[Reason, Code] = {
     Reason.EPISODE_OVER: Code.FAILED_PRECONDITION,
     Reason.SESSION_CLOSED: Code.FAILED_PRECONDITION,
     Reason.SESSION_MOVED: Code.UNAVAILABLE,
+    Reason.OWNER_UNREACHABLE: Code.UNAVAILABLE,
     Reason.SESSIONS_FULL: Code.RESOURCE_EXHAUSTED,
     Reason.STEP_TIMEOUT: Code.DEADLINE_EXCEEDED,
     Reason.ENVIRONMENT_CRASHED: Code.INTERNAL,
@@ -82,8 +87,9 @@ class Encoded:
 class EnvironmentCalls:
     """ListEnvironments, CreateSessions, Step, Interact, ForkSession, SnapshotSession, RestoreSession, CloseSessions."""
 
-    def __init__(self, engine: SessionEngine) -> None:
+    def __init__(self, engine: SessionEngine, tracing: Tracing | None = None) -> None:
         self._engine = engine
+        self._tracing = tracing
 
     async def list_environments(self, _: Principal, data: bytes) -> wire.ListEnvironmentsResponse:
         """What can be named as an environment."""
@@ -107,13 +113,14 @@ class EnvironmentCalls:
 
     async def interact(self, principal: Principal, context: Wire) -> None:
         """Actions as they come, answers as they are ready."""
+        act = self._act if self._tracing is None else self._traced_act
         room = asyncio.Semaphore(_MAX_IN_FLIGHT)
         ready: asyncio.Queue[bytes | None] = asyncio.Queue()
         under_way: set[asyncio.Task[None]] = set()
 
         async def answer(action: wire.StepAction) -> None:
             try:
-                ready.put_nowait(await self._act(principal.tenant, action))
+                ready.put_nowait(await act(principal.tenant, action))
             finally:
                 room.release()
 
@@ -129,7 +136,7 @@ class EnvironmentCalls:
         reader = asyncio.create_task(read(), name="interact reader")
         reader.add_done_callback(lambda _: ready.put_nowait(None))
         try:
-            await _write_as_ready(ready, context)
+            await write_as_ready(ready, context.write)
             await reader
         finally:
             reader.cancel()
@@ -174,25 +181,20 @@ class EnvironmentCalls:
 
     async def _act(self, tenant: str, action: wire.StepAction) -> bytes:
         """The result of one action as an element of ``results``."""
+        return _result(action.session_id, await self._acted(tenant, action))
+
+    async def _traced_act(self, tenant: str, action: wire.StepAction) -> bytes:
+        """The same under a span of its own: the stream that it came by lasts."""
+        span = None if self._tracing is None else step_span(self._tracing, tenant, action)
+        work = self._acted(tenant, action)
+        return _result(action.session_id, await (work if span is None else traced_step(span, work)))
+
+    async def _acted(self, tenant: str, action: wire.StepAction) -> Outcome:
         try:
             text = _text_of(action.action)
         except SessionFault as fault:
-            return _result(action.session_id, fault)
-        asked = Action(action.session_id, text, action.expected_step, action.agent_id)
-        return _result(action.session_id, await self._engine.act(tenant, asked))
-
-
-async def _write_as_ready(ready: asyncio.Queue[bytes | None], context: Wire) -> None:
-    """Write what is ready, together with whatever else is."""
-    while (result := await ready.get()) is not None:
-        results = [result]
-        while len(results) < _MAX_MESSAGE and not ready.empty():
-            following = ready.get_nowait()
-            if following is None:
-                ready.put_nowait(None)
-                break
-            results.append(following)
-        await context.write(b"".join(results))
+            return fault
+        return await self._engine.act(tenant, Action(action.session_id, text, action.expected_step, action.agent_id))
 
 
 @contextlib.contextmanager

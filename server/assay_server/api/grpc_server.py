@@ -14,6 +14,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from assay_server.api.handlers import Admission, Context, Door, abort, authorization_of
 from assay_server.api.listening import Listener
 from assay_server.api.methods import Methods, implemented, path_of, services, unimplemented
+from assay_server.api.peer_door import PeerDoor
 from assay_server.api.plugin_calls import RegisteredPlugins
 from assay_server.api.principals import Authenticator
 from assay_server.api.rates import RateSettings, TenantRates
@@ -96,7 +97,9 @@ class GrpcServer:
         plugins: Sequence[PluginRecord] = (),
         tracing: Tracing | None = None,
         registered: RegisteredPlugins | None = None,
+        peers: PeerDoor | None = None,
     ) -> None:
+        self._peers = peers
         self._listener = Listener(_OPTIONS, self._furnish)
         self._health: _Health = health.aio.HealthServicer()  # pyright: ignore - missing in its stubs
         rates = TenantRates(
@@ -107,7 +110,7 @@ class GrpcServer:
         unary, streams = Admission(settings.max_unary), Admission(settings.max_streams)
         self.door = Door(authenticator, metrics, unary, streams, rates, audit, tracing)
         self._streams = RolloutStreams(runs, settings, metrics, rates)
-        self.methods = implemented(runs, sessions, programs, self._streams, plugins, rates, registered)
+        self.methods = implemented(runs, sessions, programs, self._streams, plugins, rates, registered, tracing)
         names = [service.full_name for service in services()]
         self._names = [*names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
 
@@ -116,6 +119,8 @@ class GrpcServer:
         for service in services():
             table = {method.name: handlers[path_of(method)] for method in service.methods}
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, table),))
+        if self._peers is not None:
+            server.add_generic_rpc_handlers((self._peers.handlers(),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         described = _Reflection(self._names, self.door)
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(described, server)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractContextManager, aclosing, contextmanager
 from typing import TYPE_CHECKING, NoReturn, Protocol, Self, TypeVar
 
 import grpc
@@ -23,7 +23,15 @@ from assay_server.audit import AuditLog, begin_note
 from assay_server.keys import Scope
 from assay_server.metrics import Metrics
 from assay_server.pipeline.failures import Code, Failure, failure_of, internal
-from assay_server.tracing.present import Attribute, arrived, present_caller, reason_of, under
+from assay_server.tracing.present import (
+    Attribute,
+    OpenSpan,
+    arrived,
+    present_caller,
+    reason_of,
+    under,
+    within_stream,
+)
 
 if TYPE_CHECKING:
     from assay_server.tracing.recording import Tracing
@@ -153,7 +161,7 @@ class Door:
             try:
                 principal = self._entering(call, method, authorization)
                 call.begun()
-                with self.place(principal):
+                with self.place(principal), self._traced(call, within_stream):
                     await self._while_known(principal, function, wire)
             except Exception as error:
                 raise call.failed(error) from error
@@ -221,7 +229,9 @@ class Door:
             arrived(self._tracing.caller_of(named))
 
     @contextmanager
-    def _traced(self, call: _Call) -> Generator[None]:
+    def _traced(
+        self, call: _Call, inside: Callable[[OpenSpan], AbstractContextManager[None]] = under
+    ) -> Generator[None]:
         """Inside, the call has a span, where one is sampled."""
         span = None if self._tracing is None else self._tracing.call(call.method, call.named(), present_caller())
         if span is None:
@@ -229,7 +239,7 @@ class Door:
             return
         reason = "LEFT"
         try:
-            with under(span):
+            with inside(span):
                 yield
             reason = ""
         except BaseException as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
@@ -30,6 +31,9 @@ from assay_server.execution.plugin_records import PluginRecord
 from assay_server.pipeline.failures import Code, Failure
 from assay_server.pipeline.runs import Runs
 from assay_server.sessions.engine import SessionEngine
+
+if TYPE_CHECKING:
+    from assay_server.tracing.recording import Tracing
 
 _FILES = (
     run_service_pb2,
@@ -73,12 +77,13 @@ def implemented(
     plugins: Sequence[PluginRecord],
     rates: TenantRates,
     registered: RegisteredPlugins | None = None,
+    tracing: Tracing | None = None,
 ) -> Methods:
     """The methods that these parts serve."""
     rewards, run_calls = RewardCalls(runs, rates), RunCalls(runs)
     advantages = AdvantageCalls(runs)
     plugin_calls, history = PluginCalls(plugins, registered), HistoryCalls(runs)
-    environments = EnvironmentCalls(sessions)
+    environments = EnvironmentCalls(sessions, tracing)
     sandbox = SandboxCalls(programs)
     unary: Mapping[str, Unary] = {
         "/assay.v1.RunService/CreateRun": run_calls.create_run,

@@ -21,7 +21,7 @@ from assay_server.pipeline.live_run import LiveRun
 from assay_server.pipeline.runs import Runs
 from assay_server.pipeline.senders import Sender
 from assay_server.store.protocol import StoreError
-from assay_server.tracing.present import present_caller
+from assay_server.tracing.present import of_stream, present_caller
 from assay_server.version import VERSION
 
 MAX_BATCH_ROLLOUTS = 256
@@ -60,6 +60,7 @@ class RolloutStreams:
             request.consumer, _receivers(run, request), request.resume_after, limit
         )
         sender.caller = present_caller()
+        of_stream("assay.consumer", request.consumer)
         self._metrics.streams.inc()
         clock, task = asyncio.get_running_loop().time, asyncio.current_task()
         assert task is not None
@@ -80,6 +81,7 @@ class RolloutStreams:
             if retirement is not None:
                 retirement.cancel()
             run.consumers.detach(sender)
+            of_stream("assay.rollouts", sender.received)
             del self._last_sent[task]
             self._metrics.streams.dec()
             if reader is not None:
@@ -180,6 +182,7 @@ async def _handle(
     match request.WhichOneof("request"):
         case "rollouts":
             rollouts = request.rollouts.rollouts
+            sender.received += len(rollouts)
             if len(rollouts) > MAX_BATCH_ROLLOUTS:
                 await _refuse_batch(sender, request)
                 return

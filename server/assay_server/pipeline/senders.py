@@ -24,6 +24,7 @@ class Sender:
         consumers: who gets the results of what it sends; None = every consumer the run knows.
         max_in_flight: rollouts it may have queued or scoring.
         in_flight: rollouts it has queued or scoring.
+        received: rollouts that came in by it, those that were refused among them.
         requests: other requests of it that are queued.
         ending: it will send nothing more.
         caller: the span on whose behalf it sends, where that is traced.
@@ -33,6 +34,7 @@ class Sender:
     consumers: tuple[str, ...] | None
     max_in_flight: int
     in_flight: int = 0
+    received: int = 0
     requests: int = 0
     ending: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)

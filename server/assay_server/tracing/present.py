@@ -67,6 +67,7 @@ class Caller:
 
 _PRESENT: ContextVar[OpenSpan | None] = ContextVar("present span", default=None)
 _CALLER: ContextVar[Caller | None] = ContextVar("caller's span", default=None)
+_STREAM: ContextVar[OpenSpan | None] = ContextVar("stream's span", default=None)
 
 
 def present() -> OpenSpan | None:
@@ -82,6 +83,26 @@ def present_caller() -> Caller | None:
 def arrived(caller: Caller | None) -> None:
     """Note who made the call that this task begins to serve."""
     _CALLER.set(caller)
+
+
+def of_stream(name: str, value: Attribute) -> None:
+    """Add an attribute to the span of the stream that this task serves, where it is traced.
+
+    A stream's span is nobody's parent: what a stream brings goes on without it, in traces that end before it does.
+    """
+    span = _STREAM.get()
+    if span is not None:
+        span.set(name, value)
+
+
+@contextmanager
+def within_stream(span: OpenSpan | None) -> Generator[None]:
+    """Inside, this is the span of the stream that is served."""
+    _STREAM.set(span)
+    try:
+        yield
+    finally:
+        _STREAM.set(None)
 
 
 @contextmanager
