@@ -16,11 +16,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import structlog
 
 from assay_server.execution.child_modules import start_module
+from assay_server.execution.process_state import cpu_seconds_of, state_of
 from assay_server.sessions.channel import (
     LENGTH,
     MARK,
@@ -93,15 +93,11 @@ class Worker:
 
     def hogs(self, number: int) -> bool:
         """Whether an order computes or sleeps for too long, rather than waiting for a processor."""
-        try:
-            status = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8", errors="replace")
-            spent = int(Path(f"/proc/{self.process.pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9
-        except (OSError, ValueError):
-            return False  # it is gone: its end is on its way
+        spent = cpu_seconds_of(self.process.pid)
         if self.seen[0] != number:
             self.seen = (number, spent)
             return False
-        return spent - self.seen[1] > STALL_SECONDS or status.rpartition(") ")[2][:1] in ("S", "D")
+        return spent - self.seen[1] > STALL_SECONDS or state_of(self.process.pid) in ("S", "D")
 
     @property
     def running(self) -> tuple[int, float]:

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from assay_server.execution.child_modules import start_module
 from assay_server.execution.cpu.template import ARE_YOU_THERE, TemplateSetup, receive_with_fd
+from assay_server.execution.process_state import cpu_seconds_of, is_exiting, state_of
 
 _READ_LIMIT = 8 * 1024 * 1024
 _MODULE = "assay_server.execution.cpu.template"
@@ -23,8 +24,6 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 _MARK = "ASSAY_CPU_LANE"
 _STOP_SECONDS = 5.0
 _LOW_PRIORITY = 19
-_FLAGS_FIELD = 6  # of /proc/PID/stat, after the name
-_EXITING = 0x4
 _PATIENCE_SECONDS = 30.0
 _FULL_SECONDS = 0.05
 
@@ -46,11 +45,11 @@ class ForkedWorker:
 
     def cpu_seconds(self) -> float:
         """CPU time of its main thread so far."""
-        return _cpu_seconds(self.pid)
+        return cpu_seconds_of(self.pid)
 
     def blocked(self) -> bool:
         """Whether its main thread waits for something instead of computing."""
-        return _state(self.pid) in ("S", "D", "T")
+        return state_of(self.pid) in ("S", "D", "T")
 
     @property
     def ending(self) -> bool:
@@ -62,14 +61,7 @@ class ForkedWorker:
             return True
         poll = select.poll()
         poll.register(self._pidfd, select.POLLIN)
-        return bool(poll.poll(0)) or self._exiting()
-
-    def _exiting(self) -> bool:
-        try:
-            with open(f"/proc/{self.pid}/stat", encoding="utf-8", errors="replace") as file:
-                return bool(int(file.read().rpartition(") ")[2].split()[_FLAGS_FIELD]) & _EXITING)
-        except OSError:
-            return True
+        return bool(poll.poll(0)) or is_exiting(self.pid)
 
     def yield_to_others(self) -> None:
         """Let the processor go to others first, for as long as it lives.
@@ -96,23 +88,6 @@ class ForkedWorker:
         """Wait until the connection is closed."""
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
-
-
-def _state(pid: int) -> str:
-    """The kernel's letter for what it does; empty where it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return file.read().rpartition(") ")[2][:1]
-    except OSError:
-        return ""
-
-
-def _cpu_seconds(pid: int) -> float:
-    try:
-        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
-            return int(file.read().split()[0]) / 1e9
-    except (OSError, ValueError):
-        return 0.0
 
 
 class TemplateEnded(Exception):
@@ -231,12 +206,12 @@ class TemplateProcess:
     async def _patiently(self, answer: asyncio.Future[_T]) -> _T:
         """Its answer; one that says nothing for long (an item may have stopped it) is killed and has ended."""
         process = self._process
-        before = 0.0 if process is None else _cpu_seconds(process.pid)
+        before = 0.0 if process is None else cpu_seconds_of(process.pid)
         while True:
             done, _ = await asyncio.wait((answer,), timeout=self.patience)
             if done:
                 return answer.result()
-            if process is None or _state(process.pid) != "R" or _cpu_seconds(process.pid) - before > self.patience:
+            if process is None or state_of(process.pid) != "R" or cpu_seconds_of(process.pid) - before > self.patience:
                 break
         answer.cancel()
         if process is not None:
