@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from threading import Event, Thread
 from typing import IO
@@ -32,44 +32,64 @@ _STREAMS = 4
 _JUDGED = RunConfig(run_id="judged", reward=Leaf("judge/rubric", {"endpoint": "judge", "rubric": "It is sound."}))
 
 
-def judged(address: str, *, burst: bool) -> None:
-    """The other trainer: works from one line of its input to the next; says how many verdicts it got."""
-    working, landed = Event(), Event()
-    landed.set()
-    flying, verdicts = [0], [0]
+class OtherTrainer:
+    """Keeps judged rollouts in flight while it is told to."""
 
-    def receive(stream: RolloutStream) -> None:
-        for event in stream:
-            if isinstance(event, SampleResult):
-                verdicts[0] += event.scored
-                flying[0] -= 1
-                if not flying[0]:
-                    landed.set()
+    def __init__(self, stream: RolloutStream) -> None:
+        self._stream = stream
+        self._working = Event()
+        self._landed = Event()
+        self._landed.set()
+        self._flying = 0
+        self._sent = 0
+        self.verdicts = 0
+        Thread(target=self._receive, daemon=True).start()
 
-    def send(stream: RolloutStream) -> None:
-        number, due = 0, 0.0
+    def work(self, *, burst: bool) -> None:
+        """Send for ever, whenever it may."""
+        due = 0.0
         while True:
-            working.wait()
+            self._working.wait()
             if burst:
-                landed.wait()
-            for _ in range(CALLS if burst else 1):
-                number += 1
-                flying[0] += 1
-                landed.clear()
-                stream.send(Rollout(f"j{number}", response=f"Attempt {number}: the sum is 18. " * 20, prompt="9 + 9?"))
-            due = max(due, time.perf_counter()) + CALL_SECONDS / CALLS
-            if not burst:
+                self._landed.wait()
+                self._send(CALLS)
+            else:
+                self._send(1)
+                due = max(due, time.perf_counter()) + CALL_SECONDS / CALLS
                 time.sleep(max(0.0, due - time.perf_counter()))
 
+    def obey(self, lines: Iterable[str]) -> None:
+        """Work from one line to the next; done when all is answered after the last."""
+        for line in lines:
+            (self._working.set if line == "go\n" else self._working.clear)()
+        self._working.clear()
+        self._landed.wait()
+
+    def _send(self, count: int) -> None:
+        for _ in range(count):
+            self._sent += 1
+            self._flying += 1
+            self._landed.clear()
+            text = f"Attempt {self._sent}: the sum is 18. " * 20
+            self._stream.send(Rollout(f"j{self._sent}", response=text, prompt="9 + 9?"))
+
+    def _receive(self) -> None:
+        for event in self._stream:
+            if isinstance(event, SampleResult):
+                self.verdicts += event.scored
+                self._flying -= 1
+                if not self._flying:
+                    self._landed.set()
+
+
+def judged(address: str, *, burst: bool) -> None:
+    """The other trainer's process; says how many verdicts it got."""
     with Client(address) as client, client.stream(_JUDGED, "judged", max_in_flight=2 * CALLS) as stream:
-        Thread(target=receive, args=(stream,), daemon=True).start()
-        Thread(target=send, args=(stream,), daemon=True).start()
-        for line in sys.stdin:
-            (working.set if line == "go\n" else working.clear)()
-        working.clear()
-        landed.wait()
-        print(verdicts[0], flush=True)
-        os._exit(0)  # its sender waits for work
+        trainer = OtherTrainer(stream)
+        Thread(target=trainer.work, kwargs={"burst": burst}, daemon=True).start()
+        trainer.obey(sys.stdin)
+        print(trainer.verdicts, flush=True)
+        os._exit(0)  # what waits for work has no end
 
 
 @contextlib.contextmanager

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
+from collections.abc import Callable
+
+_REST = 2.0
+_LONGEST_REST = 0.02
 
 
 class Turns:
-    """Lets at most ``per_turn`` callers go on in one turn of the loop, in the order in which they came."""
+    """Lets at most ``per_turn`` callers go on in one turn of the loop, in the order in which they came.
 
-    def __init__(self, per_turn: int) -> None:
+    While somebody waits, the loop is left to others for twice as long as the turn took: what needs many turns of the
+    loop one after the other, as a rollout does on its way from stream to stream, would else wait in each of them.
+
+    Args:
+        clock: what a turn takes, in seconds; by default the CPU time of this thread.
+    """
+
+    def __init__(self, per_turn: int, clock: Callable[[], float] = time.thread_time) -> None:
         self._per_turn = per_turn
+        self._clock = clock
         self._used = 0
+        self._began = 0.0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._counting = False
 
@@ -20,7 +34,8 @@ class Turns:
         loop = asyncio.get_running_loop()
         if not self._counting:
             self._counting = True
-            loop.call_soon(self._next, loop)
+            self._began = self._clock()
+            loop.call_soon(self._over, loop)
         if self._used < self._per_turn and not self._waiting:
             self._used += 1
             return
@@ -28,14 +43,23 @@ class Turns:
         self._waiting.append(turn)
         await turn
 
+    def _over(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The turn in which somebody went on is over."""
+        if self._waiting:
+            took = self._clock() - self._began
+            loop.call_later(min(_REST * took, _LONGEST_REST), self._next, loop)
+        else:
+            self._next(loop)
+
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The loop has begun another turn."""
+        """Another turn: whose is it?"""
         self._used = 0
+        self._began = self._clock()
         while self._waiting and self._used < self._per_turn:
             turn = self._waiting.popleft()
             if not turn.done():  # who waited for it may have been cancelled
                 turn.set_result(None)
                 self._used += 1
         self._counting = self._used > 0
-        if self._counting:
-            loop.call_soon(self._next, loop)
+        if self._counting:  # they go on in the next turn
+            loop.call_soon(loop.call_soon, self._over, loop)

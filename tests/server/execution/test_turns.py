@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -56,3 +57,29 @@ async def test_those_who_gave_up_take_no_turn():
         waiting[number].cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     assert went_on == [0, 3, 5]
+
+
+async def test_while_somebody_waits_the_loop_is_left_to_others_for_longer_than_they_take():
+    clock, loop = [0.0], asyncio.get_running_loop()
+    turns, went_on = Turns(2, lambda: clock[0]), list[float]()
+
+    async def caller() -> None:
+        await turns.mine()
+        went_on.append(loop.time())
+        clock[0] += 0.004  # what it computes
+
+    await asyncio.gather(*(caller() for _ in range(10)))
+    first_of_each_turn = went_on[::2]
+    assert all(later - sooner >= 0.015 for sooner, later in itertools.pairwise(first_of_each_turn))
+
+
+async def test_a_turn_that_took_very_long_is_not_rested_from_for_ever():
+    clock = [0.0]
+    turns = Turns(1, lambda: clock[0])
+
+    async def caller() -> None:
+        await turns.mine()
+        clock[0] += 1e6
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(caller() for _ in range(3)))

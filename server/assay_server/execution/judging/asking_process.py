@@ -29,6 +29,7 @@ from assay_server.execution.judging.asking_frames import (
     setup_message,
 )
 from assay_server.execution.judging.catalogue import Endpoint
+from assay_server.execution.turns import Turns
 
 _log = structlog.get_logger(__name__)
 _MODULE = "assay_server.execution.judging.asking_main"
@@ -102,14 +103,13 @@ class AskingProcess:
         return self._writer
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        taken = 0
+        turns = Turns(_ANSWERS_A_TURN)
         try:
             while True:
                 (length,) = HEADER.unpack(await reader.readexactly(HEADER.size))
-                self._take(await reader.readexactly(length))
-                taken += 1
-                if taken % _ANSWERS_A_TURN == 0:
-                    await asyncio.sleep(0)
+                answer = await reader.readexactly(length)
+                await turns.mine()
+                self._take(answer)
         except (asyncio.IncompleteReadError, ConnectionError):
             self._lost()
 
