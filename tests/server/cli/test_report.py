@@ -8,6 +8,7 @@ from assay.rollouts import Rollout
 from assay.runs import RunConfig
 from assay_server.config import Settings
 from assay_server.embedded import Engine
+from assay_server.store.redis.private_server import PrivateRedis
 
 from .command import assay
 
@@ -15,12 +16,17 @@ from .command import assay
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     url = f"sqlite:{tmp_path_factory.mktemp('report') / 'assay.db'}"
+    fill(Settings(store=url))
+    return url
+
+
+def fill(settings: Settings) -> None:
+    """One run of one rollout."""
     config = RunConfig(run_id="run", reward="math")
-    with Engine(Settings(store=url)) as engine, engine.stream(run=config, consumer="c") as stream:
+    with Engine(settings) as engine, engine.stream(run=config, consumer="c") as stream:
         stream.send(Rollout("r", "g", 1, prompt_id="the-prompt", reference={"answer": "18"}, response="A: 18"))
         stream.finish()
         assert list(stream)
-    return url
 
 
 def test_a_report_is_one_file(store: str, tmp_path: Path):
@@ -34,6 +40,30 @@ def test_a_report_is_one_file(store: str, tmp_path: Path):
 def test_records_in_use_are_read(store: str, tmp_path: Path):
     with Engine(Settings(store=store)):
         assert assay("report", "run", "--store", store, "-o", str(tmp_path / "run.html")).code == 0
+
+
+def test_a_run_of_a_fleet_is_reported(redis: PrivateRedis, tmp_path: Path):
+    fill(Settings(store=redis.url, records=tmp_path))
+    page = tmp_path / "run.html"
+    done = assay("report", "run", "--store", redis.url, "--records", str(tmp_path), "-o", str(page))
+    assert (done.code, done.stderr) == (0, "")
+    assert "the-prompt" in page.read_text()
+    done = assay("report", "nowhere", "--store", redis.url, "--records", str(tmp_path))
+    assert (done.code, done.lines) == (2, [])
+    assert "nowhere" in done.stderr
+
+
+def test_a_fleet_that_cannot_be_read_is_a_usage_error_without_its_password(redis: PrivateRedis, tmp_path: Path):
+    wrong = f"unix://gateway:sesame@{redis.socket}"
+    for url, folder, said in (
+        (wrong, ["--records", str(tmp_path)], "cannot be read"),
+        ("redis://gateway:sesame", ["--records", str(tmp_path)], "names no Redis"),
+        (redis.url.replace(":gateway@", ":sesame@"), [], "--records"),
+    ):
+        done = assay("report", "run", "--store", url, *folder)
+        assert (done.code, done.lines) == (2, [])
+        assert said in done.stderr
+        assert "sesame" not in done.stderr
 
 
 @pytest.mark.parametrize(
