@@ -9,6 +9,7 @@ import ssl
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from assay_server.pipeline.intake import MAX_ROLLOUT_BYTES
 
@@ -34,7 +35,7 @@ class HttpServer(uvicorn.Server):
             log_config=None,
             access_log=False,
             lifespan="off",
-            ws="websockets-sansio",
+            ws=_WebSockets,
             ws_max_size=MAX_ROLLOUT_BYTES,
             server_header=False,
             timeout_graceful_shutdown=1,
@@ -52,7 +53,23 @@ class HttpServer(uvicorn.Server):
         return contextlib.nullcontext()
 
 
+class _WebSockets(WebSocketsSansIOProtocol):
+    """The library's, which says nothing to a handshake that it cannot read, such as one with a line of 8 KiB, and keeps
+    its connection."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        unread = self.conn.handshake_exc is not None and not self.handshake_initiated
+        if unread and not self.transport.is_closing():
+            self.transport.write(_UNREADABLE)
+            self.transport.close()
+
+
+_UNREADABLE = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Not where a request was so broken that HTTP has no answer to it: its sender would fill the log with traces."""
+    """Not where a request was so broken that HTTP has no answer to it, or a WebSocket's text is none: their senders
+    would fill the log with traces."""
     error = record.exc_info[1] if record.exc_info else None
-    return type(error).__name__ != "LocalProtocolError"
+    return type(error).__name__ not in ("LocalProtocolError", "UnicodeDecodeError")

@@ -22,6 +22,7 @@ from assay_server.version import VERSION
 
 _TAGS: Final = ("Feed", "Trainers", "Operator")
 _PREFIX: Final = "#/components/schemas/"
+_DESCRIPTION: Final = "The contract assay.v1 as HTTP and JSON. A field of a request that is null counts as left out."
 
 _INTEGERS: Final = (
     FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_UINT32, FieldDescriptor.TYPE_SINT32,
@@ -108,7 +109,7 @@ def document(methods: Methods) -> dict[str, Json]:
     paths |= paths_of_the_door(_TIMEOUT)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Assay", "version": VERSION, "description": "The contract assay.v1 as HTTP and JSON."},
+        "info": {"title": "Assay", "version": VERSION, "description": _DESCRIPTION},
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
         "tags": [{"name": name} for name in (*(str(service.name) for service in services()), *_TAGS)],

@@ -127,3 +127,23 @@ async def test_strangers_and_other_sites_are_turned_away(door: Doors, headers: d
         async with connect(address, proxy=None, additional_headers={**known, **headers}):
             pass
     assert caught.value.response.status_code in (400, 403)
+
+
+async def test_a_handshake_that_cannot_be_read_is_refused(door: Doors) -> None:
+    address = f"ws://assay:{door.token}@{door.process.http_address}/openenv/{'x' * 20_000}/ws"
+    with pytest.raises(InvalidStatus) as caught:
+        async with connect(address, proxy=None):
+            pass
+    assert caught.value.response.status_code == 400
+
+
+async def test_a_text_that_is_none_ends_its_connection_and_leaves_no_trace(
+    door: Doors, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with episode(door) as socket:
+        await socket.send(b"\xff\xfe", text=True)
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1007
+    assert not [record for record in caplog.records if record.exc_info]
