@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -64,7 +65,16 @@ class Settings(BaseSettings):
     """Names under which the HTTP door is called, besides those of loopback and its own address; ``*`` = any."""
 
     store: str = Field(default_factory=default_store)
-    """``sqlite:PATH``, ``memory:``, or for a fleet of servers ``redis://HOST:PORT``."""
+    """``sqlite:PATH``, ``memory:``, or for a fleet of servers ``redis://HOST:PORT``; ``rediss://`` with TLS."""
+
+    store_ca: Path | None = None
+    """With ``rediss://``: authorities of the certificate that Redis shows, PEM, besides those of the system."""
+
+    store_certificate: Path | None = None
+    """With ``rediss://``: what is shown to a Redis that asks for certificates, PEM, with those up to its authority."""
+
+    store_key: Path | None = None
+    """The certificate's private key, PEM."""
 
     records: Path | None = None
     """With a store in Redis: the folder, seen by all servers of the fleet, in which rollouts and results lie."""
@@ -74,6 +84,10 @@ class Settings(BaseSettings):
 
     control_seconds: float = Field(default=3600.0, gt=0.0)
     """With a store in Redis: how long what is answered, emitted and acknowledged is still known by its id."""
+
+    advertise: str = ""
+    """With a store in Redis: where the fleet's other servers reach this gRPC door, ``HOST`` or ``HOST:PORT``; they then
+    forward calls for sessions that this one holds. Empty = whoever is asked claims the session."""
 
     stream_seconds: float | None = Field(default=None, gt=0.0)
     """How old a rollout stream may grow before it is asked to connect again, so that load spreads over new servers."""
@@ -93,6 +107,13 @@ class Settings(BaseSettings):
 
     tls_client_ca: Path | None = None
     """Authorities of clients' certificates, PEM; then both doors talk to nobody without one (mutual TLS)."""
+
+    tls_peer_ca: Path | None = None
+    """Authorities of the certificates of the fleet's other servers, PEM, for calls to where they are reached
+    (``ASSAY_ADVERTISE``). None = those of clients' certificates, else the system's."""
+
+    tls_peer_name: str = ""
+    """A name that is in all their certificates, where they are reached by an address that is not."""
 
     network_encrypts: bool = False
     """The network encrypts what goes over it (a mesh, WireGuard), so that plain text is safe: `assay doctor` believes
@@ -232,6 +253,26 @@ class Settings(BaseSettings):
             raise ValueError("TLS needs both a certificate and its key (ASSAY_TLS_CERTIFICATE, ASSAY_TLS_KEY)")
         return TlsFiles(self.tls_certificate, self.tls_key, self.tls_client_ca)
 
+    @model_validator(mode="after")
+    def _store_with_files(self) -> Self:
+        """Its client takes the files of transport security from the URL; what an operator wrote there stays."""
+        if (self.store_certificate is None) != (self.store_key is None):
+            raise ValueError("a certificate to show to Redis needs its key (ASSAY_STORE_CERTIFICATE, ASSAY_STORE_KEY)")
+        files = {
+            "ssl_ca_certs": self.store_ca,
+            "ssl_certfile": self.store_certificate,
+            "ssl_keyfile": self.store_key,
+        }
+        named = {name: str(path) for name, path in files.items() if path is not None}
+        if not named:
+            return self
+        if not self.store.startswith("rediss://"):
+            raise ValueError("ASSAY_STORE_CA, _CERTIFICATE and _KEY are for a store at rediss://HOST:PORT")
+        parts = urlsplit(self.store)
+        query = urlencode({**named, **dict(parse_qsl(parts.query))})
+        self.store = parts._replace(query=query).geturl()
+        return self
+
     @field_validator("plugins")
     @classmethod
     def _absolute(cls, plugins: tuple[str, ...]) -> tuple[str, ...]:
@@ -239,7 +280,8 @@ class Settings(BaseSettings):
         return tuple(os.path.abspath(plugin) if ".py" in plugin else plugin for plugin in plugins)
 
     @field_validator(
-        "token_file", "keys_file", "tls_certificate", "tls_key", "tls_client_ca", "audit_log",
+        "store_ca", "store_certificate", "store_key", "token_file", "keys_file", "tls_certificate", "tls_key",
+        "tls_client_ca", "tls_peer_ca", "audit_log",
         "judges", "databases", "game_folder", "records", "stream_seconds",
         mode="before",
     )  # fmt: skip

@@ -37,7 +37,7 @@ class Engine(Client):
         target = f"unix:{Path(self._directory.name) / 'engine.sock'}"
         wanted = settings if settings is not None else Settings(store="memory:")
         self._server_settings = wanted.model_copy(
-            update={"listen": target, "http_listen": "", "token_file": None, "database_paths": True}
+            update={"listen": target, "http_listen": "", "token_file": None, "database_paths": True, "advertise": ""}
         )
         self._catalogue = catalogue
         self._stopped = False

@@ -41,7 +41,9 @@ FIGURES: Mapping[str, str] = {
     "assay_sessions_created": "Episodes that were made",
     "assay_sessions_rebuilt": "Episodes that were made again from the journal",
     "assay_sessions_reaped": "Episodes that nobody used any more",
+    "assay_sessions_taken_over": "Episodes that another server of the fleet held before",
     "assay_session_steps": "Actions that were answered",
+    "assay_session_forwarded": "Actions that another server of the fleet answered for this one",
     "assay_session_faults": "Actions and episodes that failed, by reason",
     "assay_stale_files": "Files of keys or certificates that have changed and cannot be used",
 }

@@ -53,11 +53,11 @@ from assay_server.metrics import Figures, Metrics
 from assay_server.pipeline.runs import Runs
 from assay_server.rewards.catalogue import Catalogue
 from assay_server.sandbox_lane import outside_of, programs_of, runs_programs, sandbox_queue, sandbox_settings
+from assay_server.session_fleet import SessionFleet
 from assay_server.sessions.engine import SessionEngine
 from assay_server.sessions.requests import SessionSettings
 from assay_server.sessions.values import EnvironmentSources
 from assay_server.store.ending import end
-from assay_server.store.journal import open_journal
 from assay_server.store.opening import open_store
 from assay_server.store.protocol import StoreUnavailable
 from assay_server.tls import Tls
@@ -128,11 +128,13 @@ class ServerProcess:
         self._tasks: list[asyncio.Task[None]] = []
         self._watches: list[asyncio.Task[None]] = []
         self._waiting: asyncio.Task[None] | None = None
+        self._fleet = SessionFleet(settings, lambda: self.address)
         self._sessions = SessionEngine(
             catalogues.environments,
-            open_journal(settings.store),
+            self._fleet.journal,
             _session_settings(settings, found.names, tuple(judges)),
             outside_of(settings, self._queue, self._outside),
+            self._fleet.fleet,
         )
         self._grpc = GrpcServer(
             self._runs,
@@ -145,6 +147,7 @@ class ServerProcess:
             found.records,
             self._tracing,
             RegisteredPlugins(registry, self._lanes, elsewhere=settings.sandbox == "workers"),
+            self._fleet.door(self._sessions),
         )
         self._side = SideProcess(source_of(settings.store, settings.records))
         self._metrics.read(self._figures)
@@ -228,6 +231,7 @@ class ServerProcess:
                 await self._runs.drain()
         except TimeoutError:
             _log.warning("drain ran out of time; the rest stays in the store")
+        await self._fleet.leave()
         await self._grpc.stop(_LAST_WORDS_SECONDS)
         await self._release()
         _log.info("stopped")
@@ -245,7 +249,9 @@ class ServerProcess:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._runs.close()
         await self._side.stop()
+        await self._fleet.leave()
         await self._sessions.stop()
+        await self._fleet.close()
         await self._outside.close()
         await self._lanes.stop()
         await self._plugins.close()
@@ -272,7 +278,9 @@ class ServerProcess:
                 "assay_sessions_created": sessions.created,
                 "assay_sessions_rebuilt": sessions.rebuilt,
                 "assay_sessions_reaped": sessions.reaped,
+                "assay_sessions_taken_over": sessions.taken_over,
                 "assay_session_steps": sessions.steps,
+                "assay_session_forwarded": sessions.forwarded,
             },
             by_reason={"assay_cpu_kills": dict(cpu.kills), "assay_session_faults": dict(sessions.faults)},
             gauges={

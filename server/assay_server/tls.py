@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 
 import grpc
 import structlog
@@ -63,6 +64,20 @@ class Tls:
         context.load_cert_chain(self._files.certificate, self._files.key)
         if self._files.client_ca is not None:
             context.load_verify_locations(self._files.client_ca)
+
+
+def peer_credentials(files: TlsFiles, authorities: Path | None) -> grpc.ChannelCredentials:
+    """For calls to other servers of a fleet, who are shown this one's certificate, as the files are now.
+
+    Args:
+        authorities: of their certificates; None = those of clients' certificates, else the system's.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    trusted = authorities or files.client_ca
+    root = None if trusted is None else trusted.read_bytes()
+    return grpc.ssl_channel_credentials(root, files.key.read_bytes(), files.certificate.read_bytes())
 
 
 def _context(files: TlsFiles) -> ssl.SSLContext:

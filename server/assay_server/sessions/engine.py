@@ -1,7 +1,8 @@
 """Sessions: nothing is answered that the journal does not hold.
 
 A session lives in a worker's memory and in the journal. Where its worker is gone it is made again from the journal when
-it is next touched: the same start, the same actions, and the same answers, or DATA_LOSS.
+it is next touched: the same start, the same actions, and the same answers, or DATA_LOSS. In a fleet one server
+holds it, and the others ask that one (:mod:`assay_server.sessions.forwarding`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from assay_server.environments.definition import EnvironmentDefinition, Replay
 from assay_server.environments.protocol import EnvironmentFault
 from assay_server.sessions.asking import NobodyOutside, Outside
 from assay_server.sessions.channel import Answer
+from assay_server.sessions.fleet import Fleet, Question
+from assay_server.sessions.forwarding import Forwarding
 from assay_server.sessions.living import LiveSession, Placement, Registry
 from assay_server.sessions.recording import Recorder, decode_spec, encode_spec
 from assay_server.sessions.requests import (
@@ -42,6 +45,7 @@ from assay_server.store.journal import (
     NewSession,
     RequestTaken,
 )
+from assay_server.store.protocol import StoreUnavailable
 
 _MAX_ATTEMPTS = 10
 _MAX_CRASHES = 2
@@ -72,10 +76,14 @@ class SessionEngine:
         journal: Journal,
         settings: SessionSettings,
         outside: Outside | None = None,
+        fleet: Fleet | None = None,
     ) -> None:
-        """``outside`` answers what environments ask; whoever made it closes it, after :meth:`stop`."""
+        """``outside`` answers what environments ask, ``fleet`` is the other servers; without one, this server claims
+        whatever it is asked for. Whoever made them closes them, after :meth:`stop`."""
         self._outside = outside or NobodyOutside()
         self.figures = SessionFigures()
+        self._fleet = fleet
+        self._forwarding = None if fleet is None else Forwarding(fleet, self.figures, self.answer)
         self._catalogue = catalogue
         self._settings = settings
         self._recorder = Recorder(journal)
@@ -109,11 +117,19 @@ class SessionEngine:
     async def _start(self) -> None:
         try:
             await self._recorder.open()
+            if self._fleet is not None:
+                await self._join(self._fleet)
         except SessionFault:
             self._started = None
             raise
         await self.workers.start()
         self._reaper = asyncio.create_task(self._reap(), name="session reaper")
+
+    async def _join(self, fleet: Fleet) -> None:
+        try:
+            await fleet.open()
+        except StoreUnavailable as error:
+            raise SessionFault(Reason.JOURNAL_UNAVAILABLE, str(error), retry_after=1.0) from error
 
     async def stop(self) -> None:
         """End the workers; sessions stay in the journal."""
@@ -195,7 +211,7 @@ class SessionEngine:
                 return await self._make(await plan(), request_id, digest)
             except RequestTaken:  # it came twice at once, and the other was first
                 made = await self._recorder.of_request(tenant, request_id, digest)
-        return [await self._shown(await self._load(tenant, session_id)) for session_id in made or ()]
+        return [await self._wherever(Question(tenant, session_id)) for session_id in made or ()]
 
     async def _make(self, making: _Making, request_id: str, digest: bytes) -> Sequence[SessionView]:
         self._live.admit(making.tenant, len(making.specs))
@@ -252,23 +268,45 @@ class SessionEngine:
     async def act(self, tenant: str, action: Action) -> Outcome:
         """One action; what followed, or why it was not taken."""
         try:
-            await self._ready()
-            session = self._live.get(tenant, action.session_id) or await self._load(tenant, action.session_id)
-            try:
-                return await self._act(session, action)
-            except SessionFault as fault:
-                if not self._may_be_elsewhere(session, fault):
-                    raise
-            self._forget([session])
-            return await self._act(await self._load(tenant, action.session_id), action)
+            return await self._wherever(Question(tenant, action.session_id, action))
         except SessionFault as fault:
-            self.figures.faults[fault.reason.value] += 1
             return fault
 
-    def _may_be_elsewhere(self, session: LiveSession, fault: SessionFault) -> bool:
-        """Whether another server may have taken the session over, and moved it on, since it was last heard of here."""
+    async def _wherever(self, question: Question) -> SessionView:
+        """The answer of whichever server holds the session. Raises SessionFault."""
+        if self._forwarding is None:
+            return await self.answer(question)
+        return await self._forwarding.answer(question)
+
+    async def answer(self, question: Question) -> SessionView:
+        """The answer of a session that this server holds, or may hold from now on.
+
+        Raises:
+            SessionFault: what an action may lead to.
+            HeldElsewhere: a server of the fleet that lives holds it.
+        """
+        try:
+            await self._ready()
+            known = self._live.get(question.tenant, question.session_id)
+            session = known or await self._load(question.tenant, question.session_id)
+            if question.action is None:
+                return await self._shown(session)
+            try:
+                return await self._act(session, question.action)
+            except SessionFault as fault:
+                if not await self._is_elsewhere(session, fault):
+                    raise
+            self._forget([session])
+            return await self._act(await self._load(question.tenant, question.session_id), question.action)
+        except SessionFault as fault:
+            self.figures.faults[fault.reason.value] += 1
+            raise
+
+    async def _is_elsewhere(self, session: LiveSession, fault: SessionFault) -> bool:
+        """Whether another server has taken the session over, and moved it on, since it was last heard of here."""
         if fault.reason in (Reason.WRONG_STEP, Reason.EPISODE_OVER):
-            return self._recorder.shared and not session.busy
+            moved = self._recorder.shared and not session.busy and not await self._recorder.holds(session.key)
+            return moved and not session.busy
         return fault.reason is Reason.SESSION_MOVED
 
     async def _act(self, session: LiveSession, action: Action) -> SessionView:
@@ -378,7 +416,13 @@ class SessionEngine:
     async def close(self, tenant: str, session_ids: Sequence[str]) -> None:
         """Close sessions; those that are gone already are passed over."""
         await self._ready()
-        await self._recorder.end(tenant, session_ids)
+        elsewhere = await self._recorder.end(tenant, session_ids)
+        self.let_go(tenant, session_ids)
+        if self._forwarding is not None:
+            self._forwarding.closed(tenant, elsewhere)
+
+    def let_go(self, tenant: str, session_ids: Sequence[str]) -> None:
+        """Forget sessions that are closed."""
         known = [self._live.get(tenant, session_id) for session_id in session_ids]
         self._forget([session for session in known if session is not None])
 
@@ -437,6 +481,7 @@ class SessionEngine:
         session.key = journaled.key
         session.index = len(journaled.turns)
         session.last = _last(tuple(Turn(*turn) for turn in journaled.turns[-1:]), len(journaled.turns))
+        self.figures.taken_over += journaled.taken_over
         return session
 
 

@@ -162,7 +162,11 @@ class Placement:
         if place is None:
             return None
         order = Act(next(self._orders), session.number, action, agent_id, heard)
-        answer = await self._errand(place, order, session.timeouts.step or self._step_timeout)
+        try:
+            answer = await self._errand(place, order, session.timeouts.step or self._step_timeout)
+        except asyncio.CancelledError:
+            self.leave(session)  # it takes the action, of which nothing will be journaled
+            raise
         if answer is None:
             session.place = None
         elif answer.fault is not None:

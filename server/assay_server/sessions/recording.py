@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TypeVar
 
 from assay_server.sessions.requests import Timeouts
@@ -94,7 +94,12 @@ class Recorder:
             raise _unknown(session_id) from error
 
     async def claim(self, tenant: str, session_id: str) -> JournaledSession:
-        """A session, from now on this server's. Raises SessionFault: UNKNOWN_SESSION, JOURNAL_UNAVAILABLE."""
+        """A session, from now on this server's.
+
+        Raises:
+            SessionFault: UNKNOWN_SESSION, JOURNAL_UNAVAILABLE.
+            HeldElsewhere: a server that lives holds it.
+        """
         try:
             return await _guarded(self._journal.claim(tenant, session_id))
         except UnknownJournalEntry as error:
@@ -104,9 +109,13 @@ class Recorder:
         """Mark sessions as closed that are this server's still."""
         await _guarded(self._journal.retire(keys))
 
-    async def end(self, tenant: str, session_ids: Sequence[str]) -> None:
-        """Mark sessions as closed."""
-        await _guarded(self._journal.end(tenant, session_ids))
+    async def holds(self, key: SessionKey) -> bool:
+        """Whether a session is this server's still. Raises SessionFault: JOURNAL_UNAVAILABLE."""
+        return await _guarded(self._journal.holds(key))
+
+    async def end(self, tenant: str, session_ids: Sequence[str]) -> Mapping[str, str]:
+        """Mark sessions as closed; those of them that others hold, with who does."""
+        return await _guarded(self._journal.end(tenant, session_ids))
 
     async def put_snapshot(self, tenant: str, snapshot: str, point: JournaledSnapshot) -> None:
         """Keep a snapshot."""

@@ -102,10 +102,17 @@ Outcome: TypeAlias = "SessionView | SessionFault"
 
 @dataclass(slots=True)
 class SessionFigures:
-    """What the engine has done since it started."""
+    """What the engine has done since it started.
+
+    Attributes:
+        forwarded: questions that other servers answered.
+        taken_over: sessions claimed that another server held before.
+    """
 
     created: int = 0
     steps: int = 0
     rebuilt: int = 0
     reaped: int = 0
+    forwarded: int = 0
+    taken_over: int = 0
     faults: Counter[str] = field(default_factory=Counter[str])

@@ -4,7 +4,26 @@
 
 from __future__ import annotations
 
+from ..authority import OPENSSL, Authority, Pair
 from ..rollouts import mixed_group, right, rollout, spec, step
 from ..server import Endpoint, Service, http_get, serving, settings
+from ..tenants import OWNER, STRANGER, make_keys
 
-__all__ = ["Endpoint", "Service", "http_get", "mixed_group", "right", "rollout", "serving", "settings", "spec", "step"]
+__all__ = [
+    "OPENSSL",
+    "OWNER",
+    "STRANGER",
+    "Authority",
+    "Endpoint",
+    "Pair",
+    "Service",
+    "http_get",
+    "make_keys",
+    "mixed_group",
+    "right",
+    "rollout",
+    "serving",
+    "settings",
+    "spec",
+    "step",
+]

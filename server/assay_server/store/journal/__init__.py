@@ -3,6 +3,7 @@
 from .memory import MemoryJournal
 from .opening import open_journal
 from .protocol import (
+    HeldElsewhere,
     Journal,
     JournaledDump,
     JournaledSession,
@@ -16,6 +17,7 @@ from .protocol import (
 from .sqlite import SqliteJournal
 
 __all__ = [
+    "HeldElsewhere",
     "Journal",
     "JournaledDump",
     "JournaledSession",

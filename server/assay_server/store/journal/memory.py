@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .protocol import (
@@ -100,12 +100,18 @@ class MemoryJournal:
         """A session; there is no other server to take it from."""
         return await self.read(tenant, session_id)
 
-    async def end(self, tenant: str, session_ids: Sequence[str]) -> None:
+    async def holds(self, key: SessionKey) -> bool:
+        """There is no other server."""
+        del key
+        return True
+
+    async def end(self, tenant: str, session_ids: Sequence[str]) -> Mapping[str, str]:
         """Mark sessions as closed."""
         for session_id in session_ids:
             held = self._sessions.get((tenant, session_id))
             if held is not None and held.closed_at is None:
                 held.closed_at = self._now()
+        return {}
 
     async def retire(self, keys: Sequence[SessionKey]) -> None:
         """Mark sessions as closed."""

@@ -11,8 +11,11 @@ from .protocol import Journal
 from .sqlite import SqliteJournal
 
 
-def open_journal(url: str) -> Journal:
+def open_journal(url: str, server: str = "") -> Journal:
     """The journal beside this store, not yet opened: of ``sqlite:PATH`` the file ``PATH.sessions``.
+
+    Args:
+        server: what others of a fleet know this one by; empty = they do not.
 
     Raises:
         ValueError: a store of this kind has no journal.
@@ -23,7 +26,7 @@ def open_journal(url: str) -> Journal:
     if scheme in REDIS_SCHEMES:
         from .redis import RedisJournal
 
-        return RedisJournal(url)
+        return RedisJournal(url, server=server)
     if scheme == "sqlite" and rest:
         return SqliteJournal(Path(f"{rest}.sessions"))
     raise ValueError(f"{url!r} has no journal of sessions: expected 'memory:' or 'sqlite:PATH'")

@@ -6,7 +6,7 @@ A journal holds no policy: it knows ids, indexes and bytes, never what they mean
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -19,6 +19,14 @@ class UnknownJournalEntry(StoreError):
 
 class RequestTaken(StoreError):
     """A request id came again with another request."""
+
+
+class HeldElsewhere(StoreError):
+    """Another server holds the session, and its lease has not ended."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__(server)
+        self.server = server
 
 
 class JournaledTurn(NamedTuple):
@@ -69,6 +77,7 @@ class JournaledSession:
     Attributes:
         key: what :meth:`Journal.append` names it by.
         dump: what it can be resumed from, with the number of actions that are in it.
+        taken_over: the claim that it comes from took it from another server.
     """
 
     key: SessionKey
@@ -80,6 +89,7 @@ class JournaledSession:
     closed: bool
     turns: tuple[JournaledTurn, ...]
     dump: JournaledDump | None = None
+    taken_over: bool = False
 
 
 class JournaledDump(NamedTuple):
@@ -144,9 +154,16 @@ class Journal(Protocol):
     async def claim(self, tenant: str, session_id: str) -> JournaledSession:
         """A session with all its actions, from now on this server's: keys that were given out before write nothing.
 
+        One that is closed is nobody's any more; it is read.
+
         Raises:
             UnknownJournalEntry: there is none.
+            HeldElsewhere: a server that says so and lives holds it. Not where this one says nothing of itself.
         """
+        ...
+
+    async def holds(self, key: SessionKey) -> bool:
+        """Whether the session is this server's still."""
         ...
 
     async def read(self, tenant: str, session_id: str) -> JournaledSession:
@@ -157,8 +174,11 @@ class Journal(Protocol):
         """
         ...
 
-    async def end(self, tenant: str, session_ids: Sequence[str]) -> None:
-        """Mark sessions as closed; those that are unknown or closed already are passed over."""
+    async def end(self, tenant: str, session_ids: Sequence[str]) -> Mapping[str, str]:
+        """Mark sessions as closed; those that are unknown or closed already are passed over.
+
+        Answers which other servers hold some of them, as far as that is known: server by session.
+        """
         ...
 
     async def retire(self, keys: Sequence[SessionKey]) -> None:

@@ -2,6 +2,7 @@
 
 A session has a head (a hash) and its turns (a list). Its ``fence`` rises with every claim, and a turn is taken only
 with the present fence: a server whose session passed to another writes nothing more to it, whatever it believes.
+Servers that others can reach put their name in the head; while such a one lives, nobody claims what it holds.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from urllib.parse import quote
 import msgpack
 
 from .protocol import (
+    HeldElsewhere,
     JournaledDump,
     JournaledSession,
     JournaledSnapshot,
@@ -23,6 +25,7 @@ from .protocol import (
     SessionKey,
     UnknownJournalEntry,
 )
+from .servers import life_key
 
 if TYPE_CHECKING:
     from assay_server.store.redis.connection import Argument
@@ -31,7 +34,8 @@ _KEPT_SECONDS = 2 * 86_400
 
 _APPEND = """
 -- KEYS head, turns; ARGV fence, index, turn, seconds, actions in the dump (or ''), dump
-if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
+local head = redis.call('HMGET', KEYS[1], 'fence', 'closed')
+if head[1] ~= ARGV[1] or head[2] then return 0 end
 local held = redis.call('LLEN', KEYS[2])
 if held == tonumber(ARGV[2]) then
   redis.call('RPUSH', KEYS[2], ARGV[3])
@@ -46,22 +50,31 @@ end
 return 1
 """
 _CLAIM = """
--- KEYS head, turns
+-- KEYS head, turns, life of ARGV[2]; ARGV this server (or '' = unknown to others), who is thought to hold it (or '')
 if redis.call('EXISTS', KEYS[1]) == 0 then return false end
-redis.call('HINCRBY', KEYS[1], 'fence', 1)
-return {redis.call('HGETALL', KEYS[1]), redis.call('LRANGE', KEYS[2], 0, -1)}
+local taken = 0
+if redis.call('HEXISTS', KEYS[1], 'closed') == 0 then
+  local holder = redis.call('HGET', KEYS[1], 'holder') or ''
+  if holder ~= '' and holder ~= ARGV[1] then
+    if ARGV[1] ~= '' and (holder ~= ARGV[2] or redis.call('EXISTS', KEYS[3]) == 1) then return holder end
+    taken = 1
+  end
+  redis.call('HINCRBY', KEYS[1], 'fence', 1)
+  redis.call('HSET', KEYS[1], 'holder', ARGV[1])
+end
+return {redis.call('HGETALL', KEYS[1]), redis.call('LRANGE', KEYS[2], 0, -1), taken}
 """
 _READ = """
 -- KEYS head, turns
 if redis.call('EXISTS', KEYS[1]) == 0 then return false end
-return {redis.call('HGETALL', KEYS[1]), redis.call('LRANGE', KEYS[2], 0, -1)}
+return {redis.call('HGETALL', KEYS[1]), redis.call('LRANGE', KEYS[2], 0, -1), 0}
 """
 _END = """
 -- KEYS head; ARGV fence (or '' = whoever has it)
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-if ARGV[1] ~= '' and redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 0 then return '' end
+if ARGV[1] ~= '' and redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return '' end
 redis.call('HSET', KEYS[1], 'closed', '1')
-return 1
+return redis.call('HGET', KEYS[1], 'holder') or ''
 """
 
 
@@ -71,13 +84,15 @@ class RedisJournal:
     Args:
         url: as :func:`assay_server.store.opening.open_store` takes it.
         kept_seconds: how long a session is kept after its last action; for good where a snapshot names it.
+        server: this one's name in :class:`ServerTable`; empty = it is in none, and claims whatever it is asked for.
     """
 
     shared = True
 
-    def __init__(self, url: str, kept_seconds: int = _KEPT_SECONDS) -> None:
+    def __init__(self, url: str, kept_seconds: int = _KEPT_SECONDS, server: str = "") -> None:
         from assay_server.store.redis.connection import Server
 
+        self._name = server
         self._server = Server(url)
         self._kept_seconds = kept_seconds
 
@@ -97,7 +112,8 @@ class RedisJournal:
         for new in sessions:
             head, turns = _keys(tenant, new.session_id)
             fields = ("group", new.group_id, "run", new.run_id, "spec", new.spec, "start", new.start, "fence", 1)
-            commands += [("HSET", head, *fields), ("EXPIRE", head, self._kept_seconds)]
+            holder = ("holder", self._name)
+            commands += [("HSET", head, *fields, *holder), ("EXPIRE", head, self._kept_seconds)]
             if new.turns:
                 commands += [("RPUSH", turns, *map(_packed, new.turns)), ("EXPIRE", turns, self._kept_seconds)]
         await self._server.together(*commands)
@@ -137,17 +153,35 @@ class RedisJournal:
 
     async def claim(self, tenant: str, session_id: str) -> JournaledSession:
         """A session, from now on this server's."""
-        return await self._session(_CLAIM, tenant, session_id)
+        head, turns = _keys(tenant, session_id)
+        holder = ""
+        while True:
+            life = life_key(holder) if holder else head
+            found = await self._server.script(_CLAIM, (head, turns, life), self._name, holder)
+            if not isinstance(found, bytes):
+                return _session(tenant, session_id, found)
+            if found.decode() == holder:
+                raise HeldElsewhere(holder)
+            holder = found.decode()
+
+    async def holds(self, key: SessionKey) -> bool:
+        """Whether nobody claimed it since."""
+        fence = await self._server.command("HGET", _keys(key.tenant, key.session_id)[0], "fence")
+        return fence == str(key.fence).encode()
 
     async def read(self, tenant: str, session_id: str) -> JournaledSession:
         """A session."""
-        return await self._session(_READ, tenant, session_id)
+        return _session(tenant, session_id, await self._server.script(_READ, _keys(tenant, session_id)))
 
-    async def end(self, tenant: str, session_ids: Sequence[str]) -> None:
+    async def end(self, tenant: str, session_ids: Sequence[str]) -> Mapping[str, str]:
         """Mark sessions as closed."""
-        await self._server.together(
+        if not session_ids:
+            return {}
+        holders = await self._server.together(
             *(("EVAL", _END, 1, _keys(tenant, session_id)[0], "") for session_id in session_ids)
         )
+        named = zip(session_ids, cast("list[bytes]", holders), strict=True)
+        return {session_id: name.decode() for session_id, name in named if name and name.decode() != self._name}
 
     async def retire(self, keys: Sequence[SessionKey]) -> None:
         """Mark one's own sessions as closed."""
@@ -177,23 +211,25 @@ class RedisJournal:
         del before
         return 0
 
-    async def _session(self, script: str, tenant: str, session_id: str) -> JournaledSession:
-        found = await self._server.script(script, _keys(tenant, session_id))
-        if not found:
-            raise UnknownJournalEntry(session_id)
-        fields, turns = cast("tuple[list[bytes], list[bytes]]", found)
-        head: Mapping[bytes, bytes] = dict(zip(fields[::2], fields[1::2], strict=True))
-        return JournaledSession(
-            key=SessionKey(tenant, session_id, 0, int(head[b"fence"])),
-            session_id=session_id,
-            group_id=head[b"group"].decode(),
-            run_id=head[b"run"].decode(),
-            spec=head[b"spec"],
-            start=head[b"start"],
-            closed=b"closed" in head,
-            turns=tuple(map(_unpacked, turns)),
-            dump=JournaledDump(int(head[b"dumped"]), head[b"dump"]) if b"dumped" in head else None,
-        )
+
+def _session(tenant: str, session_id: str, found: object) -> JournaledSession:
+    """What a script found."""
+    if not found:
+        raise UnknownJournalEntry(session_id)
+    fields, turns, taken = cast("tuple[list[bytes], list[bytes], int]", found)
+    head: Mapping[bytes, bytes] = dict(zip(fields[::2], fields[1::2], strict=True))
+    return JournaledSession(
+        key=SessionKey(tenant, session_id, 0, int(head[b"fence"])),
+        session_id=session_id,
+        group_id=head[b"group"].decode(),
+        run_id=head[b"run"].decode(),
+        spec=head[b"spec"],
+        start=head[b"start"],
+        closed=b"closed" in head,
+        turns=tuple(map(_unpacked, turns)),
+        dump=JournaledDump(int(head[b"dumped"]), head[b"dump"]) if b"dumped" in head else None,
+        taken_over=bool(taken),
+    )
 
 
 def _keys(tenant: str, session_id: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -212,11 +212,17 @@ class SqliteJournal:
         """A session; there is no other server to take it from."""
         return await self.read(tenant, session_id)
 
-    async def end(self, tenant: str, session_ids: Sequence[str]) -> None:
+    async def holds(self, key: SessionKey) -> bool:
+        """There is no other server."""
+        del key
+        return True
+
+    async def end(self, tenant: str, session_ids: Sequence[str]) -> Mapping[str, str]:
         """Mark sessions as closed."""
         rows = [(time.time(), tenant, session_id) for session_id in session_ids]
         statement = "UPDATE sessions SET closed_at = ? WHERE tenant = ? AND session_id = ? AND closed_at IS NULL"
         await self._do(lambda connection: connection.executemany(statement, rows))
+        return {}
 
     async def retire(self, keys: Sequence[SessionKey]) -> None:
         """Mark sessions as closed."""
