@@ -60,8 +60,8 @@ def write_report(
 
 
 def _source(store: str | None, records: Path | None) -> Source:
-    settings = Settings()
-    url = store or settings.store
+    settings = Settings() if store is None else Settings(store=store)
+    url = settings.store
     source = source_of(url, records or settings.records)
     if source is None and url.partition(":")[0] in REDIS_SCHEMES:
         raise Usage("a store in Redis needs --records: the folder that all servers of the fleet see")

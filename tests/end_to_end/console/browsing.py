@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, cast
 from urllib.parse import urlencode
 
@@ -42,14 +44,20 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path) -> Generator[Site]:
-    """A server with the runs of :func:`stream_runs` in its store."""
+def site(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Generator[Site]:
+    """A server with the runs of :func:`stream_runs` in its store, and a database ``shop``.
+
+    Args:
+        settings: other ones, as variables.
+    """
     environment = {
         **os.environ,
         "ASSAY_LISTEN": "127.0.0.1:0",
         "ASSAY_HTTP_LISTEN": "127.0.0.1:0",
         "ASSAY_STORE": f"sqlite:{folder / 'assay.db'}",
         "ASSAY_TOKEN_FILE": str(folder / "token"),
+        "ASSAY_DATABASES": str(_databases(folder)),
+        **settings,
     }
     process = subprocess.Popen(
         [sys.executable, "-c", _ASSAY, "serve"], env=environment, stderr=subprocess.PIPE, text=True
@@ -64,6 +72,18 @@ def site(folder: Path) -> Generator[Site]:
         finally:
             process.terminate()
             process.communicate(timeout=_STOP_SECONDS)
+
+
+def _databases(folder: Path) -> Path:
+    """A catalogue with one database: three things and what they cost."""
+    with closing(sqlite3.connect(folder / "shop.sqlite")) as shop:
+        shop.executescript(
+            "CREATE TABLE things (name TEXT, price INTEGER);"
+            "INSERT INTO things VALUES ('lamp', 30), ('chair', 55), ('table', 120);"
+        )
+    catalogue = folder / "databases.toml"
+    catalogue.write_text('[databases.shop]\npath = "shop.sqlite"\n', encoding="utf-8")
+    return catalogue
 
 
 def _serving(process: subprocess.Popen[str]) -> Mapping[str, object]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tempfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator
@@ -18,6 +20,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from assay import Client
 from assay.rollouts import Rollout
 from assay.runs import RunConfig
+from assay_server.store.redis.private_server import PrivateRedis, program
 
 from .browsing import Look, Site, Visit, site, visiting
 from .runs import HOSTILE, HOSTILE_ID
@@ -232,8 +235,6 @@ def test_the_playground_scores_and_plays(visit: Visiting, served: Site):
         if runs_code(served):
             seen.page.get_by_role("button", name="Run", exact=True).click()
             expect(seen.page.locator(".tiles dd").first).to_have_text("yes")
-        seen.page.get_by_role("tab", name="A query").click()
-        expect(seen.page.get_by_label("Query", exact=True)).to_be_visible()
         seen.page.get_by_role("tab", name="An environment").click()
         seen.page.get_by_role("button", name="Begin").click()
         actions = seen.page.get_by_role("group", name="Admissible actions").get_by_role("button")
@@ -245,6 +246,37 @@ def test_the_playground_scores_and_plays(visit: Visiting, served: Site):
         expect(step).to_have_text("2")
         expect(seen.page.get_by_text("not valid")).to_be_visible()
         seen.keep("played")
+
+
+def test_a_query_is_compared(visit: Visiting):
+    with visit() as seen:
+        seen.open("playground", tab="query")
+        query = seen.page.get_by_label("Query, alone")
+        compare = seen.page.get_by_role("button", name="Compare")
+        compare.click()
+        expect(seen.page.locator(".note.wrong")).to_contain_text("NAME")
+        right = {"sql": "SELECT name FROM things WHERE price > 50", "database": "shop"}
+        seen.page.get_by_label("Reference, as JSON").fill(json.dumps(right))
+        for written, verdict in (
+            ("SELECT t.name FROM things t WHERE t.price >= 51", "correct"),
+            ("SELECT name FROM things", "incorrect"),
+            ("SELECT nme FROM things", "incorrect"),
+        ):
+            query.fill(written)
+            compare.click()
+            expect(seen.page.locator(".tiles dd").nth(1)).to_have_text(verdict)
+            expect(seen.page.locator("mark")).to_have_text(written)
+            seen.keep(f"query-{verdict}")
+        expect(seen.page.get_by_text("no such column")).to_be_visible()
+        query.fill("First the prices.\n```sql\nSELECT name FROM things WHERE price > 50\n```\n")
+        compare.click()
+        expect(seen.page.locator("mark")).to_have_text("SELECT name FROM things WHERE price > 50")
+        expect(seen.page.locator(".tiles dd").nth(1)).to_have_text("correct")
+        seen.keep("query-in-an-answer")
+        assert seen.accessibility() == []
+        seen.page.get_by_label("Reference, as JSON").fill("{")
+        compare.click()
+        expect(seen.page.locator(".note.wrong")).to_contain_text("Reference")
 
 
 def runs_code(served: Site) -> bool:
@@ -277,6 +309,47 @@ def test_the_keyboard_reaches_everything_in_order(visit: Visiting):
         seen.page.keyboard.press("Tab")
         seen.page.keyboard.press("Enter")
         assert seen.page.evaluate("document.activeElement.id") == "page"
+
+
+def test_the_runs_of_a_fleet_are_shown(browser: Browser, tmp_path: Path):
+    if program() is None:
+        pytest.skip("redis-server is not installed")
+    with tempfile.TemporaryDirectory(prefix="assay-") as short, PrivateRedis(Path(short)) as redis:
+        fleet = {
+            "ASSAY_STORE": redis.url,
+            "ASSAY_RECORDS": str(tmp_path / "records"),
+            "ASSAY_LEASE_SECONDS": "0.5",
+            "ASSAY_CONTROL_SECONDS": "2",
+        }
+        with site(tmp_path, fleet) as served, visiting(browser, served, tmp_path) as seen:
+            seen.open("runs")
+            seen.page.get_by_role("link", name="houses").click()
+            expect(seen.page.get_by_role("img", name=re.compile("^Reward:"))).to_be_visible()
+            seen.keep("fleet-run")
+            seen.open("group", run="houses", group="house-10")
+            expect(seen.page.get_by_role("heading", name="States and actions")).to_be_visible()
+            open_when_settled(seen, "houses", "house-10")
+            expect(seen.page.get_by_role("heading", name="States and actions")).to_be_visible()
+            expect(seen.page.get_by_text("Computed now from the stored rollouts")).to_be_visible()
+            seen.keep("fleet-group")
+            seen.page.get_by_label("What names a state").select_option("state + history")
+            seen.page.get_by_text("Every visit").click()
+            seen.page.locator("section[aria-live]").get_by_role("link").first.click()
+            expect(seen.page.get_by_role("heading", name=re.compile("^Rollout house-10"))).to_be_visible()
+            open_when_settled(seen, "problems", "train-speed.1")
+            expect(seen.page.get_by_role("heading", name="Answers")).to_be_visible()
+            expect(seen.page.get_by_text("Advantages are no longer held")).to_be_visible()
+            seen.keep("fleet-answers")
+            assert seen.accessibility() == []
+
+
+def open_when_settled(seen: Visit, run: str, group: str) -> None:
+    """Open a group when the fleet has put it aside."""
+    deadline = time.monotonic() + 60.0
+    seen.open("group", run=run, group=group)
+    while not seen.page.get_by_text("What the trainer was sent for it is no longer held").count():
+        assert time.monotonic() < deadline
+        seen.open("group", run=run, group=group)
 
 
 def test_light_and_dark_are_remembered(visit: Visiting):

@@ -221,7 +221,7 @@ function answersOf(run, told) {
   const most = Math.max(0, ...rows.map((row) => Math.abs(row.advantage ?? 0)));
   return [
     h("h2", null, "Answers"),
-    h("p", { class: "quiet" }, "One step each: all start from the prompt; an edge is an answer, its width how many gave it, its colour their mean advantage. ", most ? scale(most) : "All advantages are 0."),
+    h("p", { class: "quiet" }, "One step each: all start from the prompt; an edge is an answer, its width how many gave it, its colour their mean advantage. ", most ? scale(most) : result ? "All advantages are 0." : `Advantages are ${told.finished ? "no longer held" : "not known yet"}.`),
     graphPicture(graphOf(walks), { most, choose: () => {}, chosen: { id: "prompt" }, label: (node) => (node.kind === "end" ? node.id.slice(4) : "the prompt"), short: () => "prompt" }),
     h("h2", null, "Members"),
     table("Members", ["rollout", "answer", "reward", "verdict", "advantage", "response ends with"], rows.map((row) => [

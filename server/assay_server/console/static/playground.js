@@ -96,9 +96,9 @@ function verdictView(result) {
 async function queryTab(signal) {
   const reward = "sql/execution-v1";
   const reference = area("sql-reference", "Reference, as JSON: the right query and the database's name", 5, JSON.stringify({ sql: "SELECT 1 + 1", database: "NAME" }, null, 2));
-  const query = area("sql-query", "Query", 6, "SELECT 2");
+  const query = area("sql-query", "Query, alone or in a fence of a whole answer", 6, "SELECT 2");
   const answer = h("div", { "aria-live": "polite" });
-  const act = () => scored({ leaf: { id: reward } }, readJson(reference.field.value, "Reference"), `\`\`\`sql\n${query.field.value}\n\`\`\``, "", signal);
+  const act = () => scored({ leaf: { id: reward } }, readJson(reference.field.value, "Reference"), query.field.value, "", signal);
   return h("div", null, h("p", { class: "quiet" }, "Databases are named in the operator's catalogue. Questions with databases of their own are in the environment sql."),
     h("div", { class: "two" }, form([reference.parts, query.parts], "Compare", act, answer), answer));
 }

@@ -9,7 +9,7 @@ export function runView(run, other) {
   const axis = !alike ? "percent of the run" : run.axis.kind === "global_step" ? "step" : "rollout";
   if (!alike) both.forEach((one) => { one.x = one.axis.labels.map((_, index, all) => Math.round((100 * index) / Math.max(1, all.length - 1))); });
   return h("div", null,
-    totals(both), both.map(missing),
+    totals(both), both.map((one) => missing(one, both.length > 1)),
     h("div", { class: "charts" },
       curve(both, "Reward", axis, "Mean of what could be scored, with its standard deviation.", (one) => [named(one, "reward", one.reward)], other ? {} : { band: true }),
       curve(both, "Pass rate by task type", axis, "Correct among those with a verdict.", (one) => one.passRate.map((series) => named(one, series.name || "no type", series)), { domain: [0, 1] }),
@@ -47,11 +47,11 @@ function totals(both) {
 }
 
 /** What the run had and the records hold no more: none of it is taken for a zero. */
-function missing(one) {
+function missing(one, two) {
   const { rollouts, more, advantages } = one.missing;
   if (!rollouts && !more && !advantages) return null;
-  return h("p", { class: "note" }, word(one.runId), ": ",
-    rollouts || more ? `${more ? "older rollouts" : `${num(rollouts)} rollouts`} with texts or results that are no longer held are in none of these numbers. ` : null,
+  return h("p", { class: "note" }, two ? [word(one.runId), ": "] : null,
+    rollouts || more ? `${more ? "Older rollouts" : `${num(rollouts)} rollouts`} whose texts or results are no longer held are in none of these numbers. ` : null,
     advantages ? `What ${num(advantages)} groups were told is no longer held: advantages are those of the others.` : null);
 }
 
