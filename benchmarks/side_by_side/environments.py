@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
 import time
 from pathlib import Path
 from random import Random
@@ -14,8 +13,9 @@ from assay_server.cli.env_bench import reset_seconds, steps_per_second
 from assay_server.cli.env_episode import EpisodeNames, episode_source
 from assay_server.embedded import Engine
 
+from .alfworld_engine import alfworld_engine
 from .comparison import Comparison, Picture
-from .peers import NotInstallable, peer_python, version_of
+from .peers import NotMeasurable
 
 METHOD = """\
 Random admissible commands, episodes of 50 steps; each step includes the observation and the admissible commands of
@@ -65,24 +65,16 @@ def measure(games: Path | None) -> Comparison:
         missing.append("ALFWorld's engine (no folder of games was given)")
     else:
         try:
-            python = peer_python("alfworld", "alfworld")
-        except NotInstallable as error:
+            name, peer = alfworld_engine(games, SECONDS)
+        except NotMeasurable as error:
             missing.append(f"ALFWorld's engine ({error})")
         else:
-            script = Path(__file__).with_name("alfworld_peer.py")
-            command = [python, script, str(games.resolve()), str(SECONDS)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
-            if done.returncode:
-                missing.append(f"ALFWorld's engine (it failed: {done.stderr.strip().splitlines()[-1]})")
-            else:
-                name = f"ALFWorld {version_of(python, 'alfworld')}"
-                peer = json.loads(done.stdout.splitlines()[-1])
-                rates[name] = peer["stepsPerSecond"]
-                raw["alfworld"] = peer
-                rows.append([name, f"{peer['stepsPerSecond']:,.1f}", f"{peer['resetMs']:,.0f}"])
-                rows.append(
-                    ["ratio, in process", f"{own / peer['stepsPerSecond']:,.0f}x", f"{peer['resetMs'] / reset:,.0f}x"]
-                )
+            rates[name] = peer["stepsPerSecond"]
+            raw["alfworld"] = dict(peer)
+            rows.append([name, f"{peer['stepsPerSecond']:,.1f}", f"{peer['resetMs']:,.0f}"])
+            rows.append(
+                ["ratio, in process", f"{own / peer['stepsPerSecond']:,.0f}x", f"{peer['resetMs'] / reset:,.0f}x"]
+            )
     return Comparison(
         "environments", "ALFWorld's games", METHOD, {"One core": rows},
         Picture("Steps a second", {name: {"rate": rate} for name, rate in rates.items()}, "steps/s"), raw, missing,

@@ -22,7 +22,7 @@ from benchmarks import math_verifiers
 from benchmarks.math_verifiers import Run
 
 from .comparison import Comparison, Picture
-from .peers import NotInstallable, peer_python, version_of
+from .peers import NotMeasurable, peer_python, version_of
 
 METHOD = """\
 *Speed and accuracy*: both verifiers in one process on one core over the same seeded pairs, half of them wrong; a
@@ -176,7 +176,7 @@ def measure() -> Comparison:
     name = "Math-Verify"
     try:
         python = peer_python("math-verify", "math-verify[antlr4_13_2]")
-    except NotInstallable as error:
+    except NotMeasurable as error:
         missing.append(str(error))
     else:
         name = f"Math-Verify {version_of(python, 'math-verify')}"

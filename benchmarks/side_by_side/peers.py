@@ -10,15 +10,15 @@ PEERS = Path(__file__).resolve().parents[2] / "build" / "peers"
 INSTALL_SECONDS = 900
 
 
-class NotInstallable(Exception):
-    """A peer that cannot be installed here; says why."""
+class NotMeasurable(Exception):
+    """A peer that cannot be measured here; says why."""
 
 
 def peer_python(name: str, *requirements: str) -> Path:
     """The interpreter of an environment with these packages, built on first use.
 
     Raises:
-        NotInstallable: pip says no.
+        NotMeasurable: pip says no.
     """
     home = PEERS / name
     python = home / "bin" / "python"
@@ -29,7 +29,7 @@ def peer_python(name: str, *requirements: str) -> Path:
     install = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", *requirements]
     done = subprocess.run(install, capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS)
     if done.returncode:
-        raise NotInstallable(f"{' '.join(requirements)}: {done.stderr.strip().splitlines()[-1]}")
+        raise NotMeasurable(f"{' '.join(requirements)}: {done.stderr.strip().splitlines()[-1]}")
     installed.write_text("\n".join(requirements), encoding="utf-8")
     return python
 
