@@ -17,16 +17,15 @@ from assay_server.environments.asked import Reach
 from assay_server.environments.catalogue import EnvironmentCatalogue
 from assay_server.environments.definition import EnvironmentDefinition
 from assay_server.environments.protocol import Asking, Environment, EnvironmentFault
-from assay_server.environments.tools import ToolPorts
 from assay_server.execution.asked_outside import AskedOutside
-from assay_server.execution.corpus_folders import CorpusFolders, with_tools
+from assay_server.execution.corpus_folders import CorpusFolders
 from assay_server.execution.discovery import discover, is_path, load_plugin
+from assay_server.execution.environment_ports import Ports, with_ports
 from assay_server.execution.game_folders import with_game_folder
 from assay_server.execution.plugged_environments import environment_of
 from assay_server.execution.plugin_files import BrokenPlugin
-from assay_server.execution.reaching import with_reach
-from assay_server.execution.shop_folders import with_folders
-from assay_server.execution.sql.question_folders import QuestionFolders, with_questions
+from assay_server.execution.shop_folders import ShopFolders
+from assay_server.execution.sql.question_folders import QuestionFolders
 from assay_server.logs import log_errors_only
 
 _MAX_GAME_BYTES = 16 * 1024 * 1024
@@ -87,9 +86,8 @@ def episode_source(names: EpisodeNames) -> EpisodeSource:
             raise Usage(f"--games {names.games}: not a folder")
         catalogue = with_game_folder(catalogue, names.games)
     with environment_faults_told():
-        definition = with_questions(with_folders(catalogue.resolve(names.env)))
-        definition = with_tools(definition, ToolPorts(CorpusFolders(), QuestionFolders(), programs=True))
-        definition = with_reach(definition, Reach(programs=True))
+        ports = Ports(Reach(programs=True), CorpusFolders(), QuestionFolders(), ShopFolders())
+        definition = with_ports(catalogue.resolve(names.env), ports)
     read = read_options(names.options)
     if names.game is not None:
         read["game"] = read_game(names.game)

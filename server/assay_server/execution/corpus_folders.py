@@ -1,4 +1,4 @@
-"""Corpora on disk, and the environment whose tools search them.
+"""Corpora on disk.
 
 A corpus is a folder of JSON Lines files. ``questions.jsonl`` has ``{"question", "answer" or "answers", "supports"?:
 [{"base", "document"}], "split"?}`` a line; every other file is a knowledge base of its name, with ``{"id"?, "title"?,
@@ -7,18 +7,13 @@ A corpus is a folder of JSON Lines files. ``questions.jsonl`` has ``{"question",
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import cast
 
 from assay.sdk import Json, Unscorable
-from assay_server.environments.catalogue import EnvironmentCatalogue
-from assay_server.environments.definition import EnvironmentDefinition
 from assay_server.environments.protocol import InvalidOptions
-from assay_server.environments.tools import TOOLS, ToolPorts, ToolsEpisode
 from assay_server.environments.tools.corpus import Corpus, CorpusQuestion, Document, KnowledgeBase, Support
 from assay_server.rewards.qa_answers import golds_of
 
@@ -71,23 +66,6 @@ def read_corpus(folder: Path) -> Corpus:
     if not found:
         raise InvalidCorpus(f"{_QUESTIONS}.jsonl has no questions")
     return Corpus(bases, found)
-
-
-def with_tools(definition: EnvironmentDefinition, ports: ToolPorts) -> EnvironmentDefinition:
-    """``tools`` with what it needs of this process; any other environment as it is."""
-    if definition.make is not ToolsEpisode:
-        return definition
-    return dataclasses.replace(definition, make=partial(ToolsEpisode, ports))
-
-
-def with_tool_ports(catalogue: EnvironmentCatalogue, ports: ToolPorts) -> EnvironmentCatalogue:
-    """The catalogue with a ``tools`` that has these ports; its digest stays the code's."""
-    return catalogue.with_definitions(with_tools(catalogue.resolve(TOOLS.id), ports))
-
-
-def corpora_in(root: Path | None) -> CorpusFolders:
-    """The corpora in the folders of a folder."""
-    return CorpusFolders({path.name: path for path in root.iterdir() if path.is_dir()} if root is not None else {})
 
 
 def _records(path: Path) -> Iterator[tuple[str, Mapping[str, Json]]]:

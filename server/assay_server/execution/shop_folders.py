@@ -7,20 +7,15 @@ one name, the first in alphabetical order is read.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import partial
 from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
 from typing import cast
 
 from assay.sdk import Json
-from assay_server.environments.catalogue import EnvironmentCatalogue
-from assay_server.environments.definition import EnvironmentDefinition
 from assay_server.environments.protocol import InvalidOptions
-from assay_server.environments.shop import SHOP, Shop
 from assay_server.environments.shop.catalogue import ShopCatalogue
 from assay_server.environments.shop.loading import ShopFiles, load_catalogue
 from assay_server.environments.shop.products import InvalidCatalogue
@@ -63,19 +58,6 @@ class ShopFolders:
             except (OSError, ValueError, InvalidCatalogue) as error:
                 raise InvalidOptions("catalogue", f"{name[:200]}: {error}") from error
         return self._read[folder]
-
-
-def with_folders(definition: EnvironmentDefinition, folders: Mapping[str, Path] | None = None) -> EnvironmentDefinition:
-    """The shop with catalogues from folders (see :class:`ShopFolders`); any other environment as it is."""
-    if definition.make is not Shop:
-        return definition
-    return dataclasses.replace(definition, make=partial(Shop, ShopFolders(folders)))
-
-
-def with_shop_folder(catalogue: EnvironmentCatalogue, root: Path) -> EnvironmentCatalogue:
-    """The catalogue with a ``shop`` whose options may name the folders in ``root``; its digest stays the code's."""
-    folders = {path.name: path for path in root.iterdir() if path.is_dir()}
-    return catalogue.with_definitions(with_folders(catalogue.resolve(SHOP.id), folders))
 
 
 def read_shop_folder(folder: Path) -> ShopCatalogue:

@@ -9,15 +9,14 @@ from assay.sdk import PluginDefinition, PluginKind
 from assay_server.environments.asked import Reach
 from assay_server.environments.catalogue import UnknownEnvironment, builtin_environments
 from assay_server.environments.protocol import Environment
-from assay_server.environments.tools import ToolPorts
 from assay_server.environments.watched import watched
-from assay_server.execution.corpus_folders import corpora_in, with_tool_ports
+from assay_server.execution.corpus_folders import CorpusFolders
 from assay_server.execution.discovery import load_plugin
+from assay_server.execution.environment_ports import Ports, all_with_ports, folders_in
 from assay_server.execution.game_folders import with_game_folder
 from assay_server.execution.plugged_environments import environment_of
-from assay_server.execution.reaching import all_with_reach
-from assay_server.execution.shop_folders import with_shop_folder
-from assay_server.execution.sql.question_folders import question_folders, with_question_folder
+from assay_server.execution.shop_folders import ShopFolders
+from assay_server.execution.sql.question_folders import QuestionFolders
 from assay_server.sessions.values import EnvironmentSources, Reason, SessionFault, SessionSpec
 
 
@@ -36,14 +35,13 @@ def environment_maker(sources: EnvironmentSources) -> Callable[[SessionSpec], En
     catalogue = builtin_environments().with_definitions(*plugged)
     if sources.games:
         catalogue = with_game_folder(catalogue, Path(sources.games))
-    if sources.shops:
-        catalogue = with_shop_folder(catalogue, Path(sources.shops))
-
-    questions = Path(sources.questions) if sources.questions else None
-    catalogue = with_question_folder(catalogue, questions)
-    corpora = corpora_in(Path(sources.corpora) if sources.corpora else None)
-    catalogue = with_tool_ports(catalogue, ToolPorts(corpora, question_folders(questions), sources.programs))
-    catalogue = all_with_reach(catalogue, Reach(sources.programs, sources.judges))
+    ports = Ports(
+        Reach(sources.programs, sources.judges),
+        CorpusFolders(folders_in(sources.corpora)),
+        QuestionFolders(folders_in(sources.questions)),
+        ShopFolders(folders_in(sources.shops)) if sources.shops else None,
+    )
+    catalogue = all_with_ports(catalogue, ports)
 
     def make(spec: SessionSpec) -> Environment:
         try:

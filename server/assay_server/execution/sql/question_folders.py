@@ -1,4 +1,4 @@
-"""Sets of questions on disk, as Spider and BIRD lay them out, and the environment that asks them.
+"""Sets of questions on disk, as Spider and BIRD lay them out.
 
 A set is a folder with JSON files, one a split, that list ``{"db_id", "question", "query" or "SQL", "evidence"?}``, and
 a folder of databases, ``DB/DB.sqlite`` in ``database``, ``dev_databases``, ``train_databases`` or ``test_database``.
@@ -6,18 +6,14 @@ a folder of databases, ``DB/DB.sqlite`` in ``database``, ``dev_databases``, ``tr
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import cast
 
 from assay.sdk import Json
-from assay_server.environments.catalogue import EnvironmentCatalogue
-from assay_server.environments.definition import EnvironmentDefinition
 from assay_server.environments.protocol import EnvironmentFault, InvalidOptions
-from assay_server.environments.sql import SQL, Answer, Question, SqlEpisode
+from assay_server.environments.sql import Answer, Question
 from assay_server.environments.sql.asking import generated_questions
 from assay_server.environments.sql.bench import GENERATED, Place
 from assay_server.execution.sql.comparison import Cell
@@ -124,29 +120,6 @@ class QuestionFolders:
     def close(self) -> None:
         """End the process that runs queries."""
         self._process.close()
-
-
-def with_questions(
-    definition: EnvironmentDefinition, folders: Mapping[str, Path] | None = None
-) -> EnvironmentDefinition:
-    """``sql`` with sets of questions from folders (see :class:`QuestionFolders`); any other environment as it is."""
-    if definition.make is not SqlEpisode:
-        return definition
-    return dataclasses.replace(definition, make=partial(SqlEpisode, QuestionFolders(folders)))
-
-
-def with_question_folder(catalogue: EnvironmentCatalogue, root: Path | None) -> EnvironmentCatalogue:
-    """The catalogue with an ``sql`` whose options may name the folders in ``root``; its digest stays the code's."""
-    return catalogue.with_definitions(with_questions(catalogue.resolve(SQL.id), _folders_in(root)))
-
-
-def question_folders(root: Path | None) -> QuestionFolders:
-    """The sets in the folders of a folder, and what is generated."""
-    return QuestionFolders(_folders_in(root))
-
-
-def _folders_in(root: Path | None) -> dict[str, Path]:
-    return {path.name: path for path in root.iterdir() if path.is_dir()} if root is not None else {}
 
 
 def _json(cell: Cell) -> Json:

@@ -7,13 +7,13 @@ from typing import cast
 
 import pytest
 
-from assay_server.environments.catalogue import builtin_environments
 from assay_server.environments.protocol import InvalidOptions
 from assay_server.environments.shop import Shop
 from assay_server.environments.shop.browsing import Shopper, Visit, parsed_action
 from assay_server.environments.shop.goals import GeneratedTexts, combinations_of
 from assay_server.environments.shop.setting import setting_of
-from assay_server.execution.shop_folders import ShopFolders, with_shop_folder
+from assay_server.execution.environment_ports import folders_in
+from assay_server.execution.shop_folders import ShopFolders
 from tests.server.environments.shop.recordings import (
     FOLDER,
     Record,
@@ -156,11 +156,9 @@ def test_the_folder_can_be_named_to_a_server_that_has_it():
     assert named.catalogue("invented") is named.catalogue("invented")
     shop = Shop(named)
     assert "Instruction" in shop.reset(1, {"catalogue": "invented"}).observation
-    served = with_shop_folder(builtin_environments(), FOLDER.parent).resolve("shop")
-    assert served.digest == builtin_environments().resolve("shop").digest
+    served = Shop(ShopFolders(folders_in(str(FOLDER.parent))))
     assert (
-        served.make().reset(1, {"catalogue": FOLDER.name}).observation
-        == shop.reset(1, {"catalogue": "invented"}).observation
+        served.reset(1, {"catalogue": FOLDER.name}).observation == shop.reset(1, {"catalogue": "invented"}).observation
     )
     with pytest.raises(InvalidOptions, match="there are: "):
-        served.make().reset(1, {"catalogue": "../webshop"})
+        served.reset(1, {"catalogue": "../webshop"})

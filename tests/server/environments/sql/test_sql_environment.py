@@ -12,12 +12,12 @@ import pytest
 from assay.sdk import Json
 from assay_server.config import Settings
 from assay_server.embedded import Engine
-from assay_server.environments.catalogue import builtin_environments
 from assay_server.environments.protocol import EpisodeOver, InvalidOptions
 from assay_server.environments.sql import SqlEpisode
 from assay_server.environments.sql.asking import generated_questions
+from assay_server.execution.environment_ports import folders_in
 from assay_server.execution.sql.grading import Grader, Grading
-from assay_server.execution.sql.question_folders import QuestionFolders, with_question_folder
+from assay_server.execution.sql.question_folders import QuestionFolders
 from assay_server.execution.sql.sqlite import Caps
 from assay_server.execution.sql.targets import generated_target
 from tests.server.execution.sql.shops import ENDLESS, LONG_CALLS, make_shop
@@ -146,10 +146,9 @@ def sets(tmp_path: Path) -> Path:
 
 
 def test_spider_and_bird_are_read_as_they_are(sets: Path) -> None:
-    definition = with_question_folder(builtin_environments(), sets).resolve("sql")
-    assert definition.digest == builtin_environments().resolve("sql").digest
+    served = QuestionFolders(folders_in(str(sets)))
     for name in ("spider", "bird"):
-        episode = definition.make()
+        episode = SqlEpisode(served)
         started = episode.reset(0, {"questions": name, "split": "dev"})
         assert ("Evidence: cheap is below 30" in started.observation) is (name == "bird")
         assert "lamp" in episode.step("query SELECT * FROM product").observation
