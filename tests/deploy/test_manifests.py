@@ -14,7 +14,7 @@ from .rendering import Object, Objects, at, collected, documents, items, mapping
 from .workloads import SECRETS, chosen_by, labels_of, references, workloads
 
 KUBERNETES = ("1.33", "1.36")
-BY_HAND = ("assay-redis-operator", "assay-keys", "assay-gateway-tls", "assay-environments-tls")
+BY_HAND = ("assay-redis-operator", "assay-keys", "assay-gateway-tls", "assay-environments-tls", "assay-redis-tls")
 """Secrets that no overlay makes."""
 
 CUSTOM = {

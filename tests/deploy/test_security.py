@@ -127,6 +127,7 @@ def test_the_network_is_closed_but_for_what_is_needed(objects: Objects) -> None:
         closed = {str(kind) for policy in policies_of(objects, labels) for kind in items(policy["policyTypes"])}
         assert closed == {"Ingress", "Egress"}
         expected = set[tuple[str, int]]() if name == "assay-redis" else {("redis", 6379), ("kube-dns", 53)}
+        expected |= {("gateway", 50051), ("environments", 50051)} if name in SERVERS else set()
         assert reachable(objects, labels) == expected
         if name == "assay-worker":
             assert not any(policy.get("ingress") for policy in policies_of(objects, labels))
@@ -156,12 +157,19 @@ def test_each_role_sees_its_own_secrets(objects: Objects) -> None:
     with_keys = "ASSAY_KEYS_FILE" in mapping(objects["ConfigMap", "assay"]["data"])
     server = {"assay-token", "assay-redis-gateway", *(["assay-keys"] if with_keys else [])}
     with_tls = "ASSAY_TLS_KEY" in mapping(objects["ConfigMap", "assay"]["data"])
+    to_redis = {"assay-redis-tls"} if ("Certificate", "assay-redis") in objects else set[str]()
     assert seen == {
-        "assay": server | ({"assay-gateway-tls"} if with_tls else set()),
-        "assay-environments": server | ({"assay-environments-tls"} if with_tls else set()),
-        "assay-worker": {"assay-redis-worker"},
-        "assay-redis": {"assay-redis-users"},
+        "assay": server | to_redis | ({"assay-gateway-tls"} if with_tls else set()),
+        "assay-environments": server | to_redis | ({"assay-environments-tls"} if with_tls else set()),
+        "assay-worker": {"assay-redis-worker"} | to_redis,
+        "assay-redis": {"assay-redis-users"} | to_redis,
     }
+
+
+def test_only_redis_sees_its_key(objects: Objects) -> None:
+    for (_, name), workload in workloads(objects).items():
+        seen = {(secret, key) for _, secret, key in references(at(workload, "spec", "template", "spec"))}
+        assert name == "assay-redis" or ("assay-redis-tls", "tls.key") not in seen
 
 
 def test_no_secret_is_in_the_repository() -> None:
@@ -186,7 +194,9 @@ def test_secrets_are_made_once_and_for_their_owner_alone(kustomize: Path, tmp_pa
     assert "is there already" in again.stderr
     assert (folder / "token").read_bytes() == token
     other = tmp_path / "other"
-    subprocess.run([kustomize / "make-secrets", other], check=True)
+    subprocess.run([kustomize / "make-secrets", other, "rediss://elsewhere:6380"], check=True)
+    assert (other / "worker-url").read_text().startswith("rediss://worker:")
+    assert (other / "worker-url").read_text().endswith("@elsewhere:6380/0")
     assert (other / "token").read_bytes() != token
 
 

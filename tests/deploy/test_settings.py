@@ -32,7 +32,7 @@ def test_variables_are_settings_with_usable_values(objects: Objects, member: str
     known = {f"ASSAY_{field.upper()}" for field in Settings.model_fields}
     assert environment(objects, member).keys() <= known
     settings = settings_of(objects, member)
-    assert settings.store.startswith("redis://")
+    assert settings.store.startswith("redis://" if settings.store_ca is None else "rediss://")
     assert settings.records is not None
 
 

@@ -19,8 +19,11 @@ SECRETS = {
     "assay-redis-operator": {"address", "username", "password"},
     "assay-gateway-tls": {"tls.crt", "tls.key", "ca.crt"},
     "assay-environments-tls": {"tls.crt", "tls.key", "ca.crt"},
+    "assay-redis-tls": {"tls.crt", "tls.key", "ca.crt"},
 }
 """Secrets that an operator or cert-manager makes, and their keys; docs/kubernetes.md lists them."""
+
+POD_IP = "fd00::7"
 
 SERVERS = ("assay", "assay-environments")
 MEMBERS = (*SERVERS, "assay-worker")
@@ -66,13 +69,15 @@ def environment(objects: Objects, name: str) -> dict[str, str]:
         found |= {key: str(value) for key, value in data.items()}
     for key, variable in named(container["env"]).items():
         assert key not in found, f"{key} is set twice"
-        found[key] = _value(mapping(variable["valueFrom"]), container)
+        found[key] = _value(mapping(variable["valueFrom"]), container, "ASSAY_STORE_CA" in found)
     return found
 
 
-def _value(source: Object, container: Object) -> str:
+def _value(source: Object, container: Object, over_tls: bool) -> str:
     if "secretKeyRef" in source:
-        return "redis://user:password@assay-redis:6379/0"
+        return f"{'rediss' if over_tls else 'redis'}://user:password@assay-redis:6379/0"
+    if source == {"fieldRef": {"fieldPath": "status.podIP"}}:
+        return POD_IP
     assert source == {"resourceFieldRef": {"resource": "requests.cpu"}}
     return str(_cores(str(at(container, "resources", "requests", "cpu"))))
 

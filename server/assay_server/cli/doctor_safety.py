@@ -6,7 +6,7 @@ import os
 import stat
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from assay_server.cli.findings import Finding, Status
 from assay_server.config import Settings
@@ -15,6 +15,8 @@ from assay_server.keys import InvalidKeys, Key, Scope, read_keys
 _LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 _SOON = timedelta(days=14)
 _READABLE_BY_ALL = 0o004
+_NO = ("0", "f", "false", "n", "no")
+"""As Redis' client reads a no in a URL."""
 
 
 def examine_safety(settings: Settings) -> list[Finding]:
@@ -131,7 +133,7 @@ def _notes_on(keys: list[Key], now: datetime) -> str:
 def _redis(url: str) -> Finding:
     try:
         parts = urlsplit(url)
-        host, password = parts.hostname or "", parts.password
+        host, password, options = parts.hostname or "", parts.password, dict(parse_qsl(parts.query))
     except ValueError:
         return Finding("redis access", Status.FAIL, "the URL of Redis is none", "redis://USER:PASSWORD@HOST:PORT/0")
     if host.startswith(_LOOPBACK):
@@ -143,6 +145,11 @@ def _redis(url: str) -> Finding:
         )
     if parts.scheme == "redis":
         return Finding("redis access", Status.NOTE, f"{host} in plain text", "rediss:// where others share the network")
+    if options.get("ssl_cert_reqs") in ("none", "optional") or options.get("ssl_check_hostname", "").lower() in _NO:
+        detail = f"{host} over TLS, and whoever answers there is believed to be Redis"
+        return Finding(
+            "redis access", Status.FAIL, detail, "name its authority (ASSAY_STORE_CA), and let it be checked"
+        )
     return Finding("redis access", Status.OK, f"{host} with a password, over TLS")
 
 

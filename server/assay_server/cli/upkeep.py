@@ -103,7 +103,7 @@ def collect(
 
     choice = _Choice(older_than_days, run or (), tenant, owed, dry_run, as_json)
     with told_plainly(), _put_into_words():
-        url = Settings().store if store is None else store
+        url = Settings().store if store is None else Settings(store=store).store
         if url.partition(":")[0] not in REDIS_SCHEMES:
             _collect_file(_path(store), choice)
         elif records is None:

@@ -100,6 +100,9 @@ def test_keys_that_deserve_a_look_are_noted(
         ("redis://user@redis:6379/0", Status.FAIL),
         ("redis://user:hush@redis:6379/0", Status.NOTE),
         ("rediss://user:hush@redis:6379/0", Status.OK),
+        ("rediss://user:hush@redis:6379/0?ssl_ca_certs=ca.pem", Status.OK),
+        ("rediss://user:hush@redis:6379/0?ssl_cert_reqs=none", Status.FAIL),
+        ("rediss://user:hush@redis:6379/0?ssl_check_hostname=False", Status.FAIL),
         ("redis://127.0.0.1:6379", Status.OK),
     ],
 )

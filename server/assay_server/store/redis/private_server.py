@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Literal, Self
 
 PROGRAM = "redis-server"
@@ -30,6 +31,7 @@ class PrivateRedis:
         appendfsync: when what was written is on the disk.
         users: a file of users and their rights; None = everybody may do everything.
         listen: an address, ``HOST:PORT``, at which it can be reached besides its socket.
+        also: other settings of the program, by their names.
     """
 
     def __init__(
@@ -39,9 +41,11 @@ class PrivateRedis:
         appendfsync: Literal["always", "everysec"] = "always",
         users: Path | None = None,
         listen: str = "",
+        also: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._users = users
         self._listen = listen
+        self._also = also
         self._folder = folder
         self._appendfsync = appendfsync
         self._process: subprocess.Popen[bytes] | None = None
@@ -73,6 +77,7 @@ class PrivateRedis:
         if self._listen:
             host, _, port = self._listen.rpartition(":")
             arguments |= {"bind": host, "port": port, "protected-mode": "no"}
+        arguments |= self._also
         command = [found, *(part for name, value in arguments.items() for part in (f"--{name}", value))]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
         deadline = time.monotonic() + _START_SECONDS
