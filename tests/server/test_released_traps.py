@@ -17,6 +17,7 @@ from assay import Rollout
 from assay.sdk import Json
 from assay.sdk.spec import EstimatorChoice, Grouping
 from assay_sandbox.suites.checkers import Comparison, difference
+from assay_server.compute import compute
 from assay_server.embedded import Engine
 from assay_server.estimators import AnchorState, Group, InputError, Member, Role, StepRecord, compile_estimator
 from assay_server.estimators.group_facts import GroupFacts
@@ -71,6 +72,17 @@ def test_25_a_part_of_what_is_expected_does_not_pass(printed: str) -> None:
     for name in ("tokens", "unordered", "exact"):
         assert difference(Comparison(name), printed, "1\n2\n3\n")
         assert not difference(Comparison(name), "1\n2\n3\n", "1\n2\n3\n")
+
+
+def test_26_one_half_is_one_answer_however_it_is_written(engine: Engine) -> None:
+    rollouts = [
+        Rollout(a, response=f"So \\boxed{{{a}}}", reference={"answer": "7"}) for a in ("1/2", "0.5", "7", "0.7")
+    ]
+    scores = [result.score for result in engine.score(rollouts, "math")]
+    votes: list[Json] = [score.answer_key for score in scores if score is not None]
+    even: list[Json] = [[1.0, 1.0, 1.0, 1.0] for _ in range(4)]
+    answer = compute({"id": "reward/majority_novelty", "inputs": {"answer_keys": votes, "similarity": even}})
+    assert answer["outputs"] == {"majority": votes[0], "rewards": [0.75, 0.75, -0.5, -0.5]}
 
 
 def finished(prompt: str, reward: float, name: str) -> tuple[str, GroupFacts]:

@@ -26,3 +26,9 @@ T = TypeVar("T")
 def value(cls: type[T]) -> type[T]:
     """A slotted dataclass with value equality and hash, not to be changed."""
     return dataclass(slots=True, unsafe_hash=True)(cls)
+
+
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
+def holder(cls: type[T]) -> type[T]:
+    """The same for what holds arrays: equal to itself alone."""
+    return dataclass(slots=True, eq=False)(cls)

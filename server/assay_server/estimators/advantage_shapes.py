@@ -38,12 +38,14 @@ def tool_position(inputs: Mapping[str, Json], *, delta: float = -2.0, cap: float
     callers = np.flatnonzero(rows.flags("correct") & ~np.isnan(position))
     among = Partition(rows.partition.index[callers], rows.partition.count)
     mean_length = among.moments(lengths[callers]).mean[among.index]
-    empty = np.flatnonzero(mean_length <= 0.0)
+    alone = among.size[among.index] == 1
+    empty = np.flatnonzero((mean_length <= 0.0) & ~alone)
     if len(empty):
         raise InputError(rows.path(int(callers[empty[0]]), "length"), "expected a positive mean length")
     bound = cap * np.abs(advantages[callers])
     shaped = advantages.copy()
-    shaped[callers] += np.clip(delta * among.moments(position[callers]).deviation / mean_length, -bound, bound)
+    earlier = among.moments(position[callers]).deviation / np.where(alone, 1.0, mean_length)
+    shaped[callers] += np.clip(delta * earlier, -bound, bound)
     return {"advantages": shaped.tolist()}
 
 

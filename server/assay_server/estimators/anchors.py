@@ -7,10 +7,10 @@ A recipe turns anchors into keys; keys are interned per episode group (R8), and 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from operator import attrgetter, countOf
 from typing import TypeAlias, cast
 
@@ -122,20 +122,64 @@ def group_steps(
     return group_keys(group_ids, "observation", _states(anchors, locate), bounds)
 
 
+def history_groups(
+    group_ids: Sequence[str],
+    anchors: Sequence[AnchorState],
+    bounds: Sequence[int],
+    trajectory_starts: Indices,
+    longest: int,
+    locate: _Locate,
+) -> list[StepGroups]:
+    """Step groups by the state alone, by it and the one before, and so on up to ``longest`` before.
+
+    The arguments are those of :func:`group_steps`; each state is read once.
+
+    Raises:
+        ParameterError: ``longest`` is negative or more than 64.
+        InputError: as :func:`group_steps`.
+    """
+    _require_history(longest, "history")
+    _require_anchors(anchors, bounds, trajectory_starts, locate)
+    states = _states(anchors, locate)
+    return [
+        group_keys(group_ids, "observation", states, bounds),
+        *(_with_history(group_ids, states, bounds, trajectory_starts, length) for length in range(1, longest + 1)),
+    ]
+
+
 def group_keys(group_ids: Sequence[str], recipe: str, keys: Sequence[Hashable], bounds: Sequence[int]) -> StepGroups:
     """Step groups by equality of ``keys``: texts, canonical states (bytes), or tuples of these."""
     firsts = _first_positions(keys, bounds)
     return _numbered(group_ids, recipe, firsts, bounds, lambda places: _all_encoded([keys[place] for place in places]))
 
 
+def group_numbers(
+    group_ids: Sequence[str],
+    recipe: str,
+    numbers: Indices,
+    names: Callable[[Sequence[int]], Sequence[str]],
+    bounds: Sequence[int],
+) -> StepGroups:
+    """Step groups by equality of ``numbers``, which no two episode groups share.
+
+    Args:
+        names: what distinguishes the steps at some positions inside their episode group.
+    """
+    places = np.arange(len(numbers))
+    first = np.full(int(numbers.max(initial=-1)) + 1, len(numbers))
+    np.minimum.at(first, numbers, places)
+    return _numbered(group_ids, recipe, first[numbers], bounds, lambda chosen: _all_encoded(names(chosen)))
+
+
 def _first_positions(keys: Sequence[Hashable], bounds: Sequence[int]) -> Indices:
     """Per step, the position of the first step of its group with an equal key."""
-    firsts = np.empty(len(keys), np.intp)
-    for start, end in pairwise(bounds):
-        seen: dict[Hashable, int] = {}
-        own = keys if end - start == len(keys) else keys[start:end]
-        firsts[start:end] = np.fromiter(map(seen.setdefault, own, range(start, end)), np.intp, end - start)
-    return firsts
+    found = (_firsts(keys[start:end], start, end) for start, end in pairwise(bounds))
+    return np.fromiter(chain.from_iterable(found), np.intp, len(keys))
+
+
+def _firsts(keys: Sequence[Hashable], start: int, end: int) -> Iterator[int]:
+    seen: dict[Hashable, int] = {}
+    return map(seen.setdefault, keys, range(start, end))
 
 
 def _numbered(
@@ -143,25 +187,38 @@ def _numbered(
 ) -> StepGroups:
     is_first = firsts == np.arange(len(firsts))
     number = np.cumsum(is_first) - 1
-    places = np.flatnonzero(is_first).tolist()
-    starts = np.searchsorted(places, bounds).tolist()
-    ids: list[str] = []
+    places = np.flatnonzero(is_first)
+    starts: list[int] = np.searchsorted(places, bounds).tolist()
     tail = _part(b"r", recipe.encode())
-    encoded = encode(places)
-    for group_id, (start, end) in zip(group_ids, pairwise(starts), strict=True):
-        prefix = _part(b"g", group_id.encode("utf-8", "surrogatepass")) + tail
-        ids += [_digest(prefix + key).hexdigest() for key in encoded[start:end]]
+    prefixes = [prefix + tail for prefix in _texts_encoded(b"g", group_ids)]
+    of_group: list[int] = np.repeat(np.arange(len(prefixes)), np.diff(starts)).tolist()
+    ids = _ids([prefixes[group] + key for group, key in zip(of_group, encode(places.tolist()), strict=True)])
     return StepGroups(number[firsts], ids, starts)
 
 
 _digest = partial(hashlib.blake2b, digest_size=16, usedforsecurity=False)
 
 
+def _ids(contents: Sequence[bytes]) -> list[str]:
+    empty = _digest()
+    found: list[str] = []
+    for content in contents:
+        digest = empty.copy()  # a third of what a new one costs
+        digest.update(content)
+        found.append(digest.hexdigest())
+    return found
+
+
 def _all_encoded(keys: Sequence[Hashable]) -> list[bytes]:
     if set(map(type, keys)) <= {str}:
-        contents = [key.encode("utf-8", "surrogatepass") for key in cast("Sequence[str]", keys)]
-        return [b"t%d:%b" % (len(content), content) for content in contents]
+        return _texts_encoded(b"t", cast("Sequence[str]", keys))
     return list(map(_encoded, keys))
+
+
+def _texts_encoded(kind: bytes, texts: Sequence[str]) -> list[bytes]:
+    contents = [text.encode("utf-8", "surrogatepass") for text in texts]
+    heads = {length: b"%b%d:" % (kind, length) for length in set(map(len, contents))}
+    return [heads[len(content)] + content for content in contents]
 
 
 def _encoded(key: Hashable) -> bytes:
@@ -236,11 +293,12 @@ def _require_anchors(
 
     Rollouts of one step need none: the start of a group is one state.
     """
-    for start, end in pairwise(bounds):
-        if start < end and anchors[start] == NO_ANCHOR:
-            several = bool((trajectory_starts[start:end] != np.arange(start, end)).any())
-            if several and all(anchor == NO_ANCHOR for anchor in anchors[start:end]):
-                raise InputError(f"{locate(start)}.anchor", "no step of this group has an anchor state")
+    later = np.flatnonzero(trajectory_starts != np.arange(len(trajectory_starts)))
+    several: list[int] = np.unique(np.searchsorted(bounds, later, side="right") - 1).tolist()
+    for group in several:
+        start, end = bounds[group], bounds[group + 1]
+        if anchors[start] == NO_ANCHOR and all(anchor == NO_ANCHOR for anchor in anchors[start:end]):
+            raise InputError(f"{locate(start)}.anchor", "no step of this group has an anchor state")
 
 
 def _states(anchors: Sequence[AnchorState], locate: _Locate) -> list[Hashable]:

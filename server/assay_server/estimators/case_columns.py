@@ -18,6 +18,7 @@ from assay_server.estimators.errors import InputError
 from assay_server.estimators.groups import Floats, MemberOutcome, Role, Signal
 from assay_server.estimators.partition import Partition
 from assay_server.estimators.rows import Rows, quick_numbers
+from assay_server.estimators.tokens import Tokens
 
 _ROLES = {role.name.lower(): role for role in Role}
 _SIGNALS = {"token_ids": "tokens"}
@@ -48,14 +49,13 @@ class CaseColumns(Columns):
         return values  # type: ignore[return-value] - all are texts now
 
     def signals(self, name: str) -> Sequence[Signal]:
-        column = _SIGNALS.get(name, name)
-        if column == "tokens":
-            tokens = self.rows.tokens()
-            return [tokens[row] for row in self._counted_rows]
-        values = self._values(column)
+        values = self._values(name)
         if quick_numbers(values) is not None:
             return values  # type: ignore[return-value] - all are numbers
-        return [number(value, self.field(place, column)) for place, value in enumerate(values)]
+        return [number(value, self.field(place, name)) for place, value in enumerate(values)]
+
+    def tokens(self) -> Tokens:
+        return self.rows.tokens().of(self._counted_rows)
 
     def strata(self) -> Sequence[Signal | None]:
         """Numbers of the keys, which may be of any JSON type, in order of first appearance."""

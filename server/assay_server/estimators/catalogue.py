@@ -127,7 +127,7 @@ class Estimator:
         """The same, with the method's own outputs, such as ``batch_std``."""
         columns = columns_of(groups, self.counted_roles, self.definition.reference_roles)
         parts = self.parts(columns)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return BatchAdvantages(results_of(columns, parts), columns, parts)
 
     def parts(self, columns: Columns) -> Parts:
@@ -141,7 +141,7 @@ class Estimator:
             if place is not None:
                 where = columns.field(place, f"signals.{name}")
                 raise InputError(where, f"{self.id} reads this signal; the trainer must send it")
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             parts = self.method(columns)
             _require_finite(columns, parts)
         return parts

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, chain
-from operator import attrgetter
+from itertools import accumulate, chain, pairwise, repeat
+from operator import attrgetter, contains, countOf, lt
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,15 @@ import numpy.typing as npt
 from assay_server.estimators.errors import InputError
 from assay_server.estimators.groups import Floats, Group, Member, MemberOutcome, Role, Signal
 from assay_server.estimators.partition import Moments, Partition
+from assay_server.estimators.tokens import Tokens
 
+_members = attrgetter("members")
 _by_id = attrgetter("rollout_id")
+_reward = attrgetter("reward")
+_role = attrgetter("role")
+_signals = attrgetter("signals")
+_dtype = attrgetter("dtype")
+_ndim = attrgetter("ndim")
 LARGEST = 1e150
 """Rewards beyond it are refused: their squares would not be finite."""
 
@@ -76,7 +83,32 @@ class Columns:
 
     def signals(self, name: str) -> Sequence[Signal]:
         """One signal of each, which is there."""
-        return [member.signals[name] for member in self.counted_members]
+        return [signals[name] for signals in map(_signals, self.counted_members)]
+
+    def tokens(self) -> Tokens:
+        """The signal ``token_ids`` of each, which is there.
+
+        Raises:
+            InputError: no list of token ids.
+        """
+        found = [np.asarray(ids) for ids in self.signals("token_ids")]
+        kinds = set(map(_dtype, found))
+        if not found:
+            return Tokens(np.empty(0, np.int64), np.empty(0, np.intp))
+        if set(map(_ndim, found)) != {1} or any(kind.kind not in "iu" for kind in kinds):
+            wrong = (place for place, ids in enumerate(found) if ids.ndim != 1 or ids.dtype.kind not in "iu")
+            raise self._bad_tokens(next(wrong))
+        if len(kinds) > 1:  # signed and unsigned together would become floats
+            found = [ids.astype(np.int64) for ids in found]
+        counts = np.fromiter(map(len, found), np.intp, len(found))
+        flat = np.concatenate(found).astype(np.int64, copy=False)
+        if len(flat) and flat.min() < 0:
+            raise self._bad_tokens(int(np.searchsorted(np.cumsum(counts), np.argmax(flat < 0), side="right")))
+        return Tokens(flat, counts)
+
+    def _bad_tokens(self, place: int) -> InputError:
+        where = self.field(place, "signals.token_ids")
+        return InputError(where, "expected a list of token ids >= 0; padding takes no part")
 
     def strata(self) -> Sequence[Signal | None]:
         """The signal ``stratum``, else the number of tool calls."""
@@ -88,8 +120,8 @@ class Columns:
 
     def lacks(self, signal: str) -> int | None:
         """The first of them, as a number among those that count, without a signal."""
-        members = self.counted_members
-        return next((place for place, member in enumerate(members) if signal not in member.signals), None)
+        carried = list(map(contains, map(_signals, self.counted_members), repeat(signal)))
+        return None if all(carried) else carried.index(False)
 
     # ------------------------------------------------------------ what refusals call things
 
@@ -120,21 +152,9 @@ def columns_of(
     Raises:
         InputError: a reward is not finite or too large, or two members of a group have the same id.
     """
-    ids: list[tuple[str, ...]] = []
-    ordered: list[Iterable[Member]] = []
-    for place, group in enumerate(groups):
-        members = group.members
-        names = tuple(map(_by_id, members))
-        in_order = tuple(sorted(names))
-        if in_order != names:
-            members = sorted(members, key=_by_id)
-        if len(set(names)) != len(names):
-            raise InputError(f"groups[{place}].rollouts", f"group {group.group_id!r} has a rollout_id twice")
-        ids.append(in_order)
-        ordered.append(members)
-    flat = list(chain.from_iterable(ordered))
-    starts = [0, *accumulate(map(len, ids))]
-    rewards = np.array([member.reward for member in flat], dtype=np.float64)
+    starts = [0, *accumulate(map(len, map(_members, groups)))]
+    ids, flat = _in_order(groups, starts)
+    rewards = np.array(list(map(_reward, flat)), dtype=np.float64)
     scored = np.abs(rewards) <= LARGEST
     if not scored.all():
         _check_rewards(groups, flat, starts, scored)
@@ -154,6 +174,24 @@ def columns_of(
         partition=Partition(index, len(groups)),
         counted_rewards=rewards[counted],
     )
+
+
+def _in_order(groups: Sequence[Group], starts: Sequence[int]) -> tuple[list[tuple[str, ...]], list[Member]]:
+    """Rollout ids per group, and all members: as they came where ids rise, else sorted by them."""
+    flat = list(chain.from_iterable(map(_members, groups)))
+    names = tuple(map(_by_id, flat))
+    ids = [names[start:end] for start, end in pairwise(starts)]
+    rises = np.fromiter(map(lt, names, names[1:]), np.bool_, max(len(names) - 1, 0))
+    first = np.array(starts[1:-1], np.intp)
+    rises[first[(first > 0) & (first < len(names))] - 1] = True  # nothing is compared across groups
+    unsorted: list[int] = np.unique(np.searchsorted(starts, np.flatnonzero(~rises), side="right") - 1).tolist()
+    for place in unsorted:
+        own = sorted(groups[place].members, key=_by_id)
+        ids[place] = tuple(map(_by_id, own))
+        if len(set(ids[place])) != len(own):
+            raise InputError(f"groups[{place}].rollouts", f"group {groups[place].group_id!r} has a rollout_id twice")
+        flat[starts[place] : starts[place + 1]] = own
+    return ids, flat
 
 
 def member_field(groups: Sequence[Group], starts: Sequence[int], position: int, tail: str) -> str:
@@ -181,7 +219,10 @@ def _outcomes(
     counted_roles: frozenset[Role],
     reference_roles: frozenset[Role],
 ) -> npt.NDArray[np.int8]:
-    roles = np.array([member.role for member in members], dtype=np.int8)
+    if countOf(map(_role, members), Role.POLICY) == len(members):
+        roles = np.full(len(members), Role.POLICY, np.int8)
+    else:
+        roles = np.array(list(map(_role, members)), np.int8)
     return outcomes_of(roles, scored, counted_roles, reference_roles)
 
 

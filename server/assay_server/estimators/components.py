@@ -76,7 +76,11 @@ class PerComponent:
         combined = np.zeros(len(columns.counted))
         for name, advantages in parts.items():
             combined += shares[name] / total * advantages
-        return Parts(combined, member_outputs={f"components.{name}": part for name, part in parts.items()})
+        return Parts(
+            combined,
+            outputs={} if parts else {"components": {}},
+            member_outputs={f"components.{name}": part for name, part in parts.items()},
+        )
 
 
 def _inner(known: Mapping[str, EstimatorDefinition], id: str, params: Mapping[str, _Scalar]) -> Method:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assay.sdk.spec import Grouping
-from assay_server.estimators.anchors import group_keys
+from assay_server.estimators.anchors import group_numbers
 from assay_server.estimators.columns import Columns
 from assay_server.estimators.definition import (
     Method,
@@ -20,7 +20,7 @@ from assay_server.estimators.definition import (
     require_scale,
     step_estimator,
 )
-from assay_server.estimators.forks import fork_tree
+from assay_server.estimators.forks import ForkTree, Ints, fork_tree
 from assay_server.estimators.gigpo import step_rows
 from assay_server.estimators.partition import Partition
 from assay_server.estimators.trees import Subgroups, Weighting, segment_tree, tree_subgroup
@@ -84,14 +84,10 @@ class SegmentTree:
         if self.normalise:
             of_node[nodes] /= moments.divisor(0, self.eps)[siblings.index]
         node = tree.node_of_steps(rows.counts)
-        members = columns.counted_members
-        names = [
-            "" if owner < 0 else f"{start}/{members[owner].rollout_id}"
-            for owner, start in zip(tree.owner.tolist(), tree.start.tolist(), strict=True)
-        ]
-        steps: list[int] = node.tolist()
         groups = [group.group_id for group in columns.groups]
-        keyed = group_keys(groups, "tree_segment", [names[number] for number in steps], rows.bounds)
+        keyed = group_numbers(
+            groups, "tree_segment", node, lambda steps: _segment_names(columns, tree, node[steps]), rows.bounds
+        )
         advantages = of_node[node]
         own = np.add.reduceat(advantages, rows.first_row) / rows.counts if len(advantages) else advantages
         return Parts(
@@ -108,6 +104,14 @@ class SegmentTree:
                 state_digests=[],
             ),
         )
+
+
+def _segment_names(columns: Columns, tree: ForkTree, nodes: Ints) -> list[str]:
+    members = columns.counted_members
+    return [
+        f"{start}/{members[owner].rollout_id}"
+        for owner, start in zip(tree.owner[nodes].tolist(), tree.start[nodes].tolist(), strict=True)
+    ]
 
 
 def _levels(columns: Columns) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], int]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from operator import attrgetter
 from typing import TypeAlias
 
 import numpy as np
@@ -20,6 +22,7 @@ from assay_server.estimators.partition import Partition
 
 _DEEPEST = 1_000
 _NONE = -1
+_parent_rollout_id = attrgetter("parent_rollout_id")
 
 Ints: TypeAlias = "npt.NDArray[np.intp]"
 
@@ -116,23 +119,40 @@ def _branches(columns: Columns) -> tuple[Ints, Ints]:
     members = columns.counted_members
     parent = np.full(len(members), _NONE)
     fork = np.zeros(len(members), np.intp)
-    told = [place for place, member in enumerate(members) if member.parent_rollout_id]
-    if not told:
+    named = list(map(_parent_rollout_id, members))
+    told = np.flatnonzero(np.fromiter(map(bool, named), np.bool_, len(named)))
+    if not len(told):
         return parent, fork
-    group: Sequence[int] = columns.partition.index.tolist()
-    places: list[dict[str, int]] = [{} for _ in range(columns.partition.count)]
-    for place, member in enumerate(members):
-        places[group[place]][member.rollout_id] = place
-    for place in told:
-        member = members[place]
-        above = places[group[place]].get(member.parent_rollout_id)
-        if above is None:
-            message = f"{member.parent_rollout_id[:80]!r} does not count in this group"
-            raise InputError(columns.field(place, "parent_rollout_id"), message)
-        if member.fork_step < 0:
-            raise InputError(columns.field(place, "fork_step"), f"expected a step >= 0, got {member.fork_step}")
-        parent[place], fork[place] = above, member.fork_step
+    told_places: list[int] = told.tolist()
+    number = np.full(len(columns.members), _NONE)
+    number[columns.counted] = np.arange(len(members))
+    positions = np.array(_positions(columns, told, [named[place] for place in told_places]))
+    parent[told] = np.where(positions >= 0, number[positions], _NONE)
+    steps = [members[place].fork_step for place in told_places]
+    if (parent[told] < 0).any() or min(steps) < 0:
+        raise _bad_branch(columns, parent, told_places)
+    fork[told] = steps
     return parent, fork
+
+
+def _positions(columns: Columns, told: Ints, parents: Sequence[str]) -> list[int]:
+    """Where among all members those stand that counted members branched off; -1 for none of their group."""
+    of_group: list[int] = np.bincount(columns.partition.index[told], minlength=columns.partition.count).tolist()
+    found: list[int] = []
+    for ids, start, number in zip(columns.ids, columns.starts, of_group, strict=False):
+        if number:
+            places = dict(zip(ids, range(start, start + len(ids)), strict=True))
+            found += map(places.get, parents[len(found) : len(found) + number], repeat(_NONE))
+    return found
+
+
+def _bad_branch(columns: Columns, parent: Ints, told: Sequence[int]) -> InputError:
+    place = next(place for place in told if parent[place] < 0 or columns.counted_members[place].fork_step < 0)
+    member = columns.counted_members[place]
+    if parent[place] < 0:
+        message = f"{member.parent_rollout_id[:80]!r} does not count in this group"
+        return InputError(columns.field(place, "parent_rollout_id"), message)
+    return InputError(columns.field(place, "fork_step"), f"expected a step >= 0, got {member.fork_step}")
 
 
 def _climbed(columns: Columns, parent: Ints, fork: Ints) -> Ints:

@@ -208,7 +208,7 @@ def step_rows(columns: Columns) -> StepRows:
         first_row=first_row,
         bounds=[0, *accumulate(per_group.tolist())],
         rewards=rewards,
-        invalid=1.0 - np.fromiter(map(_action_valid, steps), np.float64, len(steps)),
+        invalid=(~np.fromiter(map(_action_valid, steps), np.bool_, len(steps))).astype(np.float64),
     )
 
 

@@ -13,13 +13,12 @@ import numpy as np
 
 from assay.sdk.samples import Json
 from assay.sdk.spec import AnchorRecipe, Grouping, SimilarityOrder
-from assay_server.estimators.anchors import declared_grouping, group_steps
+from assay_server.estimators.anchored_steps import AnchoredSteps
 from assay_server.estimators.canonical import canonical_key
-from assay_server.estimators.case_values import given, listed, mapping, text
+from assay_server.estimators.case_values import text
 from assay_server.estimators.declared import Outputs, method, table
 from assay_server.estimators.definition import require
 from assay_server.estimators.errors import InputError
-from assay_server.estimators.groups import AnchorState
 from assay_server.estimators.rows import Rows, whole_number
 from assay_server.estimators.trees import leaf_paths
 
@@ -55,7 +54,7 @@ def episode(inputs: Mapping[str, Json]) -> Outputs:
 )
 def anchor(inputs: Mapping[str, Json]) -> Outputs:
     """Steps taken in one state, twice in one trajectory included."""
-    return _step_classes(inputs, Grouping())
+    return AnchoredSteps.read(inputs).classes(Grouping())
 
 
 @method(
@@ -68,8 +67,7 @@ def anchor(inputs: Mapping[str, Json]) -> Outputs:
 )
 def anchor_history(inputs: Mapping[str, Json], *, history: int = 1) -> Outputs:
     """Steps taken in one state after the same states, nested."""
-    require(history >= 0, "history", "an integer >= 0", history)
-    levels = [_step_classes(inputs, declared_grouping(Grouping(), length)) for length in range(history + 1)]
+    levels = AnchoredSteps.read(inputs).nested(history)
     every: list[Json] = list(levels)
     return {**levels[-1], "levels": every}
 
@@ -87,7 +85,7 @@ def anchor_similar(inputs: Mapping[str, Json], *, threshold: float = 0.95) -> Ou
     """Steps whose states read alike."""
     require(0.0 < threshold < 1.0, "threshold", "a number strictly between 0 and 1", threshold)
     grouping = Grouping(AnchorRecipe.TEXT_SIMILARITY, 0, threshold, SimilarityOrder.ARRIVAL)
-    return _step_classes(inputs, grouping)
+    return AnchoredSteps.read(inputs, as_texts=True).classes(grouping)
 
 
 @method(
@@ -102,7 +100,7 @@ def anchor_similar(inputs: Mapping[str, Json], *, threshold: float = 0.95) -> Ou
 def prefix_tree(inputs: Mapping[str, Json]) -> Outputs:
     """Responses by what they share from the start."""
     rows = Rows(inputs)
-    tokens = [own.tolist() for own in rows.tokens()]
+    tokens = [own.tolist() for own in rows.tokens().parts()]
     nodes: list[Json] = []
     shared: list[list[int]] = [[] for _ in rows.names]
     for place, group in enumerate(rows.partition.index.tolist()):
@@ -319,40 +317,6 @@ def _classes(name: str, keys: Sequence[Json], places: Sequence[Sequence[int]] | 
         for key in found
     ]
     return {"groups": list(found.values()), "ids": ids}
-
-
-def _step_classes(inputs: Mapping[str, Json], grouping: Grouping) -> Outputs:
-    rows = Rows(inputs, "trajectories")
-    order: list[int] = np.argsort(rows.partition.index, kind="stable").tolist()
-    anchors: list[AnchorState] = []
-    places: list[list[int]] = []
-    first: list[int] = []
-    ends = np.cumsum(rows.partition.size).tolist()
-    bounds = [0]
-    similar = grouping.recipe is AnchorRecipe.TEXT_SIMILARITY
-    for number, place in enumerate(order, 1):
-        steps = listed(rows.items[place], "steps", f"trajectories[{place}].")
-        first.extend([len(anchors)] * len(steps))
-        for index, value in enumerate(steps):
-            path = f"trajectories[{place}].steps[{index}]"
-            state = given(mapping(value, path), "state", f"{path}.")
-            observed = similar and isinstance(state, str)
-            anchors.append(AnchorState(observation=str(state)) if observed else AnchorState(state=state))
-            places.append([place, index])
-        if number in ends:
-            bounds.append(len(anchors))
-    found = group_steps(
-        rows.names,
-        anchors,
-        bounds,
-        np.array(first, np.intp),
-        grouping,
-        lambda row: f"trajectories[{places[row][0]}].steps[{places[row][1]}]",
-    )
-    groups: list[list[Json]] = [[] for _ in found.ids]
-    for row, number in enumerate(found.index.tolist()):
-        groups[number].append(list(places[row]))
-    return {"groups": list(groups), "ids": list(found.ids)}
 
 
 def _number_of_steps(rows: Rows, place: int, value: Json) -> int:

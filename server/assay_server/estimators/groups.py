@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, IntEnum
 from types import MappingProxyType
 from typing import TypeAlias
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assay.sdk.samples import Json, Verdict
-from assay.sdk.values import value
+from assay.sdk.values import holder, value
 from assay_server.estimators.ragged import Ragged
 
 Floats: TypeAlias = "npt.NDArray[np.float64]"
@@ -124,7 +124,7 @@ class Group:
     global_step: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class GroupStatistics:
     """A group in numbers, over the members that count.
 
@@ -147,7 +147,7 @@ class GroupStatistics:
     aliasing_ratio: float | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@holder
 class GroupAdvantages:
     """What an estimator says of one group. Arrays are read-only and parallel to ``rollout_ids``.
 

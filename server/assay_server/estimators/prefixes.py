@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from assay_server.estimators.columns import Columns
 from assay_server.estimators.definition import Ddof, Method, Parts, Singleton, estimator, require_scale
-from assay_server.estimators.errors import InputError
 from assay_server.estimators.groups import Floats
 from assay_server.estimators.partition import Partition
 from assay_server.estimators.ragged import Ragged
+from assay_server.estimators.tokens import Tokens
 
 _Ids = npt.NDArray[np.int64]
 _LARGEST_KEY = 2**62
@@ -55,7 +55,7 @@ class PrefixTree:
     singleton: Singleton
 
     def __call__(self, columns: Columns) -> Parts:
-        tokens = _token_ids(columns)
+        tokens = columns.tokens()
         index, moments = columns.partition.index, columns.moments
         divisor = moments.divisor(self.ddof, self.eps)[index] if self.scale == "std" else np.ones(len(index))
         base = moments.deviation / divisor
@@ -74,14 +74,6 @@ class PrefixTree:
             member_outputs={"values": Ragged.of(values, tokens.counts), "advantages": of_tokens},
             token_advantages=of_tokens,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """The tokens of all members one after another, and how many each has."""
-
-    flat: _Ids
-    counts: npt.NDArray[np.intp]
 
 
 def shared_prefixes(
@@ -114,25 +106,3 @@ def _dense(flat: _Ids, members: int) -> tuple[_Ids, int]:
         return flat, span
     distinct, codes = np.unique(flat, return_inverse=True)
     return codes.reshape(-1).astype(np.int64), len(distinct)
-
-
-def _token_ids(columns: Columns) -> Tokens:
-    found: list[npt.NDArray[np.generic]] = [np.asarray(ids) for ids in columns.signals("token_ids")]
-    kinds = {(ids.ndim, ids.dtype) for ids in found}
-    if any(dimensions != 1 or kind.kind not in "iu" for dimensions, kind in kinds):
-        wrong = (place for place, ids in enumerate(found) if ids.ndim != 1 or ids.dtype.kind not in "iu")
-        raise _bad_tokens(columns, next(wrong))
-    counts = np.array([len(ids) for ids in found], np.intp)
-    if len(kinds) > 1:  # signed and unsigned together would become floats
-        found = [ids.astype(np.int64) for ids in found]
-    flat = np.concatenate(found).astype(np.int64, copy=False) if found else np.empty(0, np.int64)
-    negative = np.flatnonzero(flat < 0)
-    if len(negative):
-        of_negative: list[int] = np.searchsorted(np.cumsum(counts), negative[:1], side="right").tolist()
-        raise _bad_tokens(columns, of_negative[0])
-    return Tokens(flat, counts)
-
-
-def _bad_tokens(columns: Columns, place: int) -> InputError:
-    where = columns.field(place, "signals.token_ids")
-    return InputError(where, "expected a list of token ids >= 0; padding takes no part")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import cast
 
 import numpy as np
@@ -17,6 +18,7 @@ from assay_server.estimators.columns import LARGEST
 from assay_server.estimators.errors import InputError
 from assay_server.estimators.groups import Floats
 from assay_server.estimators.partition import Partition
+from assay_server.estimators.tokens import Tokens
 
 LARGEST_ID = 2**62
 _Flags = npt.NDArray[np.bool_]
@@ -98,9 +100,14 @@ class Rows:
             values = [boolean(value, self.path(place, column)) for place, value in enumerate(values)]
         return np.array(values, np.bool_)
 
-    def tokens(self, column: str = "tokens") -> list[npt.NDArray[np.int64]]:
+    def tokens(self, column: str = "tokens") -> Tokens:
         """Token ids per rollout, without padding."""
-        return [token_ids(value, self.path(place, column)) for place, value in enumerate(self.values(column))]
+        values = self.values(column)
+        found = _quick_tokens(values)
+        if found is not None:
+            return found
+        parts = [_token_ids(value, self.path(place, column)) for place, value in enumerate(values)]
+        return Tokens(np.concatenate([np.empty(0, np.int64), *parts]), np.array(list(map(len, parts)), np.intp))
 
     @cached_property
     def _groups(self) -> tuple[Partition, list[str]]:
@@ -130,7 +137,24 @@ def group_name(key: Json) -> str:
     return key if isinstance(key, str) else json.dumps(key, sort_keys=True)
 
 
-def token_ids(value: Json, field: str) -> npt.NDArray[np.int64]:
+def _quick_tokens(values: Sequence[Json]) -> Tokens | None:
+    """The values where all are lists of plain token ids; None where they have to be looked at one by one."""
+    if set(map(type, values)) - {list}:
+        return None
+    lists = cast("Sequence[list[int]]", values)
+    joined = list(chain.from_iterable(lists))
+    if set(map(type, joined)) - {int}:
+        return None
+    try:
+        flat = np.fromiter(joined, np.int64, len(joined))
+    except OverflowError:
+        return None
+    if len(flat) and not (flat.min() >= 0 and flat.max() <= LARGEST_ID):
+        return None
+    return Tokens(flat, np.fromiter(map(len, lists), np.intp, len(lists)))
+
+
+def _token_ids(value: Json, field: str) -> npt.NDArray[np.int64]:
     """A list of token ids.
 
     Raises:

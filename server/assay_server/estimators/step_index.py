@@ -10,7 +10,7 @@ import numpy as np
 
 from assay.sdk.samples import Json
 from assay.sdk.spec import Grouping
-from assay_server.estimators.anchors import group_keys
+from assay_server.estimators.anchors import Indices, group_numbers
 from assay_server.estimators.columns import Columns
 from assay_server.estimators.declared import Outputs, method, table
 from assay_server.estimators.definition import (
@@ -22,7 +22,7 @@ from assay_server.estimators.definition import (
     require_scale,
     step_estimator,
 )
-from assay_server.estimators.gigpo import step_rows
+from assay_server.estimators.gigpo import StepRows, step_rows
 from assay_server.estimators.groups import Floats
 from assay_server.estimators.partition import Partition
 from assay_server.estimators.returns import discounted_returns
@@ -59,7 +59,13 @@ class StepIndex:
         rows = step_rows(columns)
         place = np.arange(len(rows.rewards)) - np.repeat(rows.first_row, rows.counts)
         groups = [group.group_id for group in columns.groups]
-        steps = group_keys(groups, "step_index", [str(index) for index in place.tolist()], rows.bounds)
+        steps = group_numbers(
+            groups,
+            "step_index",
+            _numbered_in_group(columns, rows, place),
+            lambda steps: list(map(str, place[steps].tolist())),
+            rows.bounds,
+        )
         advantages = self.relative(rows.rewards, Partition(steps.index, len(steps.ids)))
         mean = np.add.reduceat(advantages, rows.first_row) / rows.counts if len(advantages) else advantages
         return Parts(
@@ -135,6 +141,14 @@ def turn_return(
 
 
 STEP_INDEX_METHODS = table(step_index_case, turn_return)
+
+
+def _numbered_in_group(columns: Columns, rows: StepRows, place: Indices) -> Indices:
+    """Of each step a number: the t-th steps of a group have the same."""
+    group = columns.partition.index
+    longest = np.zeros(columns.partition.count, np.intp)
+    np.maximum.at(longest, group, rows.counts)
+    return np.repeat((np.cumsum(longest) - longest)[group], rows.counts) + place
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def conflict_weights(
     require(negative_weight >= 0.0, "negative_weight", "a number >= 0", negative_weight)
     rows = Rows(inputs)
     sign = np.sign(rows.numbers("advantage"))
-    tokens = rows.tokens()
+    tokens = rows.tokens().parts()
     weight = np.where(sign > 0.0, positive_weight, np.where(sign < 0.0, negative_weight, 1.0))
     forward = _runs(tokens, sign, rows.partition)
     backward = [run[::-1] for run in _runs([own[::-1] for own in tokens], sign, rows.partition)]

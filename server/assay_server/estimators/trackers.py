@@ -83,7 +83,7 @@ def single_stream(
     rows = Rows(inputs)
     prompts = _prompts(rows)
     rewards = rows.numbers("reward", 0.0, 1.0)
-    alpha, beta = (_tracked(rows, name) for name in ("alpha", "beta"))
+    alpha, beta = _tracked(rows, "alpha"), _tracked(rows, "beta")
     if not (alpha + beta > 0.0).all():
         raise InputError(rows.path(int(np.argmin(alpha + beta)), "alpha"), "expected alpha + beta > 0")
     values = alpha / (alpha + beta)
@@ -180,7 +180,13 @@ def _prompts(rows: Rows) -> list[str]:
 
 
 def _tracked(rows: Rows, name: str) -> Floats:
-    values = [number(item.get(name, _PRIOR), rows.path(place, name)) for place, item in enumerate(rows.items)]
+    """The prior where a prompt has no tracker yet: neither ``alpha`` nor ``beta``."""
+    values = [
+        number(given(item, name, rows.path(place, "")), rows.path(place, name))
+        if "alpha" in item or "beta" in item
+        else _PRIOR
+        for place, item in enumerate(rows.items)
+    ]
     return rows.bounded(np.array(values, np.float64), name, 0.0, _LARGEST_COUNT)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from assay.sdk.spec import EstimatorChoice
 from assay_server.estimators import (
     ESTIMATORS,
     Group,
+    GroupAdvantages,
     InputError,
     Member,
     MemberOutcome,
@@ -146,7 +148,7 @@ def test_results_cannot_be_written_to() -> None:
 
     for name in ("grpo", "gigpo"):
         (result,) = compile_estimator(EstimatorChoice(name)).advantages([group])
-        arrays = [getattr(result, slot) for slot in result.__slots__]
+        arrays = [getattr(result, field) for field in inspect.get_annotations(GroupAdvantages)]
         assert not any(array.flags.writeable for array in arrays if isinstance(array, np.ndarray))
 
 

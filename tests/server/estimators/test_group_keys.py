@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assay.sdk.samples import Json
 from assay_server.compute import compute
@@ -67,6 +69,49 @@ def test_anchors_with_and_without_history() -> None:
     deep = outputs("group/anchor_history", told, history=1)
     assert deep["groups"] == [[[0, 0], [2, 0]], [[0, 1], [2, 1]], [[1, 0]], [[1, 1]]]
     assert len(cast("list[Json]", deep["levels"])) == 2
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("qp"), st.lists(st.sampled_from("abc"), max_size=4)), max_size=5),
+    st.integers(0, 3),
+)
+def test_each_level_of_history_is_what_that_history_alone_gives(
+    walks: list[tuple[str, list[str]]], longest: int
+) -> None:
+    told: dict[str, object] = {
+        "trajectories": [
+            {"group": group, "steps": [{"state": state, "reward": 0.0} for state in [*states, "end"]]}
+            for group, states in walks
+        ]
+    }
+    levels = cast(
+        "list[dict[str, list[list[list[int]]]]]", outputs("group/anchor_history", told, history=longest)["levels"]
+    )
+
+    assert [sorted(map(sorted, level["groups"])) for level in levels] == [
+        outputs("advantage/gigpo", told, history=length)["step_groups"] for length in range(longest + 1)
+    ]
+    assert levels[0] == outputs("group/anchor", told)
+
+
+class Read(dict[str, Json]):
+    """An object that counts how often all of it is gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[str]:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_a_state_is_read_once_however_long_the_histories() -> None:
+    def times(history: int) -> int:
+        states = [Read(room=place) for place in range(3)]
+        steps: list[Json] = [{"state": state} for state in states]
+        outputs("group/anchor_history", {"trajectories": [{"group": "q", "steps": steps}]}, history=history)
+        return sum(state.times for state in states)
+
+    assert times(6) == times(0) > 0
 
 
 def test_anchors_of_interleaved_groups() -> None:

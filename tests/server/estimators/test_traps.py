@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import cast
@@ -62,14 +63,19 @@ def test_02_a_penalty_in_a_flat_group_is_not_scaled() -> None:
 
 
 def test_03_episode_statistics_are_an_option() -> None:
-    steps = [{"state": "s", "reward": 0.5}, {"state": "t", "reward": 0.5}, {"state": "u", "reward": 0.0}]
+    steps: list[dict[str, object]] = [{"state": state, "reward": 1.0 * (state == "t")} for state in "stu"]
+    steps[0]["valid"] = False
     inputs = {"trajectories": [{"group": "q", "steps": steps}, {"group": "q", "steps": [{"state": "s", "reward": 0}]}]}
-    first = {
-        kind: cast("list[list[float]]", outputs("advantage/gigpo", inputs, episode_stats=kind)["episode_advantages"])
+    found = {
+        kind: outputs("advantage/gigpo", inputs, episode_stats=kind, invalid_penalty=0.5)["episode_advantages"]
         for kind in ("trajectory", "step_rows", "first_row")
     }
 
-    assert [rows[0][0] for rows in first.values()] == [0.5, 0.25, 0.5]
+    assert cast("object", found) == {
+        "trajectory": [[0.0, 0.5, 0.5], [-0.5]],  # returns 1 and 0
+        "step_rows": [[-0.125, 0.375, 0.375], [-0.625]],  # scores 0.5, 1, 1 and 0
+        "first_row": [[0.25, 0.75, 0.75], [-0.25]],  # scores 0.5 and 0
+    }
 
 
 def test_04_a_penalty_is_felt_by_its_row_only() -> None:
@@ -219,11 +225,14 @@ def test_28_trackers_continue_bit_for_bit() -> None:
     name = "advantage/smooth_cumulative"
     start = {"visits": 0, "mean": 0.0, "std": 0.0}
     first = outputs(name, {"rewards": [1.0, 0.0, 0.3], "state": start})
+    saved = json.dumps(first["state"])
 
-    again = [outputs(name, {"rewards": [0.2, 0.9], "state": first["state"]}) for _ in range(2)]
+    going_on = outputs(name, {"rewards": [0.2, 0.9], "state": first["state"]})
+    resumed = outputs(name, {"rewards": [0.2, 0.9], "state": json.loads(saved)})
+    forgetful = outputs(name, {"rewards": [0.2, 0.9], "state": start})
 
-    assert again[0] == again[1]
-    assert cast("dict[str, float]", again[0]["state"])["visits"] == 2
+    assert resumed == going_on != forgetful
+    assert cast("dict[str, float]", resumed["state"])["visits"] == 2
 
 
 def test_29_twelve_hint_levels_are_twelve() -> None:
