@@ -19,7 +19,7 @@ from assay_server.store.redis.private_server import PrivateRedis, program
 
 from .conftest import DEPLOY, VARIANTS
 from .rendering import Object, Objects, Yaml, at, items, mapping
-from .workloads import SECRETS, chosen_by, labels_of, pod_of, references, workloads
+from .workloads import SECRETS, SERVERS, chosen_by, labels_of, pod_of, references, workloads
 
 VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "secret", "projected", "downwardAPI"}
 IN_A_USER_NAMESPACE = {"procMount", "seccompProfile", "appArmorProfile"}

@@ -16,9 +16,10 @@ from assay_server.execution.queue.protocol import Priority
 from assay_server.execution.queue.redis_keys import GROUP, jobs_key
 from assay_server.execution.queue.sandbox_jobs import LANE
 from assay_server.metrics import Metrics
+from assay_server.session_fleet import reached_at
 
 from .rendering import Object, Objects, at, items, mapping, named
-from .workloads import MEMBERS, SERVERS, container_of, environment, pod_of, settings_of
+from .workloads import MEMBERS, POD_IP, SERVERS, container_of, environment, pod_of, settings_of
 
 GRPC, HTTP, REDIS = 50051, 8080, 6379
 
@@ -42,6 +43,7 @@ def test_servers_listen_where_the_ports_are(objects: Objects) -> None:
         assert (settings.listen, settings.http_listen) == (f"0.0.0.0:{GRPC}", f"0.0.0.0:{HTTP}")
         probe = {"probe": int(settings.probe_listen.rpartition(":")[2])} if settings.tls else {}
         assert ports_of(container_of(objects, member)) == {"grpc": GRPC, "http": HTTP, **probe}
+        assert reached_at(settings.advertise, settings.listen) == f"[{POD_IP}]:{GRPC}"
     assert ports_of(container_of(objects, "assay-worker")) == {}
     assert ports_of(container_of(objects, "assay-redis", "StatefulSet")) == {"redis": REDIS}
 
@@ -139,6 +141,9 @@ def test_tls_is_on_where_it_is_asked_for(rendered: dict[str, Objects]) -> None:
             volume = named(pod_of(objects, member)["volumes"])[mounts[str(files.certificate.parent)]]
             mounted = {str(at(item, "path")) for item in items(at(volume, "secret", "items"))}
             assert {path.name for path in files.paths} <= mounted
+            among_servers = settings_of(objects, member)
+            assert among_servers.tls_peer_ca == files.certificate.with_name("ca.crt")
+            assert "ca.crt" in mounted
             certificate = next(
                 item
                 for (kind, _), item in objects.items()
@@ -151,7 +156,9 @@ def test_tls_is_on_where_it_is_asked_for(rendered: dict[str, Objects]) -> None:
                 for (kind, name), item in objects.items()
                 if kind == "Service" and at(item, "spec", "selector", "app.kubernetes.io/component") == component
             }
-            assert services <= answered
+            assert services | {among_servers.tls_peer_name} <= answered
+            usages = {str(usage) for usage in items(at(certificate, "spec", "usages"))}
+            assert usages >= {"server auth", *(["client auth"] if mutual else [])}
             assert {f"{name}.assay.svc" for name in services} <= answered
         assert ("Certificate", "assay-client") in objects or not mutual
     assert settings_of(rendered["base"], "assay").tls is None
