@@ -109,10 +109,8 @@ class FleetRecords:
             raise NotHeld(f"there is no run {run_id[:200]!r} in these records")
         if followed is None or followed.reader.record.spec_digest != head.spec_digest:
             followed = self._opened(name)
-        before = followed.reader.losses
-        self._do(followed.reader.catch_up())
+        self._read_on(name, followed)
         self._followed[name] = followed
-        self._losses[name] += followed.reader.losses - before
         while len(self._followed) > _FOLLOWED:
             self._followed.popitem(last=False)
         generation = followed.reader.state.run.record.generation
@@ -188,6 +186,11 @@ class FleetRecords:
     def _do(self, reading: Coroutine[object, object, T]) -> T:
         return self._runner.run(reading)
 
+    def _read_on(self, name: _Name, followed: _Followed) -> None:
+        before = followed.reader.losses
+        self._do(followed.reader.catch_up())
+        self._losses[name] += followed.reader.losses - before
+
     def _opened(self, name: _Name) -> _Followed:
         created = dict(self._do(self._fleet.run_ids(name.tenant)))
         try:
@@ -242,11 +245,12 @@ class FleetRecords:
         for name in sorted(due, key=known.__contains__):
             if time.monotonic() > until:
                 return
-            followed = self._followed.get(name)
-            reader = self._do(self._fleet.reader(*name)) if followed is None else followed.reader
-            self._do(reader.catch_up())
-            totals = self._totals(name, reader.state)
-            known[name] = _Counted(reader.seen, reader.state.run.record.generation, *totals)
+            followed = self._followed.get(name) or self._opened(name)
+            self._read_on(name, followed)
+            if len(self._followed) < _FOLLOWED:  # the newest one is looked at next
+                self._followed[name] = followed
+            state = followed.reader.state
+            known[name] = _Counted(followed.reader.seen, state.run.record.generation, *self._totals(name, state))
 
     def _totals(self, name: _Name, state: SharedRun) -> tuple[int, int]:
         rollouts = sum(self._length(name, place, unpack_rollouts) for place in state.archives)

@@ -19,7 +19,7 @@ from .shared_run import SharedRun
 from .snapshots import load
 
 _CONNECTIONS = 2
-_PAGE_ENTRIES = 64
+_PAGE_ENTRIES = 16  # of 4 MiB at most
 _TRIES = 5
 
 
