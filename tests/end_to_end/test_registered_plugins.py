@@ -136,6 +136,22 @@ async def _rewards(endpoint: Endpoint) -> list[reward_service_pb2.RewardInfo]:
     return list(answer.rewards)
 
 
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("(", "the source: SyntaxError on import: '(' was never closed (the source, line 1)"),
+        ("a = 1\nraise SystemExit(a)", "the source: SystemExit on import: 1\n  the source:2: raise SystemExit(a)"),
+        (length("Bad-Id"), "  defined at the source:5 as length("),
+    ],
+)
+async def test_an_author_is_told_what_is_wrong_and_not_where_the_source_lies(
+    server: Service, source: str, told: str
+) -> None:
+    refusal = await refused(server, source)  # which looks for paths in it
+    assert (refusal.reason, refusal.fields) == ("PLUGIN_BROKEN", ("source",))
+    assert told in refusal.message
+
+
 async def test_the_same_again_is_the_same_and_another_source_needs_another_version(server: Service) -> None:
     first = await register(server, length("acme/again-v1"))
     assert await register(server, length("acme/again-v1"), digest=first.digest) == first

@@ -84,7 +84,8 @@ def _import_file(file: Path) -> ModuleType:
 
 def _line(error: BaseException, file: Path) -> str:
     """The line of the file that broke, where it is known and the error does not show it."""
-    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    path = str(file.absolute())  # as frames have it, however the file was named
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     return f"\n  {file}:{lines[-1].lineno}: {lines[-1].line}" if lines else ""
 
 

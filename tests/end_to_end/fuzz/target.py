@@ -42,6 +42,13 @@ SETTINGS: Mapping[str, str] = {
 """Few processes, so that what they need is soon needed; few sessions, so that they do not pile up."""
 
 _PROGRAMS = ("print(1)", "def f(n):\n    return n + 1", "raise SystemExit(3)", "(", "\x00", "import os; os.abort()")
+_PLUGIN = """
+from assay.sdk import Score, reward
+
+@reward("fuzz/length-v1", bounds=(0, 1e9))
+def length(sample, *, factor: float = 1.0):
+    return Score(abs(factor) % 7 * len(sample.response))
+"""
 _LOGGED_PLAINLY = re.compile(r"Invalid HTTP request received\.|^[EWI]\d{4} |^$|WARNING: All log messages before absl")
 """Lines of the libraries that listen, about frames that are none."""
 
@@ -89,6 +96,7 @@ class Target:
             "dtype": ("float32", "int64", "float16", "bool", "object"),
             "language": ("python", "python", "python", "", "cobol"),  # others compile for seconds
             "source": _PROGRAMS,
+            "RegisterPluginRequest.source": (*_PROGRAMS, _PLUGIN),
             "request_id": ("q0", "q1", ""),
             "path": ("main.py", "a/b.txt", "../../x", "/x", ""),
             "kind": ("sft", "dpo", "ranking", "judge", "?"),
@@ -117,7 +125,7 @@ class Target:
             plugin_service_pb2.ListPluginsResponse,
         )
         return {
-            "RewardLeaf.id": [one.id for one in rewards.rewards],
+            "RewardLeaf.id": [*(one.id for one in rewards.rewards), *["fuzz/length-v1"] * 3],
             "EstimatorSpec.id": [one.id for one in estimators.estimators],
             "FilterSpec.id": [one.id for one in plugins.plugins if one.id.startswith(("filter", "select"))],
             "allocator_id": [one.id for one in plugins.plugins if one.id.startswith("alloc")],

@@ -40,14 +40,19 @@ def serve(told: Mapping[str, str], channel: Channel) -> None:
         definition = _only(told["plugin"])
         declared = encode_declaration(definition)
     except (BrokenPlugin, NotDeclared) as error:
-        words = str(error).replace(told["plugin"].partition(":")[0], "the source")  # not how it lies here
-        channel.send(BROKEN, words[:_LONGEST_MESSAGE].encode("utf-8", "replace"))
+        channel.send(BROKEN, _unplaced(str(error), told["plugin"])[:_LONGEST_MESSAGE].encode("utf-8", "replace"))
         return
     channel.send(DECLARED, declared)
     while True:
         letter, payload = channel.receive()
         if letter == ASKED:
             channel.send(ANSWERED, _answer(definition, decode_asked(payload)))
+
+
+def _unplaced(words: str, plugin: str) -> str:
+    """The words without how the source lies here, which is nothing to its author."""
+    path = plugin.partition(":")[0]
+    return words.replace(os.path.abspath(path), "the source").replace(path, "the source")
 
 
 def _only(plugin: str) -> RewardDefinition | PluginDefinition:
