@@ -70,6 +70,17 @@ async def test_two_actions_of_a_session_at_once_are_one_too_many(engine: Session
     ]
 
 
+async def test_an_action_whose_caller_leaves_is_taken_once_with_its_repeat(engine: SessionEngine) -> None:
+    (session,) = await make(engine)
+    for step in range(24):
+        leaving = asyncio.create_task(engine.act(TENANT, Action(session, "go", step)))
+        for _ in range(step % 6):
+            await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        assert (await take(engine, session, ["go"], step)).step_index == step + 1
+
+
 async def test_agents_act_by_turns(engine: SessionEngine) -> None:
     (session,) = await make(engine, "test/turns-v1")
     state = await take(engine, session, ["go"])
@@ -213,6 +224,9 @@ async def test_a_session_goes_on_at_whichever_server_of_a_fleet_is_asked(redis: 
         assert state.step_index == 3
         assert state_of(await first.act(TENANT, Action(session, "look", 2))) == state
         assert (await refusal(first, session, "look", 1)).metadata["step_index"] == "3"
+        rebuilt = first.figures.rebuilt
+        assert (await refusal(first, session, "look", 1)).metadata["step_index"] == "3"
+        assert first.figures.rebuilt == rebuilt
         assert (await take(second, session, ["inventory"], 3)).step_index == 4
         assert (await take(first, session, ["look"], 4)).step_index == 5
 

@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 
 from assay_server.store.journal import (
+    HeldElsewhere,
     Journal,
     JournaledSnapshot,
     JournaledTurn,
@@ -22,6 +23,7 @@ from assay_server.store.journal import (
     open_journal,
 )
 from assay_server.store.journal.redis import RedisJournal
+from assay_server.store.journal.servers import ServerTable
 from assay_server.store.protocol import StoreUnavailable
 from assay_server.store.redis.connection import Server
 from assay_server.store.redis.private_server import PrivateRedis
@@ -97,6 +99,48 @@ async def test_only_the_last_to_claim_a_session_writes(redis: PrivateRedis) -> N
     assert [(await first.read("t", name)).closed for name in ("a", "b")] == [False, True]
     await first.close()
     await second.close()
+
+
+async def test_what_a_server_holds_is_claimed_when_its_lease_has_ended_and_no_sooner(redis: PrivateRedis) -> None:
+    first, second = RedisJournal(redis.url, server="one"), RedisJournal(redis.url, server="other")
+    one, other = ServerTable(redis.url, "one", 600.0), ServerTable(redis.url, "other", 0.05)
+    await one.announce("one:1")
+    await other.announce("other:1")
+    key, *_ = await first.create("t", [new("a"), new("b")], "", b"")
+    with pytest.raises(HeldElsewhere) as held:
+        await second.claim("t", "a")
+    assert (held.value.server, await other.address_of("one"), await first.holds(key)) == ("one", "one:1", True)
+    assert await second.end("t", ["b", "nothing"]) == {"b": "one"}
+    assert (await second.claim("t", "b")).closed
+    await one.withdraw()
+    claimed = await second.claim("t", "a")
+    assert (claimed.taken_over, claimed.key.fence, await first.holds(key)) == (True, 2, False)
+    assert await first.append([(key, 0, TURNS[0])]) == [key]
+    assert await second.append([(claimed.key, 0, TURNS[1])]) == []
+    await one.announce("one:2")
+    async with asyncio.timeout(30.0):
+        while await one.address_of("other") is not None:  # noqa: ASYNC110 - Redis ends it by itself
+            await asyncio.sleep(0.01)
+    back = await first.claim("t", "a")
+    assert (back.taken_over, list(back.turns)) == (True, [TURNS[1]])
+    assert await first.end("t", ["a"]) == {}
+    assert await first.append([(back.key, 1, TURNS[2])]) == [back.key]
+    for connected in (first, second, one, other):
+        await connected.close()
+
+
+async def test_a_ticket_is_for_one_server_and_one_use(redis: PrivateRedis) -> None:
+    one, other = ServerTable(redis.url, "one", 1.0), ServerTable(redis.url, "other", 1.0)
+    tickets = [await one.ticket_for("other") for _ in range(2)]
+    assert [await other.redeem(ticket) for ticket in (tickets[0], tickets[0], "guessed", "")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert [await table.redeem(tickets[1]) for table in (one, other)] == [False, False]
+    await one.close()
+    await other.close()
 
 
 async def test_what_lies_in_redis_goes_by_itself_unless_a_snapshot_names_it(redis: PrivateRedis) -> None:
