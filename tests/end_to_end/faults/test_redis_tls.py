@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import tempfile
 from collections.abc import Generator
@@ -15,6 +16,8 @@ from pydantic import ValidationError
 from assay_server.cli.doctor import examine
 from assay_server.cli.findings import Finding, Status
 from assay_server.config import Settings
+from assay_server.console.opening import source_of
+from assay_server.console.side_process import SideProcess
 from assay_server.sandbox_lane import fleet_parts
 from assay_server.store.protocol import StoreUnavailable
 from assay_server.store.redis.connection import Server
@@ -88,6 +91,23 @@ async def test_a_run_is_served_over_it(secured: Secured, tmp_path: Path) -> None
     finally:
         await connection.close()
         await records.close()
+
+
+async def test_its_runs_are_shown_by_a_process_that_is_told_of_the_authority(
+    secured: Secured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(secured.authority.parent)  # files may be named from where the server was started
+    shown = {"store_certificate": secured.client.certificate.name, "store_key": secured.client.key.name}
+    chosen = secured.settings(tmp_path, store_ca=secured.authority.name, **shown)
+    update = {name: getattr(chosen, name) for name in ("store", "records")}
+    async with serving(settings().model_copy(update=update)) as server:
+        await server.create_run("shown")
+    side = SideProcess(source_of(chosen.store, chosen.records))
+    try:
+        runs = json.loads(await side.ask("runs", "local", {}))["runs"]
+        assert "shown" in [run["runId"] for run in runs]
+    finally:
+        await side.stop()
 
 
 @pytest.mark.parametrize("which", ["the system's authorities", "another authority", "another name", "plain text"])
