@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from assay.v1 import run_service_pb2
 from assay_server.console.pages import POLICY, assets
+from assay_server.store.redis.private_server import PrivateRedis
 
 from .door import Doors, doors, refused, settings
 
@@ -104,6 +105,20 @@ async def test_what_is_not_there_is_said(stored: Doors) -> None:
 async def test_a_store_without_a_file_is_said(door: Doors) -> None:
     response = await door.http.get("/console/api/runs", headers=door.credentials)
     assert (response.status_code, refused(response).reason) == (400, "NO_RECORDS_FILE")
+
+
+async def test_every_server_of_a_fleet_shows_its_runs(redis: PrivateRedis, tmp_path: Path) -> None:
+    fleet = {"store": redis.url, "records": tmp_path / "records"}
+    chosen = settings(tmp_path / "token").model_copy(update=fleet)
+    async with doors(chosen) as one, doors(chosen) as other:
+        leaf = run_service_pb2.RewardLeaf(id="math")
+        spec = run_service_pb2.RunSpec(reward=run_service_pb2.RewardNode(leaf=leaf))
+        request = run_service_pb2.CreateRunRequest(run_id="run", spec=spec)
+        await one.by_grpc("RunService/CreateRun", request, run_service_pb2.CreateRunResponse)
+        runs = (await other.http.get("/console/api/runs", headers=other.credentials)).json()["runs"]
+        assert [(run["runId"], run["rollouts"]) for run in runs] == [("run", 0)]
+        report = await other.http.get("/console/report", params={"run": "run"}, headers=other.credentials)
+        assert (report.status_code, "math" in report.text) == (200, True)
 
 
 async def test_a_side_process_that_is_gone_is_replaced(stored: Doors) -> None:
