@@ -191,21 +191,23 @@ def _numbered(
     starts: list[int] = np.searchsorted(places, bounds).tolist()
     tail = _part(b"r", recipe.encode())
     prefixes = [prefix + tail for prefix in _texts_encoded(b"g", group_ids)]
-    of_group: list[int] = np.repeat(np.arange(len(prefixes)), np.diff(starts)).tolist()
-    ids = _ids([prefixes[group] + key for group, key in zip(of_group, encode(places.tolist()), strict=True)])
-    return StepGroups(number[firsts], ids, starts)
+    return StepGroups(number[firsts], _ids(prefixes, encode(places.tolist()), starts), starts)
 
 
 _digest = partial(hashlib.blake2b, digest_size=16, usedforsecurity=False)
 
 
-def _ids(contents: Sequence[bytes]) -> list[str]:
+def _ids(prefixes: Sequence[bytes], keys: Sequence[bytes], starts: Sequence[int]) -> list[str]:
+    """Digests of the keys, each after the prefix of its group: a copy costs a third of what a new digest does."""
     empty = _digest()
     found: list[str] = []
-    for content in contents:
-        digest = empty.copy()  # a third of what a new one costs
-        digest.update(content)
-        found.append(digest.hexdigest())
+    for prefix, (start, end) in zip(prefixes, pairwise(starts), strict=True):
+        of_group = empty.copy()
+        of_group.update(prefix)
+        for key in keys[start:end]:
+            digest = of_group.copy()
+            digest.update(key)
+            found.append(digest.hexdigest())
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import count, repeat
 from operator import attrgetter
 from typing import TypeAlias
 
@@ -141,8 +141,8 @@ def _positions(columns: Columns, told: Ints, parents: Sequence[str]) -> list[int
     found: list[int] = []
     for ids, start, number in zip(columns.ids, columns.starts, of_group, strict=False):
         if number:
-            places = dict(zip(ids, range(start, start + len(ids)), strict=True))
-            found += map(places.get, parents[len(found) : len(found) + number], repeat(_NONE))
+            own = parents[len(found) : len(found) + number]
+            found += map(dict(zip(ids, count(start))).get, own, repeat(_NONE))
     return found
 
 

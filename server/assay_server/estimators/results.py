@@ -71,13 +71,14 @@ class _Steps:
         for array in (self.counts, self.index):
             array.flags.writeable = False
 
-    def returns_and_episode(self) -> tuple[Iterable[Floats], Iterable[Floats]]:
+    def returns_and_episode(self) -> tuple[Sequence[Floats], Sequence[Floats]]:
         """Of each group's steps."""
         return self._cut(self.returns), self._cut(self.episode)
 
-    def advantages_and_totals(self) -> tuple[Iterable[Floats], Iterable[Floats]]:
+    def advantages_and_totals(self) -> tuple[Sequence[Floats], Sequence[Floats]]:
         """Of each group's steps."""
-        return self._cut(self.advantages), self._cut(self.totals)
+        own = self._cut(self.advantages)
+        return own, own if self.totals is self.advantages else self._cut(self.totals)
 
     def ids_and_index(self) -> tuple[Iterable[tuple[str, ...]], Iterable[Ints]]:
         """Each group's step groups, and which of them its steps are in."""
@@ -86,9 +87,9 @@ class _Steps:
         ids = [tuple(self.ids[start:end]) for start, end in pairwise(self.starts)]
         return ids, [self.index[start:end] for start, end in pairwise(self.bounds)]
 
-    def _cut(self, array: Floats) -> Iterable[Floats]:
+    def _cut(self, array: Floats) -> Sequence[Floats]:
         if not len(array):
-            return repeat(array, len(self.hit_ratio))
+            return [array] * len(self.hit_ratio)
         return [array[start:end] for start, end in pairwise(self.bounds)]
 
     def _read(self, columns: Columns, parts: StepParts) -> None:
