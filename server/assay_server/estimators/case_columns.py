@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import countOf
 
 import numpy as np
 import numpy.typing as npt
@@ -151,6 +152,8 @@ def _rewards(rows: Rows, needed: bool) -> Floats:
 
 def _roles(rows: Rows) -> npt.NDArray[np.int8]:
     values = rows.optional("role", "policy")
+    if countOf(values, "policy") == len(values):
+        return np.full(len(values), Role.POLICY, np.int8)
     for value in set(map(_hashable, values)) - set(_ROLES):
         place = next(place for place, found in enumerate(values) if _hashable(found) == value)
         text(values[place], rows.path(place, "role"))
