@@ -7,6 +7,7 @@ What the fleet has put aside is read from the folder. What it holds no more is t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -19,7 +20,7 @@ from assay_server.console.errors import NotHeld
 from assay_server.console.fleet_reading import FleetReading
 from assay_server.console.run_records import FoundGroup, ListedRun, RunRow, spec_of
 from assay_server.pipeline.assembly import assemble
-from assay_server.store.protocol import StoredRollout, StoreUnavailable, UnknownRun
+from assay_server.store.protocol import StoredRollout, StoreError, StoreUnavailable, UnknownRun
 from assay_server.store.redis.archives import unpack_facts, unpack_rollouts
 from assay_server.store.redis.reading import FleetReader, RunHead, RunReader
 from assay_server.store.redis.shared_run import SharedRun
@@ -81,7 +82,7 @@ class FleetRecords:
         """See :meth:`RunRecords.rest`."""
         self._followed.clear()
         self._archived.clear()
-        self._fleet.rest()
+        self._do(self._fleet.rest())
 
     # ------------------------------------------------------------ runs
 
@@ -245,12 +246,16 @@ class FleetRecords:
         for name in sorted(due, key=known.__contains__):
             if time.monotonic() > until:
                 return
-            followed = self._followed.get(name) or self._opened(name)
-            self._read_on(name, followed)
-            if len(self._followed) < _FOLLOWED:  # the newest one is looked at next
-                self._followed[name] = followed
-            state = followed.reader.state
-            known[name] = _Counted(followed.reader.seen, state.run.record.generation, *self._totals(name, state))
+            with contextlib.suppress(NotHeld, StoreError):  # who opens this run is told what is wrong with it
+                known[name] = self._counted_now(name)
+
+    def _counted_now(self, name: _Name) -> _Counted:
+        followed = self._followed.get(name) or self._opened(name)
+        self._read_on(name, followed)
+        if len(self._followed) < _FOLLOWED:  # the newest one is looked at next
+            self._followed[name] = followed
+        state = followed.reader.state
+        return _Counted(followed.reader.seen, state.run.record.generation, *self._totals(name, state))
 
     def _totals(self, name: _Name, state: SharedRun) -> tuple[int, int]:
         rollouts = sum(self._length(name, place, unpack_rollouts) for place in state.archives)

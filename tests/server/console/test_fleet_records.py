@@ -183,11 +183,23 @@ def test_runs_are_counted_when_there_is_time(redis: PrivateRedis, tmp_path: Path
         monkeypatch.setattr("assay_server.console.fleet_records._COUNTING_SECONDS", 60.0)
         listed, _ = records.runs("local", 2)
         assert [(run.rollouts, run.groups, run.generation) for run in listed] == [(2, 1, 1), (2, 1, 1)]
+        asyncio.run(damage(redis, "first"))
+        listed, _ = records.runs("local", 9)
+        assert {run.run_id: run.rollouts for run in listed} == {"third": 2, "second": 2, "first": None}
+        with pytest.raises(StoreUnavailable):
+            records.run("local", "first")
         asyncio.run(forget(redis, "second"))
         listed, total = records.runs("local", 9)
         assert ([run.run_id for run in listed], total) == (["third", "first"], 2)
         with pytest.raises(NotHeld):
             records.run("local", "second")
+
+
+async def damage(redis: PrivateRedis, run_id: str) -> None:
+    """A log without its beginning."""
+    server = Server(f"unix://{redis.socket}")
+    await server.command("XDEL", run_keys("local", run_id).log, "1-0")
+    await server.close()
 
 
 async def forget(redis: PrivateRedis, run_id: str) -> None:

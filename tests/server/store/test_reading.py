@@ -173,7 +173,7 @@ async def test_what_is_not_there(store: RedisStore, key: RunKey, fleet: FleetRea
     (path,) = (tmp_path / folder_name("local") / folder_name("run")).glob("*.records")
     path.unlink()
     assert await fleet.contents("local", "run", [ref]) == [b"content"]  # the file was open
-    fleet.rest()
+    await fleet.rest()
     assert await fleet.contents("local", "run", [ref]) == [None]
     shutil.rmtree(tmp_path)
     with pytest.raises(StoreUnavailable):

@@ -143,8 +143,9 @@ class FleetReader:
         await self._server.close()
         await self._records.close()
 
-    def rest(self) -> None:
-        """Close files, until one is asked for again."""
+    async def rest(self) -> None:
+        """Close connections and files until they are needed again."""
+        await self._server.close()
         self._records.close_read()
 
     async def run_ids(self, tenant: str) -> list[tuple[str, int]]:
