@@ -5,6 +5,11 @@ sessions are made first. Then, for some seconds, at most so many actions are in 
 random among those that wait for none; the time from handing an action over to its answer is measured for each. Last,
 every session is stepped once as fast as the service answers. Memory is what the server and its workers hold more
 than before the sessions were made (proportional set size).
+
+With --forwarded: what a hop costs on a fleet. Two servers on TCP share a Redis (`appendfsync always`, a socket); all
+sessions are made by one of them. In turns they are stepped through that one and through the other, which hands each
+action on; CPU is that of both servers, the workers of the holder and Redis, per step; ratios are of neighbouring turns,
+everything is the median over the rounds.
 """
 
 from __future__ import annotations
@@ -14,15 +19,20 @@ import asyncio
 import os
 import random
 import signal
+import socket
 import sys
 import tempfile
 import time
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import grpc.aio
 import numpy as np
+from rollout_stream import cpu_seconds
 
 from assay.v1 import environment_service_pb2 as wire
+from assay_server.store.redis.private_server import PrivateRedis
 
 _SERVE = "import sys; from assay_server.cli import main; sys.exit(main())"
 _OPTIONS = [("grpc.max_receive_message_length", 1 << 28), ("grpc.max_send_message_length", 1 << 28)]
@@ -92,6 +102,10 @@ class Driver:
             )
             self._states += (await call(request)).sessions
         return time.perf_counter() - started
+
+    def go_on(self, other: Driver) -> None:
+        """Drive another driver's sessions from where they stand."""
+        self._states = other._states
 
     def live(self) -> list[int]:
         """Places of sessions that take actions."""
@@ -195,6 +209,70 @@ async def measure(arguments: argparse.Namespace, driver: Driver, pid: int) -> No
     await driver.close()
 
 
+def cpu_of(pid: int) -> float:
+    """Seconds of processor of a process and its children."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return cpu_seconds(pid) + sum(cpu_of(int(child)) for child in children)
+
+
+@asynccontextmanager
+async def member(redis: PrivateRedis, folder: Path) -> AsyncGenerator[tuple[str, int]]:
+    """A server of a fleet: its address and its process."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    environment = {
+        **os.environ,
+        "ASSAY_LISTEN": address,
+        "ASSAY_ADVERTISE": address,
+        "ASSAY_HTTP_LISTEN": "",
+        "ASSAY_STORE": redis.url,
+        "ASSAY_RECORDS": f"{folder}/records",
+        "ASSAY_TOKEN_FILE": "",
+        "ASSAY_ENVIRONMENT_WORKERS": "1",
+        "ASSAY_LOG_LEVEL": "warning",
+    }
+    server = await asyncio.create_subprocess_exec(sys.executable, "-c", _SERVE, "serve", env=environment)
+    try:
+        async with grpc.aio.insecure_channel(address) as channel:
+            await channel.channel_ready()
+        yield address, server.pid
+    finally:
+        server.send_signal(signal.SIGTERM)
+        await server.wait()
+
+
+async def run_forwarded(arguments: argparse.Namespace) -> None:
+    """Start a fleet of two, measure, print."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-")))
+        redis = stack.enter_context(PrivateRedis(folder))
+        servers = [await stack.enter_async_context(member(redis, folder)) for _ in range(2)]
+        pids = [redis.pid, *(pid for _, pid in servers)]
+        owner, other = (Driver(address, arguments.connections) for address, _ in servers)
+        await owner.make(arguments.environment, arguments.sessions, 0)
+        chooser = random.Random(7)
+        figures: list[list[tuple[float, float, float, float]]] = []
+        for _ in range(arguments.rounds + 1):
+            turns: list[tuple[float, float, float, float]] = []
+            for driver, before in ((owner, other), (other, owner)):
+                if figures or turns:
+                    driver.go_on(before)
+                spent, started = sum(map(cpu_of, pids)), time.perf_counter()
+                took = await driver.at_random(chooser, arguments.in_flight, arguments.seconds)
+                elapsed, spent = time.perf_counter() - started, sum(map(cpu_of, pids)) - spent
+                if not took:
+                    raise SystemExit("all episodes are over: take more --sessions, or fewer --seconds")
+                p50, p99 = np.percentile(took, (50, 99)) * 1000
+                turns.append((spent / len(took) * 1e6, len(took) / elapsed, float(p50), float(p99)))
+            figures.append(turns)
+        own, forwarded = np.median(np.array(figures[1:]), axis=0)  # the first round connects
+        ratio = np.median([turns[1][0] / turns[0][0] for turns in figures[1:]])
+        for label, (cpu, rate, p50, p99) in (("own", own), ("forwarded", forwarded)):
+            print(f"{label:>9}: {cpu:5.0f} us CPU a step, {rate:6,.0f} steps/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+        print(f"a forwarded step costs {ratio:.2f} times an own one; errors: {owner.errors + other.errors}")
+        await asyncio.gather(owner.close(), other.close())
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -203,7 +281,10 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=1000)
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=10.0)
-    asyncio.run(run(parser.parse_args()))
+    parser.add_argument("--forwarded", action="store_true")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    asyncio.run(run_forwarded(arguments) if arguments.forwarded else run(arguments))
 
 
 if __name__ == "__main__":
