@@ -7,7 +7,8 @@ by then), and the moment all is read. Target: a first paint within 1 s. Then fou
 rollouts at a steady rate and note the time from send to score, in phases of three kinds that take turns: nobody looks;
 a process of its own sends what three open consoles ask (overview, the large run, a group); three pages are open in the
 browser, which takes its time from the same machine, though at the lowest priority. The medians of the phases' p99 are
-compared; target: at most 1.1 times.
+compared; target: at most 1.1 times. With `--fleet` the store is that of a fleet: a Redis of the benchmark's own
+(`appendfsync always`) and a folder.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from stalled_consumer import Ordinary, phases_p99
 
 from assay import Client, RunConfig
 from assay.connection import read_token
+from assay_server.store.redis.private_server import PrivateRedis
 
 _STREAMS = 4
 _LARGE = RunConfig(run_id="large", reward="math", estimator="advantage/grpo")
@@ -45,6 +47,16 @@ def free_port() -> int:
     """A port nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+@contextlib.contextmanager
+def store_options(folder: Path, *, fleet: bool) -> Generator[list[str]]:
+    """What `assay serve` is told of its store, beyond the file that it has anyway."""
+    if not fleet:
+        yield []
+        return
+    with PrivateRedis(folder) as redis:
+        yield ["--store", redis.url, "--records", str(folder / "records")]
 
 
 def fill(client: Client, count: int) -> None:
@@ -150,6 +162,7 @@ def main() -> int:
     parser.add_argument("--phases", type=int, default=15)
     parser.add_argument("--phase-seconds", type=float, default=3.0)
     parser.add_argument("--rate", type=float, default=40.0, help="rollouts per second of each stream")
+    parser.add_argument("--fleet", action="store_true", help="a store in Redis instead of SQLite")
     parser.add_argument("--asking", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.asking:
@@ -162,8 +175,9 @@ def main() -> int:
         return 0
     port = free_port()
     with (
-        tempfile.TemporaryDirectory() as directory,
-        running_server(Path(directory), "--http-listen", f"127.0.0.1:{port}") as server,
+        tempfile.TemporaryDirectory(prefix="assay-") as directory,
+        store_options(Path(directory), fleet=arguments.fleet) as options,
+        running_server(Path(directory), "--http-listen", f"127.0.0.1:{port}", *options) as server,
         Client(server.address) as client,
         sync_playwright() as playwright,
     ):
