@@ -18,8 +18,6 @@ from assay_server.sessions.values import Reason, SessionFault, SessionSpec, Turn
 
 LENGTH = struct.Struct("<I")
 MAX_FRAME = 256 * 1024 * 1024
-MARK = struct.Struct("<Qd")
-"""In memory that engine and worker share: the number of the order that runs (0 = none) and when it started."""
 
 _ANSWER = struct.Struct(f"<QBI{DIGEST_BYTES}sII")
 _GOING, _ENDED, _ASKS, _FAULT = range(4)

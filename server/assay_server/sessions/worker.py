@@ -18,7 +18,6 @@ from collections.abc import Callable
 from assay_server.environments.protocol import Environment
 from assay_server.sessions.channel import (
     LENGTH,
-    MARK,
     Act,
     Answer,
     Drop,
@@ -29,6 +28,7 @@ from assay_server.sessions.channel import (
 )
 from assay_server.sessions.environments import environment_maker
 from assay_server.sessions.episode import Episode
+from assay_server.sessions.mark import MARK_BYTES, Mark
 from assay_server.sessions.values import EnvironmentSources, Reason, SessionFault, SessionSpec
 
 _PR_SET_PDEATHSIG = 1
@@ -125,16 +125,16 @@ class Connection:
             self._collected.clear()
 
 
-def serve(connection: socket.socket, mark: mmap.mmap, make: MakeEnvironment) -> None:
+def serve(connection: socket.socket, mark: Mark, make: MakeEnvironment) -> None:
     """Work until the engine closes the connection."""
     host = Host(make)
     frames = Connection(connection)
     while (payload := frames.receive()) is not None:
         for order in decode_orders(payload):
             if not isinstance(order, Drop):
-                MARK.pack_into(mark, 0, order.order, time.monotonic())
+                mark.begin(order.order, time.monotonic())
             answer = host.follow(order)
-            MARK.pack_into(mark, 0, 0, 0.0)
+            mark.end()
             if answer is not None:
                 frames.answer(encode_answer(answer))
 
@@ -144,7 +144,7 @@ def main() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     make = environment_maker(EnvironmentSources.decode(sys.argv[3]))
     connection = socket.socket(fileno=int(sys.argv[1]))
-    mark = mmap.mmap(int(sys.argv[2]), MARK.size)
+    mark = Mark(mmap.mmap(int(sys.argv[2]), MARK_BYTES))
     gc.collect()
     gc.freeze()
     serve(connection, mark, make)

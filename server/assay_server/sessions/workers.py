@@ -23,7 +23,6 @@ from assay_server.execution.child_modules import start_module
 from assay_server.execution.process_state import cpu_seconds_of, state_of
 from assay_server.sessions.channel import (
     LENGTH,
-    MARK,
     MAX_FRAME,
     Answer,
     BadAnswer,
@@ -33,6 +32,7 @@ from assay_server.sessions.channel import (
     decode_answers,
     encode_orders,
 )
+from assay_server.sessions.mark import MARK_BYTES, Mark
 from assay_server.sessions.values import EnvironmentSources, Reason, SessionFault
 
 _log = structlog.get_logger(__name__)
@@ -73,7 +73,7 @@ class Worker:
 
     process: subprocess.Popen[bytes]
     writer: asyncio.StreamWriter
-    mark: mmap.mmap
+    mark: Mark
     under_way: dict[int, Errand] = field(default_factory=dict[int, Errand])
     leaving: bool = False
     seen: tuple[int, float] = (0, 0.0)
@@ -98,12 +98,6 @@ class Worker:
             self.seen = (number, spent)
             return False
         return spent - self.seen[1] > STALL_SECONDS or state_of(self.process.pid) in ("S", "D")
-
-    @property
-    def running(self) -> tuple[int, float]:
-        """The order that runs (0 = none), and since when by the monotonic clock."""
-        number, started = MARK.unpack_from(self.mark, 0)
-        return number, started
 
 
 class WorkerPool:
@@ -234,7 +228,7 @@ class WorkerPool:
             self._on_end(place, worker, why)
 
     def _on_end(self, place: int, worker: Worker, why: str) -> None:
-        running, _ = worker.running
+        running = worker.mark.number
         self._end(worker)
         self._leaving.discard(worker)
         self.lost[why] += 1
@@ -286,7 +280,7 @@ class WorkerPool:
 
     def _look(self, place: int, worker: Worker, now: float) -> None:
         """Have everybody leave a worker whose action runs long; making a session may take long."""
-        running, started = worker.running
+        running, started = worker.mark.look()
         errand = worker.under_way.get(running)
         if errand is None:
             return
@@ -308,7 +302,7 @@ class WorkerPool:
 
     def _judge(self, worker: Worker, now: float) -> None:
         """End a worker whose order has had its time."""
-        running, started = worker.running
+        running, started = worker.mark.look()
         errand = worker.under_way.get(running)
         if errand is None:
             if worker.leaving and not running:  # what it ran was answered, and its answer is on its way
@@ -331,7 +325,7 @@ async def _launch(sources: EnvironmentSources) -> tuple[Worker, asyncio.StreamRe
     shared = os.memfd_create("assay-session-mark", os.MFD_CLOEXEC)
     try:
         os.ftruncate(shared, mmap.PAGESIZE)
-        mark = mmap.mmap(shared, MARK.size)
+        mark = Mark(mmap.mmap(shared, MARK_BYTES))
         process, connection = start_module(_MODULE, str(shared), sources.encode(), descriptors=[shared])
     finally:
         os.close(shared)
