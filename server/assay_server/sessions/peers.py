@@ -168,7 +168,7 @@ class _Link:
         why = "it ended the conversation"
         try:
             await self._converse()
-        except (PeerLost, StoreUnavailable, BadFrame) as error:
+        except (PeerLost, StoreUnavailable, BadFrame, OSError) as error:
             why = str(error)
         except grpc.aio.AioRpcError as error:
             why = f"{error.code().name}: {error.details()}"
