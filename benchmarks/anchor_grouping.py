@@ -68,7 +68,7 @@ def _compare(
         fresh = _fresh(chosen)
         bare.append(_timed(lambda fresh=fresh: _bare_pass(fresh))[0])
         fresh = _fresh(chosen)
-        ours.append(_timed(lambda fresh=fresh: group_keys(names, "observation", fresh, bounds))[0])
+        ours.append(_timed(lambda fresh=fresh: group_keys(names, "observation", fresh, bounds).ids.part(0, 0))[0])
     ratio = median(ours) / median(bare)
     print(f"{label:>28} {groups:>7} {median(bare):>10.3f} {median(ours):>10.3f} {ratio:>6.2f}")
 

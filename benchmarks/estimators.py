@@ -3,12 +3,13 @@
 Method of the first table: Member objects in, GroupAdvantages out, in this process; the best of several runs in CPU
 seconds of the process, so that other work on the machine does not count. Rollouts carry one step, 32 token ids, a
 budget, a stratum, two components and an answer key; ReMax's groups have a greedy member, and in trees every second
-rollout branches off the one before it. The last column is the same by ``compute`` from a flat list of JSON rollouts,
-where the method's worked cases have that form.
+rollout branches off the one before it. Ids of step groups are made when they are read: "with ids" is the same and all
+of them read. The last column is the same by ``compute`` from a flat list of JSON rollouts, where the method's worked
+cases have that form.
 
 Method of the second: 8 rollouts of 50 steps a group, 60 states of 190 characters, fresh string objects for every pass.
 "bare dict" is the plainest pass, ``ids.setdefault(text, len(ids))`` of each group's texts; "grouping" is what any GiGPO
-needs first, from steps to step groups with their ids; "GiGPO" is the whole estimator with its results.
+needs first, from steps to step groups with their ids; "GiGPO" is the whole estimator with its results and all ids.
 
     python benchmarks/estimators.py [--rollouts 100000] [--steps 1000000] [--repeats 3]
 """
@@ -37,6 +38,7 @@ from assay_server.estimators import (
     compile_estimator,
 )
 from assay_server.estimators.anchors import group_steps
+from assay_server.estimators.catalogue import Estimator
 from assay_server.estimators.columns import columns_of
 from assay_server.estimators.gigpo import step_rows
 
@@ -65,17 +67,23 @@ def _estimators(rollouts: int, repeats: int) -> None:
     trees = [replace(g, members=tuple(_branched(g.members))) for g in groups]
     flat = _flat(groups)
     print(f"{rollouts:,} rollouts in groups of {SIZE}: CPU seconds, best of {repeats}")
-    print(f"{'id':<36} {'estimator':>10} {'compute':>8}")
+    print(f"{'id':<36} {'estimator':>10} {'with ids':>8} {'compute':>8}")
     for name, definition in ESTIMATORS.items():
         estimator = compile_estimator(EstimatorChoice(name, PARAMS.get(name, {})))
         own = greedy if definition.reference_roles else trees if "_tree-" in name or "tree_sub" in name else groups
         seconds = _best(lambda e=estimator, g=own: e.advantages(g), repeats)
+        named = f"{_best(lambda e=estimator, g=own: _named(e, g), repeats):.3f}" if definition.reads_steps else ""
         by_case = ""
         if not definition.reads_steps and name != "advantage/tree_subgroup-v1":
             rows: list[Json] = _greedy_rows(flat) if definition.reference_roles else list(flat)
             case: dict[str, Json] = {"id": name, "params": PARAMS.get(name, {}), "inputs": {"rollouts": rows}}
             by_case = f"{_best(lambda c=case: _computed(c), repeats):.3f}"
-        print(f"{name:<36} {seconds:>10.3f} {by_case:>8}", flush=True)
+        print(f"{name:<36} {seconds:>10.3f} {named:>8} {by_case:>8}", flush=True)
+
+
+def _named(estimator: Estimator, groups: Sequence[Group]) -> None:
+    for result in estimator.advantages(groups):
+        _ = result.step_group_ids
 
 
 def _groups(rollouts: int) -> list[Group]:
@@ -138,7 +146,7 @@ def _gigpo(steps: int, repeats: int) -> None:
     gigpo = compile_estimator(EstimatorChoice("advantage/gigpo"))
     bare = min(_pass(_bare, steps) for _ in range(repeats))
     grouping = min(_pass(_grouped, steps) for _ in range(repeats))
-    whole = min(_pass(gigpo.advantages, steps) for _ in range(repeats))
+    whole = min(_pass(lambda groups: _named(gigpo, groups), steps) for _ in range(repeats))
     ratio, each = whole / grouping, whole / steps * 1e6
     print(f"{steps:>10,} {bare:>10.3f} {grouping:>10.3f} {whole:>8.3f} {ratio:>17.2f} {each:>10.2f}", flush=True)
 
@@ -172,7 +180,7 @@ def _bare(groups: Sequence[Group]) -> None:
 
 def _grouped(groups: Sequence[Group]) -> None:
     rows = step_rows(columns_of(groups))
-    group_steps(
+    found = group_steps(
         [group.group_id for group in groups],
         [step.anchor for step in rows.steps],
         rows.bounds,
@@ -180,6 +188,7 @@ def _grouped(groups: Sequence[Group]) -> None:
         Grouping(),
         str,
     )
+    found.ids.part(0, len(found.ids))
 
 
 def _pass(work: Callable[[Sequence[Group]], object], steps: int) -> float:

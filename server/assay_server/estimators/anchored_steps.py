@@ -72,10 +72,10 @@ class AnchoredSteps:
         return f"trajectories[{place}].steps[{index}]"
 
     def _outputs(self, found: StepGroups) -> Outputs:
-        groups: list[list[Json]] = [[] for _ in found.ids]
+        groups: list[list[Json]] = [[] for _ in range(len(found.ids))]
         for row, number in enumerate(found.index.tolist()):
             groups[number].append(list(self.places[row]))
-        return {"groups": list(groups), "ids": list(found.ids)}
+        return {"groups": list(groups), "ids": list(found.ids.part(0, len(found.ids)))}
 
 
 def _anchor(value: Json, path: str, as_texts: bool) -> AnchorState:

@@ -22,6 +22,7 @@ from assay_server.estimators.canonical import canonical_key
 from assay_server.estimators.errors import InputError, ParameterError
 from assay_server.estimators.groups import NO_ANCHOR, NO_STATE, AnchorState
 from assay_server.estimators.similarity import first_fit_arrival, first_fit_sorted
+from assay_server.estimators.step_ids import StepIds
 
 LONGEST_HISTORY = 64
 _START = -1
@@ -47,7 +48,7 @@ class StepGroups:
     """
 
     index: Indices
-    ids: list[str]
+    ids: StepIds
     group_starts: list[int]
 
 
@@ -189,9 +190,13 @@ def _numbered(
     number = np.cumsum(is_first) - 1
     places = np.flatnonzero(is_first)
     starts: list[int] = np.searchsorted(places, bounds).tolist()
-    tail = _part(b"r", recipe.encode())
-    prefixes = [prefix + tail for prefix in _texts_encoded(b"g", group_ids)]
-    return StepGroups(number[firsts], _ids(prefixes, encode(places.tolist()), starts), starts)
+
+    def ids() -> list[str]:
+        tail = _part(b"r", recipe.encode())
+        prefixes = [prefix + tail for prefix in _texts_encoded(b"g", group_ids)]
+        return _ids(prefixes, encode(places.tolist()), starts)
+
+    return StepGroups(number[firsts], StepIds(len(places), ids), starts)
 
 
 _digest = partial(hashlib.blake2b, digest_size=16, usedforsecurity=False)

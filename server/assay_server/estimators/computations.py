@@ -136,7 +136,7 @@ def _step_groups(groups: Sequence[GroupAdvantages], places: Sequence[Sequence[in
     """All step groups as sorted lists of [trajectory, step]."""
     found: list[list[list[int]]] = []
     for group, own in zip(groups, places, strict=True):
-        members: list[list[list[int]]] = [[] for _ in group.step_group_ids]
+        members: list[list[list[int]]] = [[] for _ in range(group.statistics.step_groups)]
         counts: list[int] = group.step_counts.tolist()
         rows = [[place, step] for place, count in zip(own, counts, strict=True) for step in range(count)]
         for number_, row in zip(group.step_group_index.tolist(), rows, strict=True):

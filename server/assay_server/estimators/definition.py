@@ -20,6 +20,7 @@ from assay_server.estimators.columns import Columns
 from assay_server.estimators.errors import ParameterError, nearest_names
 from assay_server.estimators.groups import Floats, Role
 from assay_server.estimators.ragged import Ragged
+from assay_server.estimators.step_ids import StepIds
 
 Ddof: TypeAlias = Literal[0, 1]
 Singleton: TypeAlias = Literal["zero", "raw"]
@@ -61,7 +62,7 @@ class StepParts:
     advantages: Floats
     totals: Floats
     index: npt.NDArray[np.intp]
-    ids: list[str]
+    ids: StepIds
     group_starts: list[int]
     state_digests: list[str]
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from assay.sdk.samples import Json, Verdict
 from assay.sdk.values import holder, value
 from assay_server.estimators.ragged import Ragged
+from assay_server.estimators.step_ids import StepIds
 
 Floats: TypeAlias = "npt.NDArray[np.float64]"
 Ints: TypeAlias = "npt.NDArray[np.int32]"
@@ -162,7 +163,7 @@ class GroupAdvantages:
         step_episode_advantages: the episode part of each step, an invalid-action penalty included.
         step_advantages: the step part.
         step_totals: episode part + weighted step part: what the loss uses.
-        step_group_ids: digests of the distinct anchor keys, in order of first appearance.
+        step_ids: of all groups of the call; ``step_group_ids`` are those of ``step_id_range``.
         step_group_index: per step, into ``step_group_ids``.
         token_advantages: of the members that count, one per token, where the method speaks of tokens.
     """
@@ -178,7 +179,13 @@ class GroupAdvantages:
     step_episode_advantages: Floats
     step_advantages: Floats
     step_totals: Floats
-    step_group_ids: tuple[str, ...]
+    step_ids: StepIds
+    step_id_range: tuple[int, int]
     step_group_index: Ints
     statistics: GroupStatistics
     token_advantages: Ragged | None = None
+
+    @property
+    def step_group_ids(self) -> tuple[str, ...]:
+        """Digests of the distinct anchor keys, in order of first appearance."""
+        return self.step_ids.part(*self.step_id_range)

@@ -13,6 +13,7 @@ from assay_server.estimators.definition import Parts, StepParts
 from assay_server.estimators.groups import Floats, GroupAdvantages, GroupStatistics, Ints
 from assay_server.estimators.partition import Partition
 from assay_server.estimators.ragged import Ragged
+from assay_server.estimators.step_ids import NO_IDS
 
 _NO_SIZES: Mapping[int, int] = {}
 
@@ -35,7 +36,9 @@ def results_of(columns: Columns, parts: Parts) -> list[GroupAdvantages]:
             [steps.counts[a:b] for a, b in bounds],
             *steps.returns_and_episode(),
             *steps.advantages_and_totals(),
-            *steps.ids_and_index(),
+            repeat(steps.ids),
+            pairwise(steps.starts),
+            steps.group_index(),
             _statistics(columns, steps),
             _tokens(columns, parts),
         )
@@ -60,7 +63,7 @@ class _Steps:
         self.hit_ratio = [0.0] * number
         self.sizes: list[Mapping[int, int]] = [_NO_SIZES] * number
         self.aliasing: list[float | None] = [None] * number
-        self.ids: Sequence[str] = ()
+        self.ids = NO_IDS
         self.starts = self.bounds = [0] * (number + 1)
         self.returns = self.episode = self.advantages = self.totals = _frozen(np.empty(0))
         self.index: Ints = np.empty(0, np.int32)
@@ -80,12 +83,11 @@ class _Steps:
         own = self._cut(self.advantages)
         return own, own if self.totals is self.advantages else self._cut(self.totals)
 
-    def ids_and_index(self) -> tuple[Iterable[tuple[str, ...]], Iterable[Ints]]:
-        """Each group's step groups, and which of them its steps are in."""
+    def group_index(self) -> Sequence[Ints]:
+        """Which of its group's step groups each step is in."""
         if not len(self.index):
-            return repeat((), len(self.hit_ratio)), repeat(self.index, len(self.hit_ratio))
-        ids = [tuple(self.ids[start:end]) for start, end in pairwise(self.starts)]
-        return ids, [self.index[start:end] for start, end in pairwise(self.bounds)]
+            return [self.index] * len(self.hit_ratio)
+        return [self.index[start:end] for start, end in pairwise(self.bounds)]
 
     def _cut(self, array: Floats) -> Sequence[Floats]:
         if not len(array):

@@ -136,7 +136,7 @@ def test_ids_are_digests_of_their_keys() -> None:
 def test_ids_are_the_same_in_another_process() -> None:
     code = (
         "from assay_server.estimators.anchors import group_keys\n"
-        "print(group_keys(['g'], 'observation', ['a', ('b', b'c')], [0, 2]).ids)"
+        "print(group_keys(['g'], 'observation', ['a', ('b', b'c')], [0, 2]).ids.part(0, 2))"
     )
     seeds = ("1", "2")
     printed = {
