@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeVar
 from assay.v1 import rollout_pb2
 from assay_server.console.errors import NotHeld
 from assay_server.console.fleet_reading import FleetReading
-from assay_server.console.run_records import FoundGroup, ListedRun, RunRow, spec_of
+from assay_server.console.run_records import FoundGroup, FoundRollout, ListedRun, RunRow, spec_of
 from assay_server.pipeline.assembly import assemble
 from assay_server.store.protocol import StoredRollout, StoreError, StoreUnavailable, UnknownRun
 from assay_server.store.redis.archives import unpack_facts, unpack_rollouts
@@ -144,19 +144,19 @@ class FleetRecords:
             return FoundGroup(None, finished=True, facts=next(iter(facts), None) or b"")
         return FoundGroup(rollout_pb2.GroupResult.FromString(result), finished=True)
 
-    def members(self, run: RunRow, group_id: str, most: int) -> list[tuple[rollout_pb2.Rollout, bytes | None]]:
+    def members(self, run: RunRow, group_id: str, most: int) -> list[FoundRollout]:
         """See :meth:`RunRecords.members`; those whose texts are gone are left out."""
         group = self.state(run).run.groups.get(group_id)
         found = [] if group is None else [member.stored() for member in group.members.values()]
         if group is None or not group_id:
             found += self._settled_members(run, group_id, most)
         whole = self._whole(run, sorted(found, key=lambda one: one.position)[:most])
-        there = [(assemble(one), one.result) for one in whole if one is not None]
-        return sorted(there, key=lambda pair: pair[0].rollout_id)
+        there = [FoundRollout(assemble(one), one.result) for one in whole if one is not None]
+        return sorted(there, key=lambda one: one.rollout.rollout_id)
 
-    def rollout(self, run: RunRow, rollout_id: str) -> tuple[rollout_pb2.Rollout, bytes | None]:
+    def rollout(self, run: RunRow, rollout_id: str) -> FoundRollout:
         """See :meth:`RunRecords.rollout`."""
-        stored = self.state(run).run.rollout(rollout_id)
+        stored = at_hand = self.state(run).run.rollout(rollout_id)
         if stored is None:
             settled = (one for rollouts in self._settled(run) for one in rollouts)
             stored = next((one for one in settled if one.rollout_id == rollout_id), None)
@@ -165,7 +165,7 @@ class FleetRecords:
         (whole,) = self._whole(run, [stored])
         if whole is None:
             raise NotHeld(f"the text of rollout {rollout_id[:200]!r} is not held any more")
-        return assemble(whole), whole.result
+        return FoundRollout(assemble(whole), whole.result, settled=at_hand is None)
 
     def task(self, tenant: str, digest: str) -> rollout_pb2.Task | None:
         """See :meth:`RunRecords.task`."""

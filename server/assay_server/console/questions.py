@@ -106,8 +106,8 @@ class Questions:
         group_id = arguments.get("group", "")
         found = self._records.group(run, group_id)
         members: list[Json] = [
-            {"rollout": shown_rollout(rollout), "result": shown_result(answer)}
-            for rollout, answer in self._records.members(run, group_id, _MOST_MEMBERS)
+            {"rollout": shown_rollout(one.rollout), "result": shown_result(one.result)}
+            for one in self._records.members(run, group_id, _MOST_MEMBERS)
         ]
         return {
             "runId": run.run_id,
@@ -121,14 +121,15 @@ class Questions:
 
     def _rollout(self, tenant: str, arguments: Arguments) -> dict[str, Json]:
         run = self._records.run(tenant, _needed(arguments, "run"))
-        rollout, answer = self._records.rollout(run, _needed(arguments, "rollout"))
-        task = self._records.task(tenant, rollout.task_digest) if rollout.task_digest else None
+        found = self._records.rollout(run, _needed(arguments, "rollout"))
+        task = self._records.task(tenant, found.rollout.task_digest) if found.rollout.task_digest else None
         return {
             "runId": run.run_id,
             "spec": _spec(run),
-            "rollout": shown_rollout(rollout),
+            "rollout": shown_rollout(found.rollout),
             "task": shown_task(task),
-            "result": shown_result(answer),
+            "result": shown_result(found.result),
+            "settled": found.settled,
         }
 
     def _index(self, tenant: str, run_id: str, seconds: float) -> RunIndex:

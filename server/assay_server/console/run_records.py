@@ -66,6 +66,18 @@ class FoundGroup:
     facts: bytes = b""
 
 
+class FoundRollout(NamedTuple):
+    """A rollout, and its result where it has one.
+
+    Attributes:
+        settled: the store has put it aside, so that calls of the contract do not find it by its id.
+    """
+
+    rollout: rollout_pb2.Rollout
+    result: bytes | None
+    settled: bool = False
+
+
 class Missing(NamedTuple):
     """What a run had and the records do not hold any more.
 
@@ -134,12 +146,12 @@ class RunRecords(Protocol):
         """A group. Raises NotHeld where there is no such group."""
         ...
 
-    def members(self, run: RunRow, group_id: str, most: int) -> list[tuple[rollout_pb2.Rollout, bytes | None]]:
-        """The ``most`` rollouts of a group that came first, by id, with their results."""
+    def members(self, run: RunRow, group_id: str, most: int) -> list[FoundRollout]:
+        """The ``most`` rollouts of a group that came first, by id."""
         ...
 
-    def rollout(self, run: RunRow, rollout_id: str) -> tuple[rollout_pb2.Rollout, bytes | None]:
-        """A rollout with its result. Raises NotHeld."""
+    def rollout(self, run: RunRow, rollout_id: str) -> FoundRollout:
+        """One rollout. Raises NotHeld."""
         ...
 
     def task(self, tenant: str, digest: str) -> rollout_pb2.Task | None:

@@ -14,7 +14,16 @@ from pathlib import Path
 
 from assay.v1 import rollout_pb2
 from assay_server.console.errors import NotHeld
-from assay_server.console.run_records import AnsweredRow, EmittedRow, FoundGroup, ListedRun, Missing, RunRow, spec_of
+from assay_server.console.run_records import (
+    AnsweredRow,
+    EmittedRow,
+    FoundGroup,
+    FoundRollout,
+    ListedRun,
+    Missing,
+    RunRow,
+    spec_of,
+)
 from assay_server.pipeline.assembly import assemble
 from assay_server.store.sqlite.contents import read_rollouts
 from assay_server.store.sqlite.schema import first_key, last_key
@@ -84,21 +93,23 @@ class SqliteRecords:
             return FoundGroup(None, finished=False)
         return FoundGroup(rollout_pb2.GroupResult.FromString(row[0]), finished=True)
 
-    def members(self, run: RunRow, group_id: str, most: int) -> list[tuple[rollout_pb2.Rollout, bytes | None]]:
+    def members(self, run: RunRow, group_id: str, most: int) -> list[FoundRollout]:
         """See :meth:`RunRecords.members`."""
         condition = (
             "id IN (SELECT id FROM rollouts WHERE grp = (SELECT id FROM groups WHERE run = ? AND group_id = ?)"
             " ORDER BY id LIMIT ?)"
         )
         found = read_rollouts(self._connection, condition, (run.key, group_id, most))
-        return sorted(((assemble(one), one.result) for one in found), key=lambda pair: pair[0].rollout_id)
+        return sorted(
+            (FoundRollout(assemble(one), one.result) for one in found), key=lambda one: one.rollout.rollout_id
+        )
 
-    def rollout(self, run: RunRow, rollout_id: str) -> tuple[rollout_pb2.Rollout, bytes | None]:
+    def rollout(self, run: RunRow, rollout_id: str) -> FoundRollout:
         """See :meth:`RunRecords.rollout`."""
         found = read_rollouts(self._connection, "run = ? AND rollout_id = ?", (run.key, rollout_id))
         if not found:
             raise NotHeld(f"there is no rollout {rollout_id[:200]!r} in this run")
-        return assemble(found[0]), found[0].result
+        return FoundRollout(assemble(found[0]), found[0].result)
 
     def task(self, tenant: str, digest: str) -> rollout_pb2.Task | None:
         """See :meth:`RunRecords.task`."""

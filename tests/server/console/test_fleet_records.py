@@ -104,7 +104,7 @@ def test_what_is_settled_is_shown_and_what_it_was_told_is_said_to_be_gone(redis:
         assert part(told, "missing") == {"rollouts": 0, "more": False, "advantages": 9}
         assert part(told, "advantages", "counts") == []
         assert ask(later, "groups") == at_hand["groups"]
-        assert ask(later, "rollout", rollout="w.0") == at_hand["rollout"]
+        assert ask(later, "rollout", rollout="w.0") == at_hand["rollout"] | {"settled": True}
         group = ask(later, "group", group="walk")
         assert (group["result"], group["finished"]) == (None, True)
         assert group["members"] == at_hand["group"]["members"]

@@ -1,6 +1,6 @@
 // One rollout: what was said, what it got and why, and what another reward would say.
 import { h, show, json, more, num, plain, prose, tiles, word } from "./dom.js";
-import { ask, callStream } from "./api.js";
+import { ask, call, callStream } from "./api.js";
 import { contentText, crumbs, link } from "./places.js";
 import { markedText, marksOf, resultView } from "./result_view.js";
 import { listedRewards, readJson, rewardPicker } from "./reward_form.js";
@@ -23,7 +23,7 @@ export async function rolloutPage(page, parameters, signal) {
     h("h2", null, "Judged against"), json(rollout.reference ?? task.reference ?? {}),
     more("Everything about it", facts(rollout), json({ ...rollout, steps: undefined, prompt: undefined, reference: undefined })),
     again);
-  show(again, await rescoring(run, rollout.rolloutId, signal));
+  show(again, await rescoring(run, told, signal));
 }
 
 function facts(rollout) {
@@ -47,7 +47,19 @@ function stepView(step, index, count, result) {
     step.observation ? h("div", null, h("h3", { class: "quiet" }, "Observation"), prose(contentText(step.observation))) : null);
 }
 
-async function rescoring(run, rolloutId, signal) {
+/** What another reward says of it; what a fleet has put aside is sent again as it is shown. */
+async function rescored(run, told, reward, signal) {
+  if (!told.settled) {
+    const [one] = (await callStream("RewardService/Rescore", { runId: run, rolloutIds: [told.rollout.rolloutId], reward }, signal)).flatMap((part) => part.results ?? []);
+    return [one.before, one.after];
+  }
+  const { signalNames, ...rollout } = told.rollout;
+  if (signalNames) throw new Error("This rollout has signals, which are not shown, and the fleet does not hold it at hand any more: score the run again with assay rescore.");
+  const { results } = await call("RewardService/Score", { reward, rollouts: [rollout] }, signal);
+  return [told.result, results[0]];
+}
+
+async function rescoring(run, told, signal) {
   const rewards = await listedRewards(signal);
   const picker = rewardPicker(rewards, "again");
   const answer = h("div", { "aria-live": "polite" });
@@ -57,9 +69,9 @@ async function rescoring(run, rolloutId, signal) {
     button.disabled = true;
     try {
       const reward = { leaf: { id: picker.id(), params: readJson(picker.params(), "Parameters") } };
-      const [told] = (await callStream("RewardService/Rescore", { runId: run, rolloutIds: [rolloutId], reward }, signal)).flatMap((one) => one.results ?? []);
-      const [before, after] = [told.before?.score?.value ?? null, told.after?.score?.value ?? null];
-      show(answer, h("p", { class: "note" }, `First result ${num(before)}; this reward gives ${num(after)}${before !== null && after !== null ? ` (${after - before >= 0 ? "+" : ""}${num(after - before)})` : ""}. The first one stays as it was sent.`), resultView(told.after));
+      const [first, now] = await rescored(run, told, reward, signal);
+      const [before, after] = [first?.score?.value ?? null, now?.score?.value ?? null];
+      show(answer, h("p", { class: "note" }, `First result ${num(before)}; this reward gives ${num(after)}${before !== null && after !== null ? ` (${after - before >= 0 ? "+" : ""}${num(after - before)})` : ""}. The first one stays as it was sent.`), resultView(now));
     } catch (error) {
       show(answer, h("p", { class: "note wrong" }, error.message));
     }
