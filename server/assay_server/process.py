@@ -40,7 +40,6 @@ from assay_server.execution.discovery import Discovered, discover
 from assay_server.execution.lanes import Lanes, LaneSettings
 from assay_server.execution.outside import EverythingOutside
 from assay_server.execution.queue.sandbox_jobs import QueuedSandbox
-from assay_server.execution.registered.hosts import PluginHosts
 from assay_server.execution.registered.registry import Registry
 from assay_server.execution.sandboxes import Sandboxes
 from assay_server.execution.server_ports import ServerPorts
@@ -52,7 +51,14 @@ from assay_server.http_server import HttpServer
 from assay_server.metrics import Figures, Metrics
 from assay_server.pipeline.runs import Runs
 from assay_server.rewards.catalogue import Catalogue
-from assay_server.sandbox_lane import outside_of, programs_of, runs_programs, sandbox_queue, sandbox_settings
+from assay_server.sandbox_lane import (
+    outside_of,
+    plugins_of,
+    programs_of,
+    runs_programs,
+    sandbox_queue,
+    sandbox_settings,
+)
 from assay_server.session_fleet import SessionFleet
 from assay_server.sessions.engine import SessionEngine
 from assay_server.sessions.requests import SessionSettings
@@ -112,7 +118,7 @@ class ServerProcess:
         self._tracing = tracing if tracing is not None else open_tracing(settings.tracing, "assay")
         judges: Mapping[str, bool] = {} if self._judge is None else self._judge.names
         catalogues = found.catalogues.with_judges(judges)
-        self._plugins = PluginHosts(self._sandboxes, settings.sandbox_slots)
+        self._plugins = plugins_of(settings, self._queue, self._sandboxes, self._code)
         registry = Registry(catalogues, found.records, self._store, self._plugins)
         self._runs = Runs(
             self._store,
@@ -146,7 +152,7 @@ class ServerProcess:
             self._audit,
             found.records,
             self._tracing,
-            RegisteredPlugins(registry, self._lanes, elsewhere=settings.sandbox == "workers"),
+            RegisteredPlugins(registry, self._lanes),
             self._fleet.door(self._sessions),
         )
         self._side = SideProcess(source_of(settings.store, settings.records))

@@ -10,9 +10,12 @@ from assay_server.execution.outside import EverythingOutside
 from assay_server.execution.queue import JobQueue, LocalQueue
 from assay_server.execution.queue.kinds import job_handler
 from assay_server.execution.queue.outside_jobs import OutsideByWorkers
+from assay_server.execution.queue.plugins_by_workers import PluginsByWorkers
 from assay_server.execution.queue.redis_queue import RedisQueue
 from assay_server.execution.queue.sandbox_jobs import LANE, reward_jobs
-from assay_server.execution.sandboxes import SandboxSettings
+from assay_server.execution.registered.hosts import PluginHosts
+from assay_server.execution.registered.processes import PluginProcesses
+from assay_server.execution.sandboxes import Sandboxes, SandboxSettings
 from assay_server.sessions.asking import Outside
 from assay_server.store.opening import REDIS_SCHEMES
 from assay_server.store.records import Records
@@ -63,6 +66,13 @@ def programs_of(settings: Settings, queue: JobQueue, judge: CodeJudge) -> Progra
 def outside_of(settings: Settings, queue: JobQueue, here: EverythingOutside) -> Outside:
     """Who answers what sessions ask."""
     return OutsideByWorkers(queue, here) if settings.sandbox == "workers" else here
+
+
+def plugins_of(settings: Settings, queue: JobQueue, sandboxes: Sandboxes, judge: CodeJudge) -> PluginProcesses:
+    """Where plugins that tenants register are asked."""
+    if settings.sandbox == "workers":
+        return PluginsByWorkers(queue, judge.place)
+    return PluginHosts(sandboxes, settings.sandbox_slots)
 
 
 def runs_programs(settings: Settings) -> bool:

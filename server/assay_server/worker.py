@@ -16,8 +16,10 @@ from assay_server.execution.code_judge import CodeJudge, RewardSandbox
 from assay_server.execution.outside import EverythingOutside
 from assay_server.execution.queue.kinds import job_handler
 from assay_server.execution.queue.outside_jobs import session_jobs
+from assay_server.execution.queue.plugin_jobs import plugin_jobs
 from assay_server.execution.queue.redis_worker import RedisWorker
 from assay_server.execution.queue.sandbox_jobs import LANE, reward_jobs
+from assay_server.execution.registered.hosts import PluginHosts
 from assay_server.execution.sandboxes import Sandboxes
 from assay_server.logs import log_to_stderr
 from assay_server.sandbox_lane import fleet_parts, sandbox_settings
@@ -52,12 +54,13 @@ async def _work(settings: Settings) -> None:
     sandboxes = Sandboxes(sandbox_settings(settings), lambda grade: _log.info("isolation", grade=grade))
     judge = CodeJudge(sandboxes)
     outside = EverythingOutside(sandboxes)
+    plugins = PluginHosts(sandboxes, settings.sandbox_slots)
     tracing: Tracing | None = None
     try:
         await sandboxes.backend()  # a job that waits for it to start would be lost with a worker that ends early
         tracing = open_tracing(settings.tracing, "assay-worker")  # it has threads: after all that forks
         rewards = reward_jobs(lambda tenant: RewardSandbox(judge, tenant))
-        handler = job_handler(session_jobs(outside) | call_jobs(JudgedHere(judge)) | rewards)
+        handler = job_handler(session_jobs(outside) | plugin_jobs(plugins) | call_jobs(JudgedHere(judge)) | rewards)
         worker = RedisWorker(
             server,
             records,
@@ -74,6 +77,7 @@ async def _work(settings: Settings) -> None:
         if tracing is not None:
             await tracing.close()
         await outside.close()
+        await plugins.close()
         await judge.close()
         await sandboxes.stop()
         await server.close()

@@ -22,8 +22,9 @@ from assay_server.api.sandbox_programs import refusal
 from assay_server.audit import note_plugin
 from assay_server.execution.lanes import Lanes
 from assay_server.execution.plugin_records import PluginRecord
+from assay_server.execution.queue.protocol import JobFailed
 from assay_server.execution.registered.checks import checked
-from assay_server.execution.registered.hosts import BrokenSource
+from assay_server.execution.registered.processes import BrokenSource
 from assay_server.execution.registered.registry import IdTaken, Registry, Reserved, TooMany
 from assay_server.execution.registered.sources import BadSource, PluginSource
 from assay_server.pipeline.failures import Code, Failure, Violation, invalid, invalid_field
@@ -64,15 +65,10 @@ _DECLARED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class RegisteredPlugins:
-    """What tenants may bring, and where it is run.
-
-    Attributes:
-        elsewhere: the server's programs are run by a fleet's workers, which keep no plugins.
-    """
+    """What tenants may bring, and where it is run."""
 
     registry: Registry
     lanes: Lanes
-    elsewhere: bool = False
 
 
 class PluginCalls:
@@ -158,7 +154,7 @@ class PluginCalls:
         return None
 
     def _there(self, instead: str) -> RegisteredPlugins:
-        if self._registered is None or self._registered.elsewhere:
+        if self._registered is None:
             message = f"code that a request brings needs a sandbox of this server's own, and it has none; {instead}"
             raise Failure(Code.FAILED_PRECONDITION, "SANDBOX_UNAVAILABLE", message)
         return self._registered
@@ -186,6 +182,8 @@ async def _foreseen(work: Awaitable[T]) -> T:
         raise _exists(str(error), error.digest) from error
     except TooMany as error:
         raise Failure(Code.RESOURCE_EXHAUSTED, "PLUGIN_LIMIT", str(error), retryable=False) from error
+    except JobFailed as failed:
+        raise Failure(Code.UNAVAILABLE, failed.reason, str(failed), retryable=failed.retryable) from failed
     except (Busy, WorkerLost, SandboxUnavailable) as error:
         raise refusal(error) from error
 

@@ -9,19 +9,19 @@ from assay.sdk import FinishedGroup, Lane, PluginDefinition, PluginKind, RewardD
 from assay_server.execution.cpu.channel import Computed
 from assay_server.execution.plugin_files import Definition
 from assay_server.execution.registered.declarations import REWARD, Declaration
-from assay_server.execution.registered.hosts import PluginHosts
 from assay_server.execution.registered.plain import Asked, encode_asked
+from assay_server.execution.registered.processes import PluginProcesses
 from assay_server.execution.registered.sources import PluginSource
 
 
-def definition_of(hosts: PluginHosts, tenant: str, source: PluginSource, declaration: Declaration) -> Definition:
+def definition_of(hosts: PluginProcesses, tenant: str, source: PluginSource, declaration: Declaration) -> Definition:
     """The definition; its digest is over the source, which is the same wherever it is registered."""
     if declaration.kind == REWARD:
         return _reward(hosts, tenant, source, declaration)
     return _plugin(hosts, tenant, source, declaration)
 
 
-def _reward(hosts: PluginHosts, tenant: str, source: PluginSource, declaration: Declaration) -> RewardDefinition:
+def _reward(hosts: PluginProcesses, tenant: str, source: PluginSource, declaration: Declaration) -> RewardDefinition:
     async def score(sample: Sample, /, **bound: object) -> Score:
         def question(number: int) -> bytes:
             return encode_asked(Asked(number, bound, sample=sample))
@@ -52,7 +52,7 @@ def _reward(hosts: PluginHosts, tenant: str, source: PluginSource, declaration: 
     )
 
 
-def _plugin(hosts: PluginHosts, tenant: str, source: PluginSource, declaration: Declaration) -> PluginDefinition:
+def _plugin(hosts: PluginProcesses, tenant: str, source: PluginSource, declaration: Declaration) -> PluginDefinition:
     async def compute(groups: tuple[FinishedGroup, ...], /, **bound: object) -> Computed:
         def question(number: int) -> bytes:
             return encode_asked(Asked(number, bound, groups=groups))

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from assay.sdk import Unscorable
+from assay_sandbox.admission import Busy
 from assay_sandbox.guests import Guest, GuestGone
 from assay_sandbox.protocol import Limits, Outcome, Reason, SandboxUnavailable, WorkerLost
 from assay_server.execution.code_judge import when_there_is_room
@@ -23,6 +24,7 @@ from assay_server.execution.cpu.channel import Outcome as Said
 from assay_server.execution.item_clock import ItemClock, current_clock
 from assay_server.execution.registered.declarations import Declaration, NotDeclared, read_declaration
 from assay_server.execution.registered.letters import ANSWERED, ASKED, BROKEN, DECLARED
+from assay_server.execution.registered.processes import BrokenSource
 from assay_server.execution.registered.sources import PluginSource
 from assay_server.execution.sandboxes import Sandboxes
 
@@ -67,10 +69,6 @@ class HostSettings:
     load_seconds: float = 20.0
 
 
-class BrokenSource(Exception):
-    """A plugin that cannot be loaded, or declares nothing that can be used; the message says why."""
-
-
 @dataclass(slots=True, eq=False)
 class _Host:
     """One process, what it has declared, how many items it was given, and the CPU milliseconds charged for it."""
@@ -88,7 +86,7 @@ Key = tuple[str, str]
 
 
 class PluginHosts:
-    """All processes of registered plugins of a server. Used from one event loop."""
+    """All processes of registered plugins of a server or worker. Satisfies :class:`processes.PluginProcesses`."""
 
     def __init__(self, sandboxes: Sandboxes, slots: int, settings: HostSettings | None = None) -> None:
         """``slots`` are all that the sandboxes have; a tenant's plugins take half of them at most."""
@@ -105,6 +103,15 @@ class PluginHosts:
     def kept(self) -> int:
         """Processes that wait for their next item."""
         return len(self._idle)
+
+    def has_room(self, tenant: str) -> bool:
+        """Whether an item of the tenant's that came now would begin, as far as the tenant's share and quotas go."""
+        try:
+            self._sandboxes.quotas.check(tenant)
+        except Busy:
+            return False
+        turns = self._turns.get(tenant)
+        return turns is None or not turns.locked()
 
     async def declared(self, tenant: str, source: PluginSource) -> Declaration:
         """What the plugin declares, in a process of its own.
@@ -197,10 +204,7 @@ class PluginHosts:
                 message = "the plugin declares something else than it did when it was registered"
                 raise Unscorable("PLUGIN_CHANGED", message)
             host.items += 1
-            payload = question(host.items)
-            if len(payload) > _LONGEST_QUESTION:
-                message = f"{len(payload)} bytes, where a plugin in the sandbox is told {_LONGEST_QUESTION} at most"
-                raise Unscorable("SAMPLE_TOO_LONG", message)
+            payload = fitting(question(host.items))
             began = time.monotonic()
             with _running(current_clock()):
                 report = await self._reported(host, payload)
@@ -311,6 +315,14 @@ class PluginHosts:
         turns = self._turns.setdefault(tenant, asyncio.Semaphore(self._share))
         async with turns:
             yield
+
+
+def fitting(question: bytes) -> bytes:
+    """The question. Raises Unscorable where it is too long for a plugin."""
+    if len(question) > _LONGEST_QUESTION:
+        message = f"{len(question)} bytes, where a plugin in the sandbox is told {_LONGEST_QUESTION} at most"
+        raise Unscorable("SAMPLE_TOO_LONG", message)
+    return question
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from assay_server.execution.plugin_files import BrokenPlugin, Definition
 from assay_server.execution.plugin_records import Origin, PluginRecord, record_of
 from assay_server.execution.registered.declarations import Declaration, NotDeclared, read_declaration, write_declaration
 from assay_server.execution.registered.definitions import definition_of
-from assay_server.execution.registered.hosts import PluginHosts
+from assay_server.execution.registered.processes import PluginProcesses
 from assay_server.execution.registered.sources import PluginSource
 from assay_server.store.protocol import Store, StoreUnavailable
 
@@ -91,7 +91,7 @@ class Registry:
         records: the same as it is listed.
     """
 
-    def __init__(self, base: Catalogues, records: Sequence[PluginRecord], store: Store, hosts: PluginHosts) -> None:
+    def __init__(self, base: Catalogues, records: Sequence[PluginRecord], store: Store, hosts: PluginProcesses) -> None:
         self._base = base
         self._families = {_family(record.id): record for record in records if not record.broken}
         self._namespaces = {_namespace(record.id) for record in records if record.origin is Origin.BUILT_IN}

@@ -12,8 +12,9 @@ import pytest_asyncio
 from assay.sdk import Sample, Score, Step, Unscorable
 from assay_server.execution.item_clock import ItemClock
 from assay_server.execution.registered.declarations import Declaration
-from assay_server.execution.registered.hosts import BrokenSource, HostSettings, PluginHosts
+from assay_server.execution.registered.hosts import HostSettings, PluginHosts
 from assay_server.execution.registered.plain import Asked, encode_asked
+from assay_server.execution.registered.processes import BrokenSource
 from assay_server.execution.registered.sources import PluginSource
 from assay_server.execution.sandboxes import Sandboxes
 
