@@ -54,7 +54,8 @@ async function rescored(run, told, reward, signal) {
     return [one.before, one.after];
   }
   const { signalNames, ...rollout } = told.rollout;
-  if (signalNames) throw new Error("This rollout has signals, which are not shown, and the fleet does not hold it at hand any more: score the run again with assay rescore.");
+  const whole = !signalNames && !/ more characters\]"/u.test(JSON.stringify(rollout));
+  if (!whole) throw new Error("The page does not show all of this rollout (signals, long texts), and the fleet does not have it at hand any more: use assay rescore.");
   const { results } = await call("RewardService/Score", { reward, rollouts: [rollout] }, signal);
   return [told.result, results[0]];
 }
