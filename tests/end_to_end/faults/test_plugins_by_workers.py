@@ -6,12 +6,17 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from assay import Client, Leaf, Rollout, SampleResult
 from assay_sandbox.protocol import Grade
+from assay_server.execution.queue import Priority
+from assay_server.execution.queue.redis_keys import GROUP, jobs_key
+from assay_server.execution.queue.sandbox_jobs import LANE
 from assay_server.execution.sandboxes import Sandboxes, SandboxSettings
+from assay_server.store.redis.connection import Server
 from assay_server.store.redis.private_server import PrivateRedis
 
 from .fleet import Fleet
@@ -51,6 +56,21 @@ def said(results: list[SampleResult]) -> list[object]:
     return [result.score.value if result.score else result.error.reason if result.error else "" for result in results]
 
 
+async def both_at_work(redis: PrivateRedis) -> None:
+    """Until each of two workers has taken a job that it has not answered."""
+    server = Server(redis.url)
+    key = jobs_key("local", LANE, Priority.NORMAL)
+    async with asyncio.timeout(60.0):
+        while True:
+            _, _, _, holders = cast(
+                "tuple[int, bytes, bytes, list[object] | None]", await server.command("XPENDING", key, GROUP)
+            )
+            if len(holders or ()) == 2:
+                break
+            await asyncio.sleep(0.01)
+    await server.close()
+
+
 async def test_plugins_of_a_gateway_are_asked_by_workers_and_a_killed_ones_items_by_another(
     redis: PrivateRedis, tmp_path: Path
 ) -> None:
@@ -76,8 +96,9 @@ async def test_plugins_of_a_gateway_are_asked_by_workers_and_a_killed_ones_items
         assert await asyncio.to_thread(score, hostile, 4.0) == expected
         slow = [f"slow {'x' * n}" for n in range(16)]
         scoring = asyncio.create_task(asyncio.to_thread(score, slow))
-        await asyncio.sleep(0.8)  # by then both are at it; if not, they are killed at another moment
+        await both_at_work(redis)
         await fleet.kill(fleet.workers[0])
+        assert not scoring.done()
         async with asyncio.timeout(120.0):
             assert await scoring == [5.0 + n for n in range(16)]
         assert not [event for member in fleet.members for event in member.errors()]
