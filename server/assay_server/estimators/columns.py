@@ -91,7 +91,8 @@ class Columns:
         Raises:
             InputError: no list of token ids.
         """
-        found = [np.asarray(ids) for ids in self.signals("token_ids")]
+        signals = self.signals("token_ids")
+        found = [ids if isinstance(ids, np.ndarray) else np.asarray(ids) for ids in signals]
         kinds = set(map(_dtype, found))
         if not found:
             return Tokens(np.empty(0, np.int64), np.empty(0, np.intp))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from assay.sdk.samples import Json
+from assay.sdk.values import holder
 
 _Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@holder
 class Ragged:
     """Part ``i`` is ``values[bounds[i]:bounds[i + 1]]``."""
 
