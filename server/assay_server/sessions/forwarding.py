@@ -18,7 +18,7 @@ _REMEMBERED = 131_072
 _PATIENCE_LEASES = 1.5
 _PATIENCE_SECONDS = 2.0
 _PAUSE_LEASES = 0.1
-_PAUSE_SECONDS = 0.5
+_PAUSE_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 
 
@@ -45,7 +45,7 @@ class Forwarding:
         """
         place = (question.tenant, question.session_id)
         holder = self._holders.get(place, "")
-        lost, end = None, 0.0
+        lost, why, end = "", "", 0.0
         while True:
             outcome = await (self._there(holder, question) if holder else self._here_unless_held(question))
             match outcome:
@@ -55,11 +55,11 @@ class Forwarding:
                     return outcome
                 case HeldElsewhere():
                     holder = outcome.server
-                    if lost is not None:  # and may be claimed no sooner than its lease ends
-                        end = await self._wait(end, holder, lost)
+                    if holder == lost:  # and may be claimed no sooner than its lease ends
+                        end = await self._wait(end, holder, why)
                 case NotHeld() | PeerLost():
                     self._holders.pop(place, None)
-                    holder, lost = "", outcome
+                    holder, lost, why = "", holder, str(outcome)
 
     async def _here_unless_held(self, question: Question) -> SessionView | HeldElsewhere:
         try:
@@ -79,14 +79,14 @@ class Forwarding:
         self._figures.forwarded += 1
         return view
 
-    async def _wait(self, end: float, holder: str, lost: Exception) -> float:
+    async def _wait(self, end: float, holder: str, why: str) -> float:
         """Let some time pass; when there is no more. Raises SessionFault: OWNER_UNREACHABLE."""
         lease = self._fleet.lease_seconds
         now = asyncio.get_running_loop().time()
         end = end or now + lease * _PATIENCE_LEASES + _PATIENCE_SECONDS
         if now > end:
             self._figures.faults[Reason.OWNER_UNREACHABLE.value] += 1
-            text = f"the server that holds the session lives and cannot be asked ({lost})"
+            text = f"the server that holds the session lives and cannot be asked ({why})"
             raise SessionFault(Reason.OWNER_UNREACHABLE, text, {"server": holder}, retry_after=_RETRY_SECONDS)
         await asyncio.sleep(min(lease * _PAUSE_LEASES, _PAUSE_SECONDS))
         return end
