@@ -24,7 +24,7 @@ from assay_server.sessions.asking import NobodyOutside, Outside
 from assay_server.sessions.channel import Answer
 from assay_server.sessions.fleet import Fleet, Question
 from assay_server.sessions.forwarding import Forwarding
-from assay_server.sessions.living import LiveSession, Placement, Registry
+from assay_server.sessions.living import LiveSession, Losses, Placement, Registry
 from assay_server.sessions.recording import Recorder, decode_spec, encode_spec
 from assay_server.sessions.requests import (
     Action,
@@ -47,8 +47,6 @@ from assay_server.store.journal import (
 )
 from assay_server.store.protocol import StoreUnavailable
 
-_MAX_ATTEMPTS = 10
-_MAX_CRASHES = 2
 _REAP_SECONDS = 5.0
 _OUTSIDE_RETRY_SECONDS = 1.0
 
@@ -339,29 +337,27 @@ class SessionEngine:
 
     async def _take(self, session: LiveSession, action: Action) -> tuple[Answer, str]:
         """Take an action, wherever the session lives by now; what followed, and what the outside was heard to say."""
-        crashes, heard = 0, ""
-        for _ in range(_MAX_ATTEMPTS):
+        losses, heard = Losses(), ""
+        while True:
             await self._settle(session)
             if session.index != action.expected_step:  # the journal knows more than was known here
                 raise SessionFault(Reason.SESSION_MOVED, "the session has moved on", session.where)
             try:
                 answer = await self._placement.take(session, action.action, action.agent_id, heard)
             except SessionFault as fault:
-                crashes += fault.reason is Reason.ENVIRONMENT_CRASHED
-                if fault.reason is Reason.ENVIRONMENT_CRASHED and crashes < _MAX_CRASHES:
-                    continue  # somebody else may have killed the worker
-                raise
-            if answer is not None and answer.request:
+                await losses.fault(fault)
+                continue
+            if answer is None:
+                losses.worker()
+            elif answer.request:
                 heard = await self._heard(session, answer.request)
-            elif answer is not None:
+            else:
                 return answer, heard
-        text = f"its worker was lost {_MAX_ATTEMPTS} times"
-        raise SessionFault(Reason.ENVIRONMENT_CRASHED, text, session.where, retry_after=1.0)
 
     async def _heard(self, session: LiveSession, request: str) -> str:
         """What the outside answers. Raises SessionFault: OUTSIDE_UNAVAILABLE, OUTSIDE_REFUSED, ENVIRONMENT_FAILED."""
         try:
-            return await self._outside.answer(session.tenant, session.session_id, request)
+            said = await self._outside.answer(session.tenant, session.session_id, request)
         except EnvironmentFault as error:
             raise SessionFault(Reason.ENVIRONMENT_FAILED, str(error), session.where) from error
         except Unscorable as error:
@@ -371,6 +367,9 @@ class SessionEngine:
             raise SessionFault(
                 reason, text, {**session.where, "outside_reason": error.reason}, retry_after=retry
             ) from error
+        if not said:  # it would be asked again for ever
+            raise SessionFault(Reason.ENVIRONMENT_FAILED, "what was asked was answered by nothing", session.where)
+        return said
 
     async def _settle(self, session: LiveSession) -> None:
         """Make a session again, from the journal, where no worker holds it."""

@@ -15,8 +15,10 @@ from assay_server.sessions.values import Reason, SessionFault, SessionSpec, Turn
 from assay_server.sessions.workers import Errand, WorkerPool
 from assay_server.store.journal import SessionKey
 
-_MAX_ATTEMPTS = 10
-_MAX_CRASHES = 2
+_MAX_LOSSES = 10
+_LOSSES_SECONDS = 30.0
+_MAX_CRASHES = 3
+_AFTER_CRASH_SECONDS = 0.25
 _RETRY_SECONDS = 1.0
 
 
@@ -132,22 +134,19 @@ class Placement:
         Raises:
             SessionFault: INVALID_OPTIONS, REPLAY_MISMATCH, ENVIRONMENT_FAILED, ENVIRONMENT_CRASHED, STEP_TIMEOUT.
         """
-        crashes = 0
-        for _ in range(_MAX_ATTEMPTS):
+        losses = Losses()
+        while True:
             place = session.number % self.workers.size
             order = Open(next(self._orders), session.number, spec, turns, dump)
             answer = await self._errand(place, order, self._open_timeout)
             if answer is None:
-                continue
-            if answer.fault is not None:
-                crashes += answer.fault.reason is Reason.ENVIRONMENT_CRASHED
-                if answer.fault.reason is Reason.ENVIRONMENT_CRASHED and crashes < _MAX_CRASHES:
-                    continue  # somebody else may have killed the worker
-                raise answer.fault
-            session.place = place
-            self._note(session, answer)
-            return answer
-        raise _lost()
+                losses.worker()
+            elif answer.fault is not None:
+                await losses.fault(answer.fault)
+            else:
+                session.place = place
+                self._note(session, answer)
+                return answer
 
     async def take(self, session: LiveSession, action: str, agent_id: str, heard: str = "") -> Answer | None:
         """Have a session's worker take an action; ``None`` where the session lives nowhere any more.
@@ -220,6 +219,28 @@ class Placement:
         session.used = asyncio.get_running_loop().time()
 
 
-def _lost() -> SessionFault:
-    text = f"the workers that were to hold the session were lost {_MAX_ATTEMPTS} times"
-    return SessionFault(Reason.ENVIRONMENT_CRASHED, text, retry_after=_RETRY_SECONDS)
+class Losses:
+    """How often what one session wants was lost with its worker: somebody else may have killed that, or it itself."""
+
+    def __init__(self) -> None:
+        self._began = asyncio.get_running_loop().time()
+        self._workers = 0
+        self._crashes = 0
+
+    def worker(self) -> None:
+        """A worker was lost over something else. Raises SessionFault: so it goes all the time."""
+        self._workers += 1
+        lasts = asyncio.get_running_loop().time() - self._began
+        if self._workers >= _MAX_LOSSES and lasts > _LOSSES_SECONDS:
+            text = f"the workers that were to hold the session were lost {self._workers} times"
+            raise SessionFault(Reason.ENVIRONMENT_CRASHED, text, retry_after=_RETRY_SECONDS)
+
+    async def fault(self, fault: SessionFault) -> None:
+        """Raise the fault of a session; but one whose worker ended under it is let try again, after the others.
+
+        Who comes first to a new worker waits for its imports as well, and would be the one to blame again.
+        """
+        self._crashes += fault.reason is Reason.ENVIRONMENT_CRASHED
+        if fault.reason is not Reason.ENVIRONMENT_CRASHED or self._crashes >= _MAX_CRASHES:
+            raise fault
+        await asyncio.sleep(_AFTER_CRASH_SECONDS)
