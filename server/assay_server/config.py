@@ -53,7 +53,7 @@ class TlsFiles:
 class Settings(BaseSettings):
     """Everything an operator may decide."""
 
-    model_config = SettingsConfigDict(env_prefix="ASSAY_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="ASSAY_", extra="ignore", hide_input_in_errors=True)
 
     listen: str = "127.0.0.1:50051"
     """Address of the gRPC door; ``unix:PATH`` works too."""
