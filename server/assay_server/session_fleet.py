@@ -8,6 +8,7 @@ from collections.abc import Callable
 import grpc.aio
 
 from assay_server.api.peer_door import PeerDoor
+from assay_server.api.streams import MAX_MESSAGE_BYTES
 from assay_server.config import Settings
 from assay_server.sessions.engine import SessionEngine
 from assay_server.sessions.fleet import Fleet
@@ -18,10 +19,9 @@ from assay_server.store.journal.servers import ServerTable
 from assay_server.store.opening import REDIS_SCHEMES
 from assay_server.tls import peer_credentials
 
-_MESSAGE_BYTES = 64 * 1024 * 1024
 _OPTIONS: list[tuple[str, int | str]] = [
-    ("grpc.max_receive_message_length", _MESSAGE_BYTES),
-    ("grpc.max_send_message_length", _MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.use_local_subchannel_pool", 1),  # who asks again after a failure does not wait for an older channel's pause
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),

@@ -113,14 +113,13 @@ class EnvironmentCalls:
 
     async def interact(self, principal: Principal, context: Wire) -> None:
         """Actions as they come, answers as they are ready."""
-        act = self._act if self._tracing is None else self._traced_act
         room = asyncio.Semaphore(_MAX_IN_FLIGHT)
         ready: asyncio.Queue[bytes | None] = asyncio.Queue()
         under_way: set[asyncio.Task[None]] = set()
 
         async def answer(action: wire.StepAction) -> None:
             try:
-                ready.put_nowait(await act(principal.tenant, action))
+                ready.put_nowait(await self._traced_act(principal.tenant, action))
             finally:
                 room.release()
 
@@ -184,7 +183,7 @@ class EnvironmentCalls:
         return _result(action.session_id, await self._acted(tenant, action))
 
     async def _traced_act(self, tenant: str, action: wire.StepAction) -> bytes:
-        """The same under a span of its own: the stream that it came by lasts."""
+        """The same, under a span of its own where one is sampled: the stream that it came by lasts."""
         span = None if self._tracing is None else step_span(self._tracing, tenant, action)
         work = self._acted(tenant, action)
         return _result(action.session_id, await (work if span is None else traced_step(span, work)))

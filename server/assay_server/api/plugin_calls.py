@@ -182,9 +182,7 @@ async def _foreseen(work: Awaitable[T]) -> T:
         raise _exists(str(error), error.digest) from error
     except TooMany as error:
         raise Failure(Code.RESOURCE_EXHAUSTED, "PLUGIN_LIMIT", str(error), retryable=False) from error
-    except JobFailed as failed:
-        raise Failure(Code.UNAVAILABLE, failed.reason, str(failed), retryable=failed.retryable) from failed
-    except (Busy, WorkerLost, SandboxUnavailable) as error:
+    except (Busy, WorkerLost, SandboxUnavailable, JobFailed) as error:
         raise refusal(error) from error
 
 

@@ -145,7 +145,7 @@ class JudgedByWorkers:
         try:
             text = await self._queue.run(tenant, payload, priority=Priority.INTERACTIVE)
         except JobFailed as failed:
-            raise Failure(Code.UNAVAILABLE, failed.reason, str(failed), retryable=failed.retryable) from failed
+            raise refusal(failed) from failed
         answer = cast("dict[str, object]", json.loads(text))
         if "failure" in answer:
             raise _failure(cast("dict[str, object]", answer["failure"]))
@@ -202,6 +202,8 @@ def refusal(error: Exception) -> Failure:
             return Failure(Code.RESOURCE_EXHAUSTED, reason, str(error), retry_after=error.retry_after)
         case WorkerLost():
             return Failure(Code.UNAVAILABLE, "WORKER_LOST", "the sandbox was lost several times", retry_after=1.0)
+        case JobFailed():
+            return Failure(Code.UNAVAILABLE, error.reason, str(error), retryable=error.retryable)
         case SandboxUnavailable():
             return Failure(Code.FAILED_PRECONDITION, "SANDBOX_UNAVAILABLE", str(error))
         case Failure():

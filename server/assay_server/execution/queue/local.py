@@ -47,7 +47,7 @@ class LocalQueue:
         self._closed = True
         for jobs in self._jobs.values():
             for job in jobs:
-                _fail(job, JobFailed("QUEUE_CLOSED", "the server stops", retryable=True))
+                _fail(job, JobFailed.closed())
         self._jobs.clear()
         for task in self._tasks:
             task.cancel()
@@ -57,7 +57,7 @@ class LocalQueue:
         self, tenant: str, payload: bytes, *, priority: Priority = Priority.NORMAL, deadline: float | None = None
     ) -> bytes:
         if self._closed:
-            raise JobFailed("QUEUE_CLOSED", "the server stops", retryable=True)
+            raise JobFailed.closed()
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         with spanned("sandbox.job", {"assay.class": priority.name.lower()}) as span:
             job = _Job(tenant, payload, deadline, answer, span, time.time_ns())
@@ -100,7 +100,7 @@ class LocalQueue:
         except JobFailed as failed:
             _fail(job, failed)
         except asyncio.CancelledError:
-            _fail(job, JobFailed("QUEUE_CLOSED", "the server stops", retryable=True))
+            _fail(job, JobFailed.closed())
             raise
         finally:
             self._free += 1

@@ -36,7 +36,7 @@ class OutsideByWorkers:
         try:
             text = await self._queue.run(tenant, payload, priority=Priority.INTERACTIVE)
         except JobFailed as failed:
-            raise Unscorable(failed.reason, str(failed), retryable=failed.retryable) from failed
+            raise failed.unscorable() from failed
         answer = cast("dict[str, str]", json.loads(text))
         if "heard" not in answer:
             raise Unscorable(answer["reason"], answer["message"], retryable=bool(answer["retryable"]))

@@ -15,7 +15,6 @@ from contextlib import AbstractContextManager
 from contextvars import Context
 from dataclasses import dataclass, field
 
-from assay.sdk import Unscorable
 from assay_server.execution.cpu.channel import Outcome
 from assay_server.execution.item_clock import current_clock
 from assay_server.execution.registered.declarations import Declaration
@@ -116,7 +115,7 @@ class PluginsByWorkers:
     ) -> Outcome:
         """See :meth:`PluginProcesses.said`; the worker has the clock, and this one stands meanwhile."""
         if self._closed:
-            raise _unscorable(_stopped())
+            raise JobFailed.closed().unscorable()
         clock = current_clock()
         text = fitting(question(0)).decode()
         with clock.asking(), clock.queueing():
@@ -142,7 +141,7 @@ class PluginsByWorkers:
             sender.cancel()
         await asyncio.gather(*senders, return_exceptions=True)
         for line in lines:
-            _fail(line.waiting, _stopped())
+            _fail(line.waiting, JobFailed.closed())
 
     # ------------------------------------------------------------ lines
 
@@ -204,7 +203,7 @@ class PluginsByWorkers:
                 _fail(items, failed)
             return True
         except asyncio.CancelledError:
-            _fail(items, _stopped())
+            _fail(items, JobFailed.closed())
             raise
         except Exception as error:  # noqa: BLE001 - those who wait for the answers are told
             for item in items:
@@ -239,12 +238,4 @@ class PluginsByWorkers:
 def _fail(items: Sequence[_Item], failed: JobFailed) -> None:
     for item in items:
         if not item.answer.done():
-            item.answer.set_exception(_unscorable(failed))
-
-
-def _unscorable(failed: JobFailed) -> Unscorable:
-    return Unscorable(failed.reason, str(failed), retryable=failed.retryable)
-
-
-def _stopped() -> JobFailed:
-    return JobFailed("QUEUE_CLOSED", "the server stops", retryable=True)
+            item.answer.set_exception(failed.unscorable())

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Protocol, TypeAlias
 
+from assay.sdk import Unscorable
+
 
 class Priority(Enum):
     """Classes of jobs; the number is how many of one are begun for every one of ``BULK``."""
@@ -28,6 +30,15 @@ class JobFailed(Exception):
         super().__init__(message)
         self.reason = reason
         self.retryable = retryable
+
+    @classmethod
+    def closed(cls) -> JobFailed:
+        """What those are told who wait when the server stops."""
+        return cls("QUEUE_CLOSED", "the server stops", retryable=True)
+
+    def unscorable(self) -> Unscorable:
+        """The same, said of what was to be scored."""
+        return Unscorable(self.reason, str(self), retryable=self.retryable)
 
 
 JobHandler: TypeAlias = Callable[[str, bytes], Awaitable[bytes]]

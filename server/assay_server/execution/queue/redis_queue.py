@@ -54,7 +54,7 @@ class RedisQueue:
         self._readers.clear()
         for answer in self._waiting.values():
             if not answer.done():
-                answer.set_exception(JobFailed("QUEUE_CLOSED", "the server stops", retryable=True))
+                answer.set_exception(JobFailed.closed())
 
     async def run(
         self, tenant: str, payload: bytes, *, priority: Priority = Priority.NORMAL, deadline: float | None = None

@@ -46,7 +46,7 @@ class QueuedSandbox:
             try:
                 text = await self._queue.run(self._tenant, json.dumps(asked).encode(), priority=Priority.NORMAL)
             except JobFailed as failed:
-                raise Unscorable(failed.reason, str(failed), retryable=failed.retryable) from failed
+                raise failed.unscorable() from failed
         answer = cast("dict[str, object]", json.loads(text))
         if "refused" in answer:
             refused = cast("dict[str, str]", answer["refused"])
