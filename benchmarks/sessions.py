@@ -168,22 +168,23 @@ async def run(arguments: argparse.Namespace) -> None:
     """Start a server, measure, print."""
     with tempfile.TemporaryDirectory() as folder:
         address = f"unix:{folder}/socket"
-        environment = {
-            **os.environ,
-            "ASSAY_LISTEN": address,
-            "ASSAY_HTTP_LISTEN": "",
-            "ASSAY_STORE": f"sqlite:{folder}/store.db",
-            "ASSAY_TOKEN_FILE": "",
-            "ASSAY_LOG_LEVEL": "warning",
-        }
-        server = await asyncio.create_subprocess_exec(sys.executable, "-c", _SERVE, "serve", env=environment)
-        try:
-            async with grpc.aio.insecure_channel(address) as channel:
-                await channel.channel_ready()
-            await measure(arguments, Driver(address, arguments.connections), server.pid)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            await server.wait()
+        async with served(address, STORE=f"sqlite:{folder}/store.db") as pid:
+            await measure(arguments, Driver(address, arguments.connections), pid)
+
+
+@asynccontextmanager
+async def served(address: str, **settings: str) -> AsyncGenerator[int]:
+    """A server that takes calls at an address, with these settings: its process."""
+    common = {"LISTEN": address, "HTTP_LISTEN": "", "TOKEN_FILE": "", "LOG_LEVEL": "warning"}
+    environment = {**os.environ, **{f"ASSAY_{name}": value for name, value in (common | settings).items()}}
+    server = await asyncio.create_subprocess_exec(sys.executable, "-c", _SERVE, "serve", env=environment)
+    try:
+        async with grpc.aio.insecure_channel(address) as channel:
+            await channel.channel_ready()
+        yield server.pid
+    finally:
+        server.send_signal(signal.SIGTERM)
+        await server.wait()
 
 
 async def measure(arguments: argparse.Namespace, driver: Driver, pid: int) -> None:
@@ -220,25 +221,9 @@ async def member(redis: PrivateRedis, folder: Path) -> AsyncGenerator[tuple[str,
     """A server of a fleet: its address and its process."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    environment = {
-        **os.environ,
-        "ASSAY_LISTEN": address,
-        "ASSAY_ADVERTISE": address,
-        "ASSAY_HTTP_LISTEN": "",
-        "ASSAY_STORE": redis.url,
-        "ASSAY_RECORDS": f"{folder}/records",
-        "ASSAY_TOKEN_FILE": "",
-        "ASSAY_ENVIRONMENT_WORKERS": "1",
-        "ASSAY_LOG_LEVEL": "warning",
-    }
-    server = await asyncio.create_subprocess_exec(sys.executable, "-c", _SERVE, "serve", env=environment)
-    try:
-        async with grpc.aio.insecure_channel(address) as channel:
-            await channel.channel_ready()
-        yield address, server.pid
-    finally:
-        server.send_signal(signal.SIGTERM)
-        await server.wait()
+    fleet = {"ADVERTISE": address, "STORE": redis.url, "RECORDS": f"{folder}/records", "ENVIRONMENT_WORKERS": "1"}
+    async with served(address, **fleet) as pid:
+        yield address, pid
 
 
 async def run_forwarded(arguments: argparse.Namespace) -> None:
