@@ -106,6 +106,10 @@ class EndpointSettings(BaseModel):
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("expected an http or https URL with a host")
+        try:
+            parts.hostname.encode("idna")
+        except UnicodeError:
+            raise ValueError("its host is no name of the internet's") from None
         if "@" in parts.netloc or parts.query or parts.fragment:
             raise ValueError("expected no credentials, query or fragment; keys go into api_key_file or api_key_env")
         return value.rstrip("/")

@@ -9,17 +9,18 @@ import math
 import random
 import ssl
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import certifi
 from pydantic import BaseModel, Field, ValidationError
 
 from assay.sdk import Json, Unscorable
 from assay_server.execution.judging.catalogue import Endpoint
+from assay_server.execution.judging.connections import Answer, BrokenConnection, Connections
 from assay_server.execution.judging.prompting import Message
+from assay_server.version import VERSION
 
 _WORTH_A_RETRY = frozenset({408, 409, 425, 429})
 _LONGEST_BODY = 1 << 20
@@ -59,43 +60,22 @@ class ChatCompletions:
         self._name = endpoint.name
         self._on_shut = on_shut
         self._settings = endpoint.settings
-        self._url = f"{endpoint.settings.base_url}/chat/completions"
-        headers = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "identity"}
+        url = f"{endpoint.settings.base_url}/chat/completions"
+        headers = {
+            "user-agent": f"assay/{VERSION}",
+            "content-type": "application/json",
+            "accept": "application/json",
+            "accept-encoding": "identity",
+        }
         if endpoint.key is not None:
             headers["authorization"] = f"Bearer {endpoint.key.get_secret_value()}"
-        secure = self._url.startswith("https:")
-        self._headers = headers
-        self._verify = _trusted(endpoint.settings.ca_file) if secure else False
-        self._clients: list[httpx.AsyncClient] = []
-        self._idle: list[httpx.AsyncClient] = []
+        trusted = _trusted(endpoint.settings.ca_file) if url.startswith("https:") else None
+        self._connections = Connections(url, headers, trusted, _LONGEST_BODY)
         self._shut_until = 0.0
 
     async def close(self) -> None:
         """Close the connections."""
-        await asyncio.gather(*(client.aclose() for client in self._clients))
-
-    @contextmanager
-    def _connection(self) -> Generator[httpx.AsyncClient]:
-        """A client for one request: the one used last, so that few connections stay warm.
-
-        Each has a single connection: a shared pool looks at all of them for every request, which at hundreds of
-        requests costs the loop seconds.
-        """
-        if not self._idle:
-            client = httpx.AsyncClient(
-                headers=self._headers,
-                timeout=None,  # noqa: S113 - each attempt has its deadline in `_attempt`
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=1),
-                verify=self._verify,
-                trust_env=False,  # neither a proxy nor a .netrc of the environment may see or change the key
-            )
-            self._clients.append(client)
-            self._idle.append(client)
-        client = self._idle.pop()
-        try:
-            yield client
-        finally:
-            self._idle.append(client)
+        await self._connections.close()
 
     async def until_open(self) -> None:
         """Wait while the endpoint has asked everyone to come back later."""
@@ -156,18 +136,12 @@ class ChatCompletions:
             return _Trouble("its execution timeout is over", retryable=True)
         try:
             async with asyncio.timeout(seconds):
-                with self._connection() as http:
-                    return await self._exchange(http, body)
+                answer = await self._connections.post(body)
         except TimeoutError:
             return _Trouble(f"no answer within {seconds:.3g} s", retryable=True)
-        except httpx.HTTPError as error:
-            return _Trouble(f"the connection failed ({type(error).__name__})", retryable=True)
-
-    async def _exchange(self, http: httpx.AsyncClient, body: bytes) -> Completion | _Trouble:
-        async with http.stream("POST", self._url, content=body) as response:
-            if response.status_code != _OK:
-                return _refusal(response)
-            return _completion(await _limited(response))
+        except BrokenConnection as error:
+            return _Trouble(f"the connection failed ({error})", retryable=True)
+        return _completion(answer.body) if answer.status == _OK else _refusal(answer)
 
     def _delay(self, attempt: int, trouble: _Trouble) -> float:
         spread = random.uniform(0.5, 1.0)  # noqa: S311 - only keeps those who wait from coming back at once
@@ -182,18 +156,13 @@ class ChatCompletions:
 
 def _trusted(authorities: Path | None) -> ssl.SSLContext:
     """What https trusts; read once, since reading takes tens of milliseconds."""
-    return (
-        httpx.create_ssl_context(trust_env=False)
-        if authorities is None
-        else ssl.create_default_context(cafile=authorities)
-    )
+    return ssl.create_default_context(cafile=certifi.where() if authorities is None else authorities)
 
 
-def _refusal(response: httpx.Response) -> _Trouble:
+def _refusal(answer: Answer) -> _Trouble:
     """What a status means; the body of an error may repeat the request, so nobody is shown it."""
-    code = response.status_code
-    retryable = code in _WORTH_A_RETRY or 500 <= code < 600
-    return _Trouble(f"HTTP status {code}", retryable, _retry_after(response.headers.get("retry-after")))
+    retryable = answer.status in _WORTH_A_RETRY or 500 <= answer.status < 600
+    return _Trouble(f"HTTP status {answer.status}", retryable, _retry_after(answer.headers.get("retry-after")))
 
 
 def _retry_after(value: str | None) -> float | None:
@@ -208,18 +177,6 @@ def _retry_after(value: str | None) -> float | None:
         except ValueError:
             return None
     return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER) if math.isfinite(seconds) else None
-
-
-async def _limited(response: httpx.Response) -> bytes | None:
-    """The body; None where it is longer than any completion is."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.aiter_bytes():
-        size += len(part)
-        if size > _LONGEST_BODY:
-            return None
-        parts.append(part)
-    return b"".join(parts)
 
 
 class _Said(BaseModel):
