@@ -28,6 +28,20 @@ def _with_length(data: bytes) -> bytes:
     return HEADER.pack(len(data)) + data
 
 
+def split_frames(data: bytes) -> tuple[list[bytes], bytes]:
+    """The messages that ``data`` begins with, without their lengths, and what is left of it."""
+    messages: list[bytes] = []
+    start = 0
+    while len(data) - start >= HEADER.size:
+        (length,) = HEADER.unpack_from(data, start)
+        end = start + HEADER.size + length
+        if end > len(data):
+            break
+        messages.append(data[start + HEADER.size : end])
+        start = end
+    return messages, data[start:]
+
+
 def parsed(data: bytes) -> dict[str, Json]:
     """A message without its length."""
     return cast("dict[str, Json]", json.loads(data))

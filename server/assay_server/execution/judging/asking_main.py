@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import os
 import signal
 import socket
 import sys
@@ -17,6 +16,7 @@ from collections.abc import Callable
 import structlog
 
 from assay.sdk import Unscorable
+from assay_server.execution.giving_way import give_way
 from assay_server.execution.judging.asking import DirectAsking
 from assay_server.execution.judging.asking_frames import (
     HEADER,
@@ -29,9 +29,9 @@ from assay_server.execution.judging.asking_frames import (
     said_message,
     seconds_of,
 )
+from assay_server.execution.judging.mail import Mail, patience
 
 _PR_SET_PDEATHSIG = 1
-_LOWER_PRIORITY = 5  # below the server of the same session: what waits for a network need not come first
 
 _log = structlog.get_logger(__name__)
 
@@ -54,8 +54,8 @@ class _Asked:
 class _Desk:
     """Takes questions from the server and sends answers back."""
 
-    def __init__(self, writer: asyncio.StreamWriter, asking: DirectAsking) -> None:
-        self._writer = writer
+    def __init__(self, mail: Mail, asking: DirectAsking) -> None:
+        self._mail = mail
         self._asking = asking
         self._asked: dict[int, _Asked] = {}
 
@@ -76,6 +76,8 @@ class _Desk:
             asked.task.cancel()
 
     async def _answer(self, number: int, message: Message, asked: _Asked) -> None:
+        clock = asyncio.get_running_loop().time
+        began = clock()
         try:
             question = question_of(message)
             await self._asking.until_open(question.request.endpoint)  # the server may not have heard yet
@@ -86,25 +88,27 @@ class _Desk:
             answer = failed_message(number, error)
         finally:
             del self._asked[number]
-        self._writer.write(framed(answer))
+        self._mail.post(framed(answer), patience(clock() - began))
 
 
 async def work(connection: socket.socket) -> None:
     """Answer questions until the server goes away."""
     reader, writer = await asyncio.open_unix_connection(sock=connection)
+    mail = Mail(writer.write)
 
     def shut(endpoint: str, seconds: float) -> None:
-        writer.write(framed({"shut": endpoint, "seconds": seconds}))
+        mail.post(framed({"shut": endpoint, "seconds": seconds}))
 
     asking: DirectAsking | None = None
     try:
         asking = DirectAsking(endpoints_of(await _next(reader)), shut)
-        desk = _Desk(writer, asking)
+        desk = _Desk(mail, asking)
         while True:
             desk.take(await _next(reader))
     except (asyncio.IncompleteReadError, ConnectionError):
         return
     finally:
+        mail.end()
         writer.close()
 
 
@@ -116,8 +120,7 @@ async def _next(reader: asyncio.StreamReader) -> Message:
 def main() -> None:
     """Ask judges until the server goes away."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    os.nice(_LOWER_PRIORITY)
-    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # a question wakes it; it need not push the asker aside
+    give_way()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server's to hear
     asyncio.run(work(socket.socket(fileno=int(sys.argv[1]))))
 

@@ -20,22 +20,24 @@ from assay.sdk import Unscorable
 from assay_server.execution.child_modules import start_module
 from assay_server.execution.judging.asking import Deadline, Question, Said
 from assay_server.execution.judging.asking_frames import (
-    HEADER,
     answer_of,
     framed,
     parsed,
     question_frame,
     seconds_message,
     setup_message,
+    split_frames,
 )
 from assay_server.execution.judging.catalogue import Endpoint
+from assay_server.execution.judging.mail import Mail, patience
 from assay_server.execution.turns import Turns
 
 _log = structlog.get_logger(__name__)
 _MODULE = "assay_server.execution.judging.asking_main"
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _ANSWERS_A_TURN = 2
-_READ_LIMIT = 8 << 20
+_NEWEST = 0.1  # what the last answer counts for in how long one takes
+_READ_BYTES = 1 << 20
 _STOP_SECONDS = 5.0
 
 
@@ -50,6 +52,8 @@ class AskingProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self._mail: Mail | None = None
+        self._seconds = 0.0
         self._reading: asyncio.Task[None] | None = None
         self._connecting = asyncio.Lock()
         self._answers: dict[int, asyncio.Future[Said]] = {}
@@ -74,44 +78,49 @@ class AskingProcess:
 
     async def ask(self, question: Question, deadline: Deadline) -> Said:
         """See :meth:`Asking.ask`."""
-        writer = self._writer or await self._connected()
+        mail = self._mail or await self._connected()
         self._numbers += 1
         number = self._numbers
-        answer: asyncio.Future[Said] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Said] = loop.create_future()
         self._answers[number] = answer
-        writer.write(question_frame(number, question, deadline.remaining()))
-        deadline.moved = lambda: writer.write(framed(seconds_message(number, deadline.remaining())))
+        mail.post(question_frame(number, question, deadline.remaining()), patience(self._seconds))
+        deadline.moved = lambda: mail.post(framed(seconds_message(number, deadline.remaining())))
+        asked = loop.time()
         try:
-            return await answer
+            said = await answer
         except asyncio.CancelledError:
-            writer.write(framed({"n": number}))
+            mail.post(framed({"n": number}))
             raise
         finally:
             deadline.moved = None
             self._answers.pop(number, None)
+        self._seconds += _NEWEST * (loop.time() - asked - self._seconds)
+        return said
 
-    async def _connected(self) -> asyncio.StreamWriter:
+    async def _connected(self) -> Mail:
         async with self._connecting:
-            if self._writer is None:
+            if self._mail is None:
                 if self._socket is None:
                     self.launch()
-                reader, writer = await asyncio.open_unix_connection(sock=self._socket, limit=_READ_LIMIT)
+                reader, writer = await asyncio.open_unix_connection(sock=self._socket)
                 self._socket = None
                 writer.write(self._setup)
                 self._reading = asyncio.create_task(self._read(reader), name="answers of judges")
-                self._writer = writer
-        return self._writer
+                self._writer, self._mail = writer, Mail(writer.write)
+        return self._mail
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        turns = Turns(_ANSWERS_A_TURN)
+        turns, rest = Turns(_ANSWERS_A_TURN), b""
         try:
-            while True:
-                (length,) = HEADER.unpack(await reader.readexactly(HEADER.size))
-                answer = await reader.readexactly(length)
-                await turns.mine()
-                self._take(answer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            self._lost()
+            while data := await reader.read(_READ_BYTES):
+                answers, rest = split_frames(rest + data)
+                for answer in answers:
+                    await turns.mine()
+                    self._take(answer)
+        except ConnectionError:
+            pass
+        self._lost()
 
     def _take(self, data: bytes) -> None:
         message = parsed(data)
@@ -133,9 +142,7 @@ class AskingProcess:
     def _lost(self) -> None:
         """It has ended by itself, or was killed."""
         _log.error("the process that asks judges ended; the next question starts another", lost=len(self._answers))
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        self._let_go()
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -145,6 +152,16 @@ class AskingProcess:
                 message = "the process that asks judges ended meanwhile"
                 answer.set_exception(Unscorable("JUDGE_UNAVAILABLE", message, retryable=True))
 
+    def _let_go(self) -> asyncio.StreamWriter | None:
+        """Close the connection, where there is one."""
+        mail, writer = self._mail, self._writer
+        self._mail = self._writer = None
+        if mail is not None:
+            mail.end()
+        if writer is not None:
+            writer.close()
+        return writer
+
     async def close(self) -> None:
         """End it; questions on their way are lost."""
         if self._reading is not None:
@@ -152,10 +169,9 @@ class AskingProcess:
             await asyncio.gather(self._reading, return_exceptions=True)
         if self._socket is not None:
             self._socket.close()
-        if self._writer is not None:
-            self._writer.close()
+        if (writer := self._let_go()) is not None:
             with contextlib.suppress(ConnectionError):
-                await self._writer.wait_closed()
+                await writer.wait_closed()
         if self._process is not None:
             try:
                 await asyncio.to_thread(self._process.wait, _STOP_SECONDS)
