@@ -12,7 +12,7 @@ import re
 from assay.sdk.values import value
 from assay_server.rewards.boxes import last_box
 from assay_server.rewards.marks import Found, is_placeholder
-from assay_server.rewards.phrases import last_number, last_phrase
+from assay_server.rewards.phrases import last_number, last_phrase, mentions_answer
 from assay_server.rewards.regions import answer_region
 
 _TAG_NAMES = ("answer", "Answer", "ANSWER")
@@ -50,15 +50,16 @@ def extract_answer(response: str, *, prompt: str = "", truncated: bool = False) 
     region = answer_region(response, prompt)
     if region is None:
         return None
-    found = _marked(region, prompt) or last_phrase(region)
+    mentioned = mentions_answer(region)
+    boxed = last_box(region, prompt) if "\\" in region else None
+    tagged = _last_tag(region, prompt) if mentioned and "<" in region and _may_hold_tag(region) else None
+    found = _later(boxed, tagged) or last_phrase(region, mentioned=mentioned)
     if found is None and not truncated:
         found = last_number(region)
     return None if found is None else Extraction(*found)
 
 
-def _marked(region: str, prompt: str) -> Found | None:
-    boxed = last_box(region, prompt) if "\\" in region else None
-    tagged = _last_tag(region, prompt) if "<" in region and _may_hold_tag(region) else None
+def _later(boxed: Found | None, tagged: Found | None) -> Found | None:
     if boxed is None or tagged is None:
         return boxed or tagged
     return boxed if boxed[2] >= tagged[3] else tagged

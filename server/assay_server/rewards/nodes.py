@@ -57,6 +57,10 @@ class Node(Protocol):
         ...
 
 
+def _is_sound(span: SpanReward) -> bool:
+    return math.isfinite(span.reward) and 0 <= span.start <= span.end
+
+
 @dataclass(frozen=True, slots=True)
 class LeafNode:
     """One reward with its parameters bound.
@@ -138,7 +142,7 @@ class LeafNode:
             sound = (
                 self.minimum <= value <= self.maximum
                 and not (said.components and not self._sound_parts(said.components))
-                and all(math.isfinite(span.reward) and 0 <= span.start <= span.end for span in said.spans)
+                and not (said.spans and not all(map(_is_sound, said.spans)))
             )
         except Exception as error:
             raise self.failure(error) from error

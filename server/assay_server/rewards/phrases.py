@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from assay_server.rewards.marks import MAX_CANDIDATES, Found, is_placeholder
 from assay_server.rewards.numbers import NUMERAL, parse_number
@@ -51,62 +50,91 @@ FARTHEST_NUMBER = 16_384
 _BEFORE = 80
 
 
-def last_phrase(region: str) -> Found | None:
-    """The last answer marked by words; None where there is none."""
-    found: Found | None = None
-    for candidates in (_answers(region), _hashes(region), _answer_lines(region)):
-        best = next(candidates, None)
-        if best is not None and (found is None or best[2] > found[2]):
-            found = best
+def mentions_answer(text: str) -> bool:
+    """Whether the word can be in ``text`` at all; searching backwards is the faster way in a long text."""
+    return text.rfind("nswer") != -1 or _in_capitals(text)
+
+
+def _in_capitals(text: str) -> bool:
+    return "W" in text and "NSWER" in text
+
+
+def last_phrase(region: str, *, mentioned: bool = True) -> Found | None:
+    """The last answer marked by words; None where there is none.
+
+    Args:
+        region: where to look.
+        mentioned: what :func:`mentions_answer` says of it, where that is known.
+    """
+    found = _last_answer(region) if mentioned else None
+    hashed = _last_hash(region) if "#" in region else None
+    if hashed is not None and (found is None or hashed[2] > found[2]):
+        found = hashed
+    line = _last_answer_line(region)
+    if line is not None and (found is None or line[2] > found[2]):
+        found = line
     return found
 
 
-def _positions(region: str, *marks: str) -> Iterator[int]:
+def _last_answer(region: str) -> Found | None:
+    capitals = _in_capitals(region)
     end = len(region)
     for _ in range(MAX_CANDIDATES):
-        end = region.rfind(marks[0], 0, end) if len(marks) == 1 else max(region.rfind(mark, 0, end) for mark in marks)
+        before, end = end, region.rfind("nswer", 0, end)
+        if capitals:
+            end = max(end, region.rfind("NSWER", 0, before))
         if end == -1:
-            return
-        yield end
-
-
-def _answers(region: str) -> Iterator[Found]:
-    capitals = "W" in region and "R" in region and "NSWER" in region
-    marks = ("nswer", "NSWER") if capitals else ("nswer",)
-    for position in _positions(region, *marks):
-        match = _ANSWER.match(region, position - 1) if position else None
-        if match is None or (position > 1 and region[position - 2].isalpha()):
-            continue
-        if _NO_ANSWER.match(region, match.end()):
-            continue
-        mark = match["mark"].strip(" *\t")
-        final = _FINAL.search(region, max(0, position - 8), position - 1) is not None
-        method = "final_answer" if final else "answer_line" if mark in (":", "=") else "answer_is"
-        found = _sentence(region, match.end(), method)
+            return None
+        found = _answer_at(region, end)
         if found is not None:
-            cited = _CITED.search(region, max(0, position - _BEFORE_CITED), position - 1)
-            yield found if cited is None else (region[cited.start() : found[3]], method, cited.start(), found[3])
+            return found
+    return None
 
 
-def _hashes(region: str) -> Iterator[Found]:
-    if "#" not in region:
-        return
-    for position in _positions(region, "####"):
-        found = _line(region, position + 4, "hash")
+def _answer_at(region: str, position: int) -> Found | None:
+    """The answer behind the word whose second letter is at ``position``."""
+    match = _ANSWER.match(region, position - 1) if position else None
+    if match is None or (position > 1 and region[position - 2].isalpha()):
+        return None
+    if _NO_ANSWER.match(region, match.end()):
+        return None
+    mark = match["mark"].strip(" *\t")
+    final = _FINAL.search(region, max(0, position - 8), position - 1) is not None
+    method = "final_answer" if final else "answer_line" if mark in (":", "=") else "answer_is"
+    found = _sentence(region, match.end(), method)
+    if found is None:
+        return None
+    cited = _CITED.search(region, max(0, position - _BEFORE_CITED), position - 1)
+    return found if cited is None else (region[cited.start() : found[3]], method, cited.start(), found[3])
+
+
+def _last_hash(region: str) -> Found | None:
+    end = len(region)
+    for _ in range(MAX_CANDIDATES):
+        end = region.rfind("####", 0, end)
+        if end == -1:
+            return None
+        found = _line(region, end + 4, "hash")
         if found is not None and (parse_number(found[0]) is not None or not region[found[3] :].strip(_EDGE)):
-            yield found
+            return found
+    return None
 
 
-def _answer_lines(region: str) -> Iterator[Found]:
-    for position in _positions(region, "A:"):
+def _last_answer_line(region: str) -> Found | None:
+    position = len(region)
+    for _ in range(MAX_CANDIDATES):
+        position = region.rfind("A:", 0, position)
+        if position == -1:
+            return None
         starts_line = position == 0 or region[position - 1] == "\n"
         if not starts_line and not _BEFORE_A.search(region, max(0, position - 14), position):
             continue
         if _NEXT_CHOICE.match(region, position):
             continue
-        found = _sentence(region, region.find(":", position) + 1, "answer_line")
+        found = _sentence(region, position + 2, "answer_line")
         if found is not None:
-            yield found
+            return found
+    return None
 
 
 def _line(region: str, start: int, method: str) -> Found | None:
@@ -127,7 +155,7 @@ def _sentence(region: str, start: int, method: str) -> Found | None:
 def _trimmed(region: str, start: int, end: int, method: str) -> Found | None:
     text = region[start:end]
     stripped = text.strip(_EDGE)
-    if is_placeholder(stripped) or "\\boxed{" in stripped or "\\fbox{" in stripped:
+    if is_placeholder(stripped) or ("\\" in stripped and ("\\boxed{" in stripped or "\\fbox{" in stripped)):
         return None
     start += text.find(stripped)
     return stripped, method, start, start + len(stripped)

@@ -37,7 +37,11 @@ def reference_answer(reference: Mapping[str, Json]) -> tuple[Answer, str]:
     Raises:
         Unscorable: it is missing or says nothing.
     """
-    text = reference_text(reference)
+    return answer_in(reference_text(reference))
+
+
+def answer_in(text: str) -> tuple[Answer, str]:
+    """As :func:`reference_answer`, of the text."""
     answer, key = _remembered(text) if len(text) <= _LONGEST_REMEMBERED else _gold(text)
     if not key:
         message = f"reference 'answer': no answer can be read from {text[-80:]!r}"

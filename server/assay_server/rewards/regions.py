@@ -9,6 +9,7 @@ _QUESTION = re.compile(
     r"\s*(?:#{1,6} *|\*\*)?(?:question|problem|q|task|prompt)(?: statement)? ?(?:\*\*)? ?:(?:\*\*)?", re.IGNORECASE
 )
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n|\n(?=[ \t*#]*(?:a|answer|solution|response)\b ?\W{0,2}:)", re.IGNORECASE)
+_BEGINS_NO_QUESTION = frozenset("abcdefghijklmnorsuvwxyzABCDEFGHIJKLMNORSUVWXYZ0123456789")
 _SHORTEST_RESTATEMENT = 40
 _MOST_TAGS = 1000
 """With more thought tags than this a response is no answer."""
@@ -26,7 +27,7 @@ def answer_region(text: str, prompt: str = "") -> str | None:
     text = masked
     if prompt and len(text) >= _SHORTEST_RESTATEMENT and text.strip() in prompt:
         return None
-    heading = _QUESTION.match(text)
+    heading = None if text[:1] in _BEGINS_NO_QUESTION else _QUESTION.match(text)
     if heading is not None:
         end = _question_end(text, heading.end())
         return " " * end + text[end:]
@@ -40,7 +41,7 @@ def without_thoughts(text: str) -> str | None:
 
 def _may_hold_thoughts(text: str) -> bool:
     """A cheap look before the tags are parsed; searching backwards is the faster way in a long text."""
-    if text.rfind("hink>") != -1 or text.rfind("king>") != -1:
+    if "k" in text and (text.rfind("hink>") != -1 or text.rfind("king>") != -1):
         return True
     return "K" in text and ("HINK>" in text or "KING>" in text)
 

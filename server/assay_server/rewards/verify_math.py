@@ -16,11 +16,12 @@ from assay_server.rewards.answers import Answer, Decision, compare, is_formal, r
 from assay_server.rewards.boxes import boxed_answers
 from assay_server.rewards.extraction import Extraction, extract_answer
 from assay_server.rewards.mathematics.reading import read
-from assay_server.rewards.references import reference_answer
+from assay_server.rewards.references import answer_in, reference_text
 from assay_server.rewards.regions import answer_region
 from assay_server.rewards.units import unit_of
 from assay_server.rewards.written_forms import written_forms
 
+_LONGEST_REMEMBERED = 64
 _LONGEST_WHOLE = 100
 _LONGEST_SHOWN = 1000
 _MOST_BOXES = 64
@@ -55,14 +56,29 @@ _parameters = lru_cache(maxsize=64)(MathParameters)
 
 
 class _Judged(NamedTuple):
-    """What is compared, or the score where there is nothing to compare."""
+    """What is compared; ``gold`` is the text that the reference was read from."""
 
     found: Extraction | None
-    answer: Answer
+    gold: str
     reference: Answer
     reference_key: str
     skipped: int
     response: str
+
+    @property
+    def answer(self) -> Answer:
+        return _NO_ANSWER if self.found is None else read_answer(self.found.text)
+
+
+_NO_ANSWER = Answer("", None)
+
+
+class _Settled(NamedTuple):
+    """What the inline stage says of an answer to a reference."""
+
+    equal: bool
+    layer: str
+    key: str
 
 
 def _quick(
@@ -123,10 +139,25 @@ def math_quick(sample: Sample, *, params: MathParameters = DEFAULTS) -> Score | 
         Unscorable: ``REFERENCE_MISSING`` or ``REFERENCE_UNPARSEABLE``.
     """
     judged = _judged(sample, params)
+    found = judged.found
+    if found is not None and params.boxes == "last" and len(found.text) <= _LONGEST_REMEMBERED >= len(judged.gold):
+        settled = _remembered(found.text, judged.gold, params.strictness)
+        return None if settled is None else _shown(judged, found, settled)
     decision = _decided(judged, params, sample)
     if decision.equal is None or (decision.equal is False and _unread(judged) is not None):
         return None
     return _score(judged, decision, params)
+
+
+@lru_cache(maxsize=8192)
+def _remembered(text: str, gold: str, strictness: Strictness) -> _Settled | None:
+    """The same answers to the same reference come again and again within a group; None as in :func:`math_quick`."""
+    reference, reference_key = answer_in(gold)
+    answer = read_answer(text)
+    decision = compare(answer, reference, strictness)
+    if decision.equal is None or (not decision.equal and _unread_of(answer, reference) is not None):
+        return None
+    return _Settled(decision.equal, decision.layer, _key(answer, reference_key, decision))
 
 
 def math_score(sample: Sample, symbolic: Symbolic, *, params: MathParameters = DEFAULTS) -> Score:
@@ -152,18 +183,15 @@ def math_score(sample: Sample, symbolic: Symbolic, *, params: MathParameters = D
 
 
 def _judged(sample: Sample, params: MathParameters) -> _Judged:
-    reference, reference_key = reference_answer(sample.reference)
+    gold = reference_text(sample.reference)
+    reference, reference_key = answer_in(gold)
     length = params.last_characters
     skipped = 0 if length is None else max(0, len(sample.response) - max(0, length))
     response = sample.response[skipped:] if skipped else sample.response
     found = extract_answer(response, prompt=sample.prompt, truncated=sample.truncated)
     if reference.number is None and (found is None or found.method == "last_number"):
         found = _final_formula(response, sample) or _whole_text(response, sample) or found
-    answer = _NO_ANSWER if found is None else read_answer(found.text)
-    return _Judged(found, answer, reference, reference_key, skipped, response)
-
-
-_NO_ANSWER = Answer("", None)
+    return _Judged(found, gold, reference, reference_key, skipped, response)
 
 
 def _decided(judged: _Judged, params: MathParameters, sample: Sample) -> Decision:
@@ -181,35 +209,47 @@ def _score(judged: _Judged, decision: Decision, params: MathParameters) -> Score
     found, layer = judged.found, decision.layer
     if found is None:
         return Score(0.0, Verdict.INCORRECT, Evidence(reason="no answer found"))
-    reason = "equals the reference" if decision.equal else "differs from the reference"
-    evidence = Evidence(
-        extracted=found.text[:_LONGEST_SHOWN],
-        method=found.method,
-        start=found.start + judged.skipped,
-        end=found.end + judged.skipped,
-        reason="boxes with different answers" if layer == "boxes" else reason,
-        layer=layer,
-    )
-    if decision.equal:
-        return Score(1.0, Verdict.CORRECT, evidence, judged.reference_key)
     if layer == "boxes" and params.boxes == "reject":
-        return Score(0.0, Verdict.INCORRECT, evidence)
-    key = judged.answer.key()
-    return Score(0.0, Verdict.INCORRECT, evidence, f"{key} {layer}" if key == judged.reference_key else key)
+        return _shown(judged, found, _Settled(equal=False, layer=layer, key=""))
+    key = _key(judged.answer, judged.reference_key, decision)
+    return _shown(judged, found, _Settled(bool(decision.equal), layer, key))
+
+
+def _key(answer: Answer, reference_key: str, decision: Decision) -> str:
+    if decision.equal:
+        return reference_key
+    key = answer.key()
+    return f"{key} {decision.layer}" if key == reference_key else key
+
+
+def _shown(judged: _Judged, found: Extraction, settled: _Settled) -> Score:
+    """The score with its evidence."""
+    equal, layer, key = settled
+    reason = "equals the reference" if equal else "differs from the reference"
+    evidence = Evidence(
+        found.text[:_LONGEST_SHOWN],
+        found.method,
+        found.start + judged.skipped,
+        found.end + judged.skipped,
+        "boxes with different answers" if layer == "boxes" else reason,
+        layer,
+    )
+    return Score(1.0 if equal else 0.0, Verdict.CORRECT if equal else Verdict.INCORRECT, evidence, key)
 
 
 def _unread(judged: _Judged) -> str | None:
-    """Which of two different texts is mathematics that nothing here reads: a wrong verdict would be a guess.
+    """Which of two different texts is mathematics that nothing here reads: a wrong verdict would be a guess."""
+    return None if judged.found is None else _unread_of(judged.answer, judged.reference)
 
-    Words against mathematics are simply wrong, and so is a broken formula.
-    """
-    if judged.found is None or (judged.answer.number is not None and judged.reference.number is not None):
+
+def _unread_of(answer: Answer, reference: Answer) -> str | None:
+    """Words against mathematics are simply wrong, and so is a broken formula."""
+    if answer.number is not None and reference.number is not None:
         return None
-    reference = judged.reference
     if reference.number is None and read(reference.text).node is None and not written_forms(reference.text):
-        formal = is_formal(reference.text) and is_formal(judged.answer.text)
+        formal = is_formal(reference.text) and is_formal(answer.text)
         return "REFERENCE_UNPARSEABLE" if formal and read(reference.text).unsupported else None
-    if judged.answer.number is None and read(judged.answer.text).unsupported:
+    if answer.number is None and read(answer.text).unsupported:
         return "PREDICTION_UNPARSEABLE"
     return None
 
