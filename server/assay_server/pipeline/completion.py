@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
+from assay_server.execution.gathering import Gathering, UsualTime, patience
 from assay_server.log_subject import name_item
 from assay_server.pipeline.answering import Answer, Deferred
 from assay_server.pipeline.batches import BatchDesk
@@ -24,6 +25,7 @@ from assay_server.pipeline.traced_answering import end_spans, said_of
 from assay_server.store.protocol import GroupRecord, GroupState, OutboxKind, StaleGeneration, StoredRollout
 
 _MAX_ANSWERS = 512
+_WORTH_WAITING = 0.001
 
 
 class Completion:
@@ -50,6 +52,8 @@ class Completion:
         self._advance = False
         self._wake = asyncio.Event()
         self._deferred: set[asyncio.Task[None]] = set()
+        self._late = Gathering[Answer](self._answered)
+        self._usual = UsualTime()
         self._finished: deque[FinishedResult] = deque()
         self._asked_at: dict[str, int] = {}  # groups for which plugins are asked: how many answers were stored before
         self._answers_in = 0
@@ -59,25 +63,39 @@ class Completion:
     def take(self, answer: Answer | Deferred) -> None:
         """Queue an answer, now or when it is there."""
         if isinstance(answer, Answer):
-            self._answered(answer)
+            self._answered([answer])
             return
         task = asyncio.create_task(self._when_done(answer), name="answer")
         self._deferred.add(task)
         task.add_done_callback(self._deferred.discard)
 
-    async def _when_done(self, answer: Deferred) -> None:
-        self._answered(await answer.answer())
+    async def _when_done(self, deferred: Deferred) -> None:
+        """What took long is stored and sent with what comes a little later: each time costs as much as an answer."""
+        began = time.monotonic()
+        answer = await deferred.answer()
+        took = time.monotonic() - began
+        self._usual.add(took)
+        if (wait := patience(took)) < _WORTH_WAITING:
+            self._answered([answer])
+        else:
+            self._late.add(answer, wait)
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which a rollout of this run may wait for others: next to nothing of what its answer takes."""
+        return self._usual.patience
 
     async def stop(self) -> None:
         """Give up what other lanes still work on; its rollouts are in the store."""
         deferred = list(self._deferred)
         for task in deferred:
             task.cancel()
+        self._late.end()
         await asyncio.gather(*deferred, return_exceptions=True)
 
-    def _answered(self, answer: Answer) -> None:
-        self._answers.append(answer)
-        self._answers_in += 1
+    def _answered(self, answers: Sequence[Answer]) -> None:
+        self._answers.extend(answers)
+        self._answers_in += len(answers)
         self._wake.set()
 
     def due(self, record: GroupRecord) -> None:
@@ -98,7 +116,7 @@ class Completion:
     @property
     def waits_for_lanes(self) -> bool:
         """Whether answers, groups or a batch are on their way from other lanes."""
-        return bool(self._deferred) or self._batches.waits_for_lanes
+        return bool(self._deferred or self._late) or self._batches.waits_for_lanes
 
     async def run(self) -> None:
         """Work until cancelled."""

@@ -96,7 +96,7 @@ class Intake:
                 self._wake.clear()
                 self._on_quiet()
                 await self._wake.wait()
-            early = began + _PACE_SECONDS - time.monotonic()
+            early = began + max(_PACE_SECONDS, self._completion.patience) - time.monotonic()
             if early > 0.0 and len(self._queue) < _ENOUGH:
                 await asyncio.sleep(early)
             began = time.monotonic()

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import structlog
 
 from assay.sdk import Unscorable
+from assay_server.execution.gathering import Gathering, patience
 from assay_server.execution.giving_way import give_way
 from assay_server.execution.judging.asking import DirectAsking
 from assay_server.execution.judging.asking_frames import (
@@ -29,7 +30,6 @@ from assay_server.execution.judging.asking_frames import (
     said_message,
     seconds_of,
 )
-from assay_server.execution.judging.mail import Mail, patience
 
 _PR_SET_PDEATHSIG = 1
 
@@ -54,7 +54,7 @@ class _Asked:
 class _Desk:
     """Takes questions from the server and sends answers back."""
 
-    def __init__(self, mail: Mail, asking: DirectAsking) -> None:
+    def __init__(self, mail: Gathering[bytes], asking: DirectAsking) -> None:
         self._mail = mail
         self._asking = asking
         self._asked: dict[int, _Asked] = {}
@@ -88,16 +88,16 @@ class _Desk:
             answer = failed_message(number, error)
         finally:
             del self._asked[number]
-        self._mail.post(framed(answer), patience(clock() - began))
+        self._mail.add(framed(answer), patience(clock() - began))
 
 
 async def work(connection: socket.socket) -> None:
     """Answer questions until the server goes away."""
     reader, writer = await asyncio.open_unix_connection(sock=connection)
-    mail = Mail(writer.write)
+    mail = Gathering[bytes](lambda frames: writer.write(b"".join(frames)))
 
     def shut(endpoint: str, seconds: float) -> None:
-        mail.post(framed({"shut": endpoint, "seconds": seconds}))
+        mail.add(framed({"shut": endpoint, "seconds": seconds}))
 
     asking: DirectAsking | None = None
     try:

@@ -18,6 +18,7 @@ import structlog
 
 from assay.sdk import Unscorable
 from assay_server.execution.child_modules import start_module
+from assay_server.execution.gathering import Gathering, UsualTime
 from assay_server.execution.judging.asking import Deadline, Question, Said
 from assay_server.execution.judging.asking_frames import (
     answer_of,
@@ -29,14 +30,12 @@ from assay_server.execution.judging.asking_frames import (
     split_frames,
 )
 from assay_server.execution.judging.catalogue import Endpoint
-from assay_server.execution.judging.mail import Mail, patience
 from assay_server.execution.turns import Turns
 
 _log = structlog.get_logger(__name__)
 _MODULE = "assay_server.execution.judging.asking_main"
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _ANSWERS_A_TURN = 2
-_NEWEST = 0.1  # what the last answer counts for in how long one takes
 _READ_BYTES = 1 << 20
 _STOP_SECONDS = 5.0
 
@@ -52,8 +51,8 @@ class AskingProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._writer: asyncio.StreamWriter | None = None
-        self._mail: Mail | None = None
-        self._seconds = 0.0
+        self._mail: Gathering[bytes] | None = None
+        self._usual = UsualTime()
         self._reading: asyncio.Task[None] | None = None
         self._connecting = asyncio.Lock()
         self._answers: dict[int, asyncio.Future[Said]] = {}
@@ -84,21 +83,21 @@ class AskingProcess:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Said] = loop.create_future()
         self._answers[number] = answer
-        mail.post(question_frame(number, question, deadline.remaining()), patience(self._seconds))
-        deadline.moved = lambda: mail.post(framed(seconds_message(number, deadline.remaining())))
+        mail.add(question_frame(number, question, deadline.remaining()), self._usual.patience)
+        deadline.moved = lambda: mail.add(framed(seconds_message(number, deadline.remaining())))
         asked = loop.time()
         try:
             said = await answer
         except asyncio.CancelledError:
-            mail.post(framed({"n": number}))
+            mail.add(framed({"n": number}))
             raise
         finally:
             deadline.moved = None
             self._answers.pop(number, None)
-        self._seconds += _NEWEST * (loop.time() - asked - self._seconds)
+        self._usual.add(loop.time() - asked)
         return said
 
-    async def _connected(self) -> Mail:
+    async def _connected(self) -> Gathering[bytes]:
         async with self._connecting:
             if self._mail is None:
                 if self._socket is None:
@@ -107,7 +106,8 @@ class AskingProcess:
                 self._socket = None
                 writer.write(self._setup)
                 self._reading = asyncio.create_task(self._read(reader), name="answers of judges")
-                self._writer, self._mail = writer, Mail(writer.write)
+                self._writer = writer
+                self._mail = Gathering(lambda frames: writer.write(b"".join(frames)))
         return self._mail
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
