@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 from assay_sandbox.namespaces.wire import (
     LENGTH,
     BadOutcome,
-    decode_launch,
+    decode_order,
     decode_outcome,
-    encode_launch,
+    decode_task,
+    encode_order,
     encode_outcome,
+    encode_task,
 )
 from assay_sandbox.protocol import Exec, Launch, Limits, Outcome, PythonCall, Reason
 
@@ -60,6 +63,23 @@ def test_garbage_is_refused(body: bytes):
 @pytest.mark.parametrize("program", [PythonCall("a.b:c", b"payload"), Exec(("ls", "-l"), {"A": "b"})])
 def test_a_launch_comes_back_as_it_was(program: PythonCall | Exec):
     launch = Launch(program, Limits(cpu_ms=7), b"in", {"a/b": b"c"}, ("x",), stdio_on_channel=True)
-    order = decode_launch(encode_launch(launch))
-    assert (order.program, order.limits, order.stdin) == (program, launch.limits, b"in")
-    assert (dict(order.files), order.collect, order.stdio_on_channel) == ({"a/b": b"c"}, ("x",), True)
+    task, order = decode_task(encode_task(launch)), decode_order(encode_order(launch))
+    assert (task.program, task.limits, task.stdio_on_channel) == (program, launch.limits, True)
+    assert (order.limits, order.stdin, dict(order.files), order.collect) == (
+        launch.limits,
+        b"in",
+        {"a/b": b"c"},
+        ("x",),
+    )
+
+
+@pytest.mark.parametrize("launch", [Launch(Exec(("ls",))), Launch(PythonCall("a.b:secret", b"secret"))])
+def test_orders_for_a_supervisor_tell_nothing_of_the_program(launch: Launch):
+    assert not decode_order(encode_order(launch)).tells_something
+    assert b"secret" not in encode_order(launch)
+
+
+@pytest.mark.parametrize("change", [{"stdin": b"1"}, {"files": {"a": b""}}, {"collect": ("a",)}])
+def test_input_and_files_are_something_of_the_programs(change: dict[str, object]):
+    launch = replace(Launch(Exec(("ls",))), **change)
+    assert decode_order(encode_order(launch)).tells_something

@@ -74,7 +74,7 @@ def _supervise(control: socket.socket) -> NoReturn:
         kernel.adopt_orphans()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, only_wake)
-        Supervisor(control, space, ContainerPlace(user_id)).run()
+        Supervisor(control, space, ContainerPlace()).run()
         status = 0
     except BaseException:  # noqa: BLE001 - a fork must never return into the code that forked it
         traceback.print_exc()

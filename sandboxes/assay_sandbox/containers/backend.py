@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import socket
 import subprocess
 from collections import deque
 from collections.abc import AsyncGenerator
@@ -112,7 +113,7 @@ class DockerBackend:
             try:
                 check_launch(launch)
                 container = await self._take(Bounds.of(launch.limits))
-                run = Run(container.connection, None, _nothing_to_give_back)
+                run = Run(container.connection, None, _closed, passes_descriptors=False)
                 await run.start(launch)
             finally:
                 for channel in launch.channels:
@@ -174,8 +175,9 @@ class DockerBackend:
         return done.stderr.decode(errors="replace").strip()[-300:] if done.returncode else ""
 
 
-def _nothing_to_give_back(run: Run) -> None:
+def _closed(run: Run, connection: socket.socket) -> None:
     del run
+    connection.close()
 
 
 async def _end_when_started(starting: asyncio.Task[Container]) -> None:

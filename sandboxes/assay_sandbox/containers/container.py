@@ -13,7 +13,7 @@ import assay_sandbox
 from assay_sandbox.containers.frames import CONTROL, HEAD, LARGEST, frames
 from assay_sandbox.descriptors import receive_descriptors
 from assay_sandbox.namespaces.root import box_size
-from assay_sandbox.namespaces.wire import LENGTH
+from assay_sandbox.namespaces.wire import HEAD as LAUNCH_HEAD
 from assay_sandbox.protocol import MAX_CHANNELS, Limits, SandboxUnavailable
 
 _AGENT = "import sys; sys.path.insert(0, '/opt/assay'); from assay_sandbox.containers.agent import main; main()"
@@ -160,7 +160,7 @@ async def _first(connection: socket.socket) -> tuple[bytes, list[int]]:
         await readable
     finally:
         loop.remove_reader(connection)
-    head, descriptors = receive_descriptors(connection, LENGTH.size, MAX_CHANNELS)
+    head, descriptors = receive_descriptors(connection, LAUNCH_HEAD.size, MAX_CHANNELS)
     if not head:
         raise EOFError
     return head, descriptors

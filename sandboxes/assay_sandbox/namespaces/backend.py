@@ -62,7 +62,7 @@ class NamespacesSettings:
     """
 
     workers: int = 2
-    spares: int = 2
+    spares: int = 3
     runs_per_worker: int = 512
     floor: Grade = Grade.FLOOR
     shown: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ import fcntl
 import importlib
 import io
 import os
+import random
 import resource
 import signal
 import socket
@@ -23,11 +24,11 @@ from assay_sandbox.descriptors import receive_descriptors
 from assay_sandbox.namespaces import kernel
 from assay_sandbox.namespaces.root import WORK
 from assay_sandbox.namespaces.setup import Identity
-from assay_sandbox.namespaces.wire import Order, decode_launch
+from assay_sandbox.namespaces.wire import Task, decode_task
 from assay_sandbox.protocol import MAX_CHANNELS, Exec, Limits, PythonCall
 
-START = struct.Struct("<QQ")
-"""Before a launch: its size, and the bytes of address space that it may have (0 where a cgroup bounds memory)."""
+START = struct.Struct("<Q")
+"""The bytes of address space that it may have (0 where a cgroup bounds memory); the task is a file beside it."""
 
 _STACK_BYTES = 64 << 20
 # Also bounds what the buffers of so many sockets hold in the kernel, which no cgroup of version 1 counts.
@@ -54,19 +55,20 @@ class RunSpace:
 def become_program(go: socket.socket, output: tuple[int, int], space: RunSpace, joins: tuple[int, ...]) -> NoReturn:
     """Wait for the start, then run. ``joins`` are the descriptors of cgroups to enter."""
     try:
+        signal.set_wakeup_fd(-1)
         os.setsid()
         for fd in joins:
             os.write(fd, b"0")
         _lose_privileges(space)
         os.chdir(WORK)
-        order, address_space, descriptors = _receive(go)
-        _place(descriptors, output, stdio_on_channel=order.stdio_on_channel)
-        _limit(order.limits, address_space)
+        task, address_space, descriptors = _receive(go)
+        _place(descriptors, output, stdio_on_channel=task.stdio_on_channel)
+        _limit(task.limits, address_space)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if space.filter is not None:
             kernel.install_filter(space.filter)
-        _run(order.program, len(descriptors) - 2)
+        _run(task.program, len(descriptors) - 2)
     except BaseException:  # noqa: BLE001 - a fork must never return into the code that forked it
         traceback.print_exc()
     finally:
@@ -92,12 +94,13 @@ def _lose_privileges(space: RunSpace) -> None:
     kernel.no_new_privileges()
 
 
-def _receive(go: socket.socket) -> tuple[Order, int, list[int]]:
-    head, descriptors = receive_descriptors(go, START.size, MAX_CHANNELS + 2)
+def _receive(go: socket.socket) -> tuple[Task, int, list[int]]:
+    head, descriptors = receive_descriptors(go, START.size, MAX_CHANNELS + 3)
     if len(head) < START.size:
         os._exit(_CANNOT_EXECUTE)  # no launch came: the worker ends
-    size, address_space = START.unpack(head)
-    return decode_launch(receive_exactly(go, size)), address_space, descriptors
+    task, *descriptors = descriptors
+    with open(task, "rb", buffering=0) as file:
+        return decode_task(file.read()), START.unpack(head)[0], descriptors
 
 
 def receive_exactly(connection: socket.socket, size: int) -> bytes:
@@ -159,6 +162,7 @@ def _run(program: PythonCall | Exec, channels: int) -> None:
     if isinstance(program, Exec):
         _execute(program, failures)
     os.close(failures)
+    _seed()
     _call(program, [_connection(fd) for fd in range(3, 3 + channels)])
 
 
@@ -185,6 +189,10 @@ def open_standard_streams() -> None:
     sys.stderr = sys.__stderr__ = io.TextIOWrapper(
         io.BufferedWriter(io.FileIO(2, "w", closefd=False)), "utf-8", "backslashreplace", line_buffering=True
     )
+
+
+_seed = super(random.Random, random.seed.__self__).seed
+"""Gives the generators of ``random`` another state: they were copied by a fork that does not."""
 
 
 def _call(program: PythonCall, channels: list[socket.socket]) -> NoReturn:

@@ -22,21 +22,24 @@ class Place(Protocol):
     """Made ready before it is known what runs in it."""
 
     @property
-    def owner(self) -> int:
-        """Id of the user to whom the run's files belong, as the supervisor sees it."""
-        ...
-
-    @property
     def joins(self) -> tuple[int, ...]:
         """Descriptors of cgroups that the run enters."""
         ...
 
-    def prepare(self) -> None:
-        """Have the folders of the run, empty."""
+    def enter(self) -> None:
+        """Once, before the first run."""
         ...
 
-    def resize(self, file_bytes: int) -> None:
+    def furnish(self, space: RunSpace) -> int:
+        """Have the folders of a run, empty; the id of the user to whom they belong, as the supervisor sees it."""
+        ...
+
+    def resize(self, owner: int, file_bytes: int) -> None:
         """Bound the bytes of all files."""
+        ...
+
+    def clear(self) -> bool:
+        """Whether nothing of the last run is left, whose processes are gone: then another one may be furnished."""
         ...
 
     def meter(self, first: int) -> Meter:
@@ -47,30 +50,44 @@ class Place(Protocol):
 class NamespacePlace:
     """Namespaces and a file system of the run's own, in a worker's outer sandbox."""
 
-    def __init__(self, space: RunSpace, counters: Mapping[str, int], held: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, counters: Mapping[str, int], held: Sequence[tuple[str, str]]) -> None:
         self._counters = counters
         self._held = held
-        self.owner = space.user_id if space.identity is not Identity.SINGLE else 0
+        self._own_ids = True
+        self._last_pid = -1
         self.joins = tuple(fd for name, fd in counters.items() if name.startswith("join"))
 
-    def prepare(self) -> None:
+    def enter(self) -> None:
         kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
-        self._mount_box(_DEFAULT_FILE_BYTES)
-        _make_folders(self.owner)
-        cover_temporary_folders(self._held)
         flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
         kernel.mount("proc", "/proc", "proc", flags, "hidepid=2,subset=pid")
+        self._last_pid = _last_pid() if self.joins and not self._held else -1
 
-    def resize(self, file_bytes: int) -> None:
+    def furnish(self, space: RunSpace) -> int:
+        self._own_ids = space.identity is not Identity.SINGLE
+        owner = space.user_id if self._own_ids else 0
+        _mount_box(owner, _DEFAULT_FILE_BYTES)
+        _make_folders(owner)
+        cover_temporary_folders(self._held)
+        return owner
+
+    def resize(self, owner: int, file_bytes: int) -> None:
         if file_bytes != _DEFAULT_FILE_BYTES:
-            self._mount_box(file_bytes, kernel.MS_REMOUNT)
+            _mount_box(owner, file_bytes, kernel.MS_REMOUNT)
+
+    def clear(self) -> bool:
+        """Not where runs share a user id, or cannot be counted by cgroups, or could count each other's processes."""
+        if not self._own_ids or self._last_pid < 0:
+            return False
+        try:
+            os.pwrite(self._last_pid, b"1", 0)
+            kernel.unmount(BOX)
+        except OSError:  # something still holds a file of it
+            return False
+        return True
 
     def meter(self, first: int) -> Meter:
         return CgroupMeter(self._counters) if self.joins else ProcessMeter(first)
-
-    def _mount_box(self, file_bytes: int, how: int = 0) -> None:
-        flags = how | kernel.MS_NOSUID | kernel.MS_NODEV
-        kernel.mount("tmpfs", BOX, "tmpfs", flags, box_options(self.owner, file_bytes))
 
 
 class ContainerPlace:
@@ -78,14 +95,18 @@ class ContainerPlace:
 
     joins: tuple[int, ...] = ()
 
-    def __init__(self, owner: int) -> None:
-        self.owner = owner
+    def enter(self) -> None:
+        """It was made so."""
 
-    def prepare(self) -> None:
-        _make_folders(self.owner)
+    def furnish(self, space: RunSpace) -> int:
+        _make_folders(space.user_id)
+        return space.user_id
 
-    def resize(self, file_bytes: int) -> None:
+    def resize(self, owner: int, file_bytes: int) -> None:
         """The container has the size that it was made with."""
+
+    def clear(self) -> bool:
+        return False
 
     def meter(self, first: int) -> Meter:
         return ContainerMeter(first)
@@ -121,6 +142,25 @@ def _kills() -> int:
                 if line.startswith("oom_kill "):
                     return int(line.split()[1])
     return 0
+
+
+def _mount_box(owner: int, file_bytes: int, how: int = 0) -> None:
+    flags = how | kernel.MS_NOSUID | kernel.MS_NODEV
+    kernel.mount("tmpfs", BOX, "tmpfs", flags, box_options(owner, file_bytes))
+
+
+def _last_pid() -> int:
+    """A descriptor of the last process id that was given out, which can be set back; -1 where the kernel has none."""
+    try:
+        proc = kernel.private_proc()
+    except OSError:
+        return -1
+    try:
+        return os.open("sys/kernel/ns_last_pid", os.O_RDWR | os.O_CLOEXEC, dir_fd=proc)
+    except OSError:
+        return -1
+    finally:
+        os.close(proc)
 
 
 def _make_folders(owner: int) -> None:

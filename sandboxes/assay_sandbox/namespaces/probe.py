@@ -12,7 +12,7 @@ from assay_sandbox.namespaces import seccomp
 from assay_sandbox.namespaces.candidate import receive_exactly
 from assay_sandbox.namespaces.cgroups import Cgroups, CgroupsUnavailable, find_tree
 from assay_sandbox.namespaces.setup import ForkOrder, Identity, Setup
-from assay_sandbox.namespaces.wire import LENGTH, BadOutcome, decode_outcome, encode_launch
+from assay_sandbox.namespaces.wire import HEAD, LENGTH, BadOutcome, decode_outcome, encode_order, encode_task
 from assay_sandbox.protocol import Exec, Grade, Launch, Level, Mechanism
 
 FIRST_ID = 0x40000000
@@ -89,13 +89,14 @@ def _try(setup: Setup) -> str:
 
 def _try_a_run(template: socket.socket) -> str:
     """Why a program does not run in it; empty where it does."""
-    launch = encode_launch(Launch(Exec(("true",))))
+    launch = Launch(Exec(("true",)))
+    order, task = encode_order(launch), encode_task(launch)
     ours, theirs = socket.socketpair()
     with ours:
         ours.settimeout(_SECONDS)
         with theirs:
             socket.send_fds(template, [ForkOrder(1, ()).encode()], [theirs.fileno()])
-        ours.sendall(LENGTH.pack(len(launch)) + launch)
+        ours.sendall(HEAD.pack(len(order), len(task)) + order + task)
         try:
             outcome = decode_outcome(receive_exactly(ours, LENGTH.unpack(receive_exactly(ours, LENGTH.size))[0]))
         except (OSError, BadOutcome) as error:

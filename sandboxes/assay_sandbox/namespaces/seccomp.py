@@ -15,6 +15,8 @@ from assay_sandbox.namespaces.kernel import CLONE_NEW_ANY
 from assay_sandbox.namespaces.syscall_numbers import ALLOWED, CONDITIONAL, LAST_KNOWN, UNKNOWN, Numbers
 
 Instruction = tuple[int, int, int, int]
+_Leaf = tuple[int, int, list[Instruction]]
+"""The first and the last of some calls' numbers, and what decides on them."""
 
 _LOAD = 0x20  # BPF_LD | BPF_W | BPF_ABS
 _AND = 0x54  # BPF_ALU | BPF_AND | BPF_K
@@ -55,17 +57,21 @@ def assemble(machine: str) -> list[Instruction]:
         (_RETURN, 0, 0, _KILL_PROCESS),
         (_LOAD, 0, 0, _NUMBER),
     ]
-    for name, numbers in CONDITIONAL.items():
-        if (number := numbers[column]) is not None:
-            block = _condition(name)
-            program += [(_EQUAL, 0, len(block), number), *block]
-    for numbers in UNKNOWN.values():
-        if (number := numbers[column]) is not None:
-            program += [(_EQUAL, 0, 1, number), _NOT_THERE]
-    for first, last in _ranges(_numbers(ALLOWED.values(), column)):
-        # Sorted: what is not beyond a range's end and not in it is in none.
-        program += [(_GREATER, 3, 0, last), (_AT_LEAST, 0, 1, first), _PERMIT, _REFUSE]
-    return [*program, (_GREATER, 1, 0, LAST_KNOWN), _REFUSE, _NOT_THERE]
+    found = {number: _condition(name) for name, row in CONDITIONAL.items() if (number := row[column]) is not None}
+    found |= {number: [_NOT_THERE] for row in UNKNOWN.values() if (number := row[column]) is not None}
+    leaves = [(number, number, block) for number, block in found.items()]
+    leaves += [(first, last, [_PERMIT]) for first, last in _ranges(_numbers(ALLOWED.values(), column))]
+    return [*program, (_GREATER, 0, 1, LAST_KNOWN), _NOT_THERE, *_search(sorted(leaves))]
+
+
+def _search(leaves: list[_Leaf]) -> list[Instruction]:
+    """Instructions that halve the numbers: when a filter is installed the kernel follows it for every call there is."""
+    if len(leaves) == 1:
+        [(first, last, block)] = leaves
+        return [(_AT_LEAST, 0, len(block) + 1, first), (_GREATER, len(block), 0, last), *block, _REFUSE]
+    middle = len(leaves) // 2
+    below, above = _search(leaves[:middle]), _search(leaves[middle:])
+    return [(_AT_LEAST, len(below), 0, leaves[middle][0]), *below, *above]
 
 
 def _condition(name: str) -> list[Instruction]:

@@ -2,12 +2,17 @@
 
 It executes nothing of the run. When it has killed and reaped every other process of the namespace it says how the run
 ended; then it ends itself, and the kernel takes the run's mounts and files away.
+
+Most of what a run costs is making this process and its namespaces. So it makes another run, as another user and on a
+new file system, where nothing of the last one is left: no process, as it has reaped them all; no file, or the file
+system could not be unmounted; no object between processes, as the filter has no call that makes one; and none of its
+data here, from where the next program is forked: what it runs is handed through unread, and a run that had input,
+files or output is a supervisor's last.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import math
 import os
 import select
@@ -15,19 +20,25 @@ import signal
 import socket
 import stat
 import time
+from dataclasses import replace
 
 from assay_sandbox.descriptors import receive_descriptors
+from assay_sandbox.namespaces import kernel
 from assay_sandbox.namespaces.candidate import START, RunSpace, become_program, receive_exactly
 from assay_sandbox.namespaces.places import Place
 from assay_sandbox.namespaces.root import WORK
+from assay_sandbox.namespaces.streams import Stream
 from assay_sandbox.namespaces.wire import (
+    ANOTHER,
     ASK_CPU,
+    HEAD,
     KILL,
-    LENGTH,
+    WAITS,
     Order,
-    decode_launch,
+    decode_order,
     encode_cpu,
     encode_outcome,
+    kept_in_memory,
 )
 from assay_sandbox.protocol import MAX_CHANNELS, Limits, Outcome, Reason
 
@@ -44,24 +55,52 @@ def only_wake(number: int, frame: object) -> None:
 
 
 class Supervisor:
+    """Runs in namespaces of their own, one after the other."""
+
+    def __init__(self, control: socket.socket, space: RunSpace, place: Place, first_id: int = 0) -> None:
+        """``space`` is the first run's; the server counts user ids from ``first_id``."""
+        self._control = control
+        self._space = space
+        self._place = place
+        self._first_id = first_id
+        self._child_ended, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(waker)
+        place.enter()
+
+    def run(self) -> None:
+        """Make runs until no other one may follow, or the server asks for none."""
+        user_id: int | None = self._space.user_id
+        while user_id is not None:
+            space = replace(self._space, user_id=user_id)
+            run = _Run(self._control, space, self._place, self._child_ended)
+            user_id = self._next_user() if run.made() else None
+
+    def _next_user(self) -> int | None:
+        """What the server said to the last run when that had ended already is passed over."""
+        letter = KILL
+        while letter in (KILL, ASK_CPU):
+            letter = self._control.recv(1)
+        rest = self._control.recv(ANOTHER.size - 1, socket.MSG_WAITALL) if letter else b""
+        return self._first_id + ANOTHER.unpack(letter + rest)[1] if len(rest) == ANOTHER.size - 1 else None
+
+
+class _Run:
     """One run, from before it is known what runs to the end of all its processes."""
 
-    def __init__(self, control: socket.socket, space: RunSpace, place: Place) -> None:
+    def __init__(self, control: socket.socket, space: RunSpace, place: Place, child_ended: int) -> None:
         self._control = control
         self._place = place
-        place.prepare()
+        self._child_ended = child_ended
+        self._owner = place.furnish(space)
         self._streams = [Stream(*os.pipe2(os.O_CLOEXEC)) for _ in range(2)]
-        self._child_ended, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._waker = waker
         self._go, go = socket.socketpair()
         for stream in self._streams:
-            os.fchown(stream.write_end, place.owner, place.owner)
-        self._child = os.fork()
+            os.fchown(stream.write_end, self._owner, self._owner)
+        self._child = kernel.fork()
         if self._child == 0:
             self._control.close()
             self._go.close()
             become_program(go, (self._streams[0].write_end, self._streams[1].write_end), space, place.joins)
-        signal.set_wakeup_fd(self._waker)
         go.close()
         for stream in self._streams:
             os.close(stream.write_end)
@@ -69,41 +108,49 @@ class Supervisor:
         self._status: int | None = None
         self._reason: Reason | None = None
 
-    def run(self) -> None:
-        """Wait for a launch, run it, report. Returns when there is nothing left of it, or no launch came."""
+    def made(self) -> bool:
+        """Wait for a launch, run it, report; nothing is left of it then. Whether another one may follow it."""
         received = time.monotonic()
         try:
-            head, channels = receive_descriptors(self._control, LENGTH.size, MAX_CHANNELS)
-            if len(head) < LENGTH.size:
-                return
+            head, descriptors = receive_descriptors(self._control, HEAD.size, MAX_CHANNELS + 1)
+            if len(head) < HEAD.size:
+                return False
             received = time.monotonic()
-            launch = receive_exactly(self._control, LENGTH.unpack(head)[0])
+            of_order, of_task = HEAD.unpack(head)
+            order = decode_order(receive_exactly(self._control, of_order))
+            if of_task:
+                descriptors.insert(0, kept_in_memory("task", receive_exactly(self._control, of_task)))
         except ConnectionError:
-            return
-        order = decode_launch(launch)
-        failures = self._start(order, launch, channels)
+            return False
+        failures = self._start(order, descriptors)
         started = time.monotonic()
         self._watch(order.limits, started)
         wall_ms = (time.monotonic() - started) * 1e3
         self._end_all()
         outcome = self._outcome(order, failures, wall_ms, (started - received) * 1e3)
-        with contextlib.suppress(ConnectionError):
-            self._control.sendall(encode_outcome(outcome))
+        told = of_task or order.tells_something or any(stream.kept or stream.dropped for stream in self._streams)
+        waits = not told and outcome.reason is not Reason.NOT_STARTED and self._place.clear()
+        try:
+            self._control.sendall((WAITS if waits else b"") + encode_outcome(outcome))
+        except ConnectionError:
+            return False
+        return waits
 
-    def _start(self, order: Order, launch: bytes, channels: list[int]) -> int:
+    def _start(self, order: Order, descriptors: list[int]) -> int:
         """Give the program what it needs and let it go; the reading end of the pipe for failures to execute."""
         limits = order.limits
-        self._place.resize(limits.file_bytes)
+        self._place.resize(self._owner, limits.file_bytes)
         for path, data in order.files.items():
             self._write_file(path, data)
         failures, failing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         stdin = _input(order.stdin)
         self._meter.prepare()
         space = 0 if self._meter.bounds_memory else _mapped_bytes() + limits.memory_bytes
+        task, *channels = descriptors
         with contextlib.suppress(ConnectionError):  # it was ended already, which its status says
-            socket.send_fds(self._go, [START.pack(len(launch), space)], [stdin, failing, *channels])
-            self._go.sendall(launch)
-        for fd in (stdin, failing, *channels):
+            socket.send_fds(self._go, [START.pack(space)], [task, stdin, failing, *channels])
+        self._go.close()
+        for fd in (stdin, failing, *descriptors):
             os.close(fd)
         return failures
 
@@ -115,11 +162,11 @@ class Supervisor:
             folder = f"{folder}/{part}"
             with contextlib.suppress(FileExistsError):
                 os.mkdir(folder)
-                os.chown(folder, self._place.owner, self._place.owner)
+                os.chown(folder, self._owner, self._owner)
         fd = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o755)
         with open(fd, "wb") as file:
             file.write(data)
-            os.fchown(fd, self._place.owner, self._place.owner)
+            os.fchown(fd, self._owner, self._owner)
 
     # ------------------------------------------------------------ watching
 
@@ -195,9 +242,8 @@ class Supervisor:
     def _outcome(self, order: Order, failures: int, wall_ms: float, start_ms: float) -> Outcome:
         for stream in self._streams:
             stream.drain_rest(order.limits.output_bytes)
-        failure = b""
-        with contextlib.suppress(BlockingIOError):
-            failure = os.read(failures, _CHUNK)
+            os.close(stream.read_end)
+        failure = _read_and_closed(failures)
         cpu_ms = self._meter.cpu_ms()
         code = os.waitstatus_to_exitcode(self._status or 0)
         reason = Reason.NOT_STARTED if failure else self._final_reason(code, cpu_ms, order.limits)
@@ -241,45 +287,18 @@ class Supervisor:
         return found
 
 
-class Stream:
-    """A pipe that the program writes to: the first bytes are kept, the rest is read and dropped."""
-
-    def __init__(self, read_end: int, write_end: int) -> None:
-        os.set_blocking(read_end, False)
-        self.read_end = read_end
-        self.write_end = write_end
-        self.kept = bytearray()
-        self.dropped = 0
-
-    def drain_once(self, keep: int) -> bool:
-        """Read what is there; False: nobody can write any more."""
-        try:
-            data = os.read(self.read_end, _CHUNK)
-        except BlockingIOError:
-            return True
-        room = keep - len(self.kept)
-        self.kept += data[: max(0, room)]
-        self.dropped += max(0, len(data) - max(0, room))
-        return bool(data)
-
-    def drain_rest(self, keep: int) -> None:
-        """What is left when all who wrote are gone."""
-        while True:
-            before = len(self.kept) + self.dropped
-            if not self.drain_once(keep) or len(self.kept) + self.dropped == before:
-                return
+def _read_and_closed(fd: int) -> bytes:
+    try:
+        return os.read(fd, _CHUNK)
+    except BlockingIOError:
+        return b""
+    finally:
+        os.close(fd)
 
 
 def _input(data: bytes) -> int:
     """A descriptor that reads so many bytes, as from a file."""
-    if not data:
-        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    fd = os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    with open(os.dup(fd), "wb") as file:
-        file.write(data)
-    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
+    return kept_in_memory("stdin", data) if data else os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _mapped_bytes() -> int:

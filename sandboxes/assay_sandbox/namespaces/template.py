@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from assay_sandbox.descriptors import receive_descriptors
+from assay_sandbox.harness.rehearsal import rehearse
 from assay_sandbox.namespaces import kernel, seccomp
 from assay_sandbox.namespaces.candidate import RunSpace, limit_for_all, open_standard_streams
 from assay_sandbox.namespaces.places import NamespacePlace
@@ -44,6 +45,7 @@ class Template:
         os.environ |= {"PATH": setup.search_path, **ENVIRONMENT}
         for module in setup.preload:
             importlib.import_module(module)
+        rehearse()
         self._filter = None
         if seccomp.supported():
             self._filter, self._kept = kernel.bpf_program(seccomp.assemble(os.uname().machine))
@@ -80,7 +82,7 @@ class Template:
             return False
         # The next child is the first process of a namespace of its own; this process's stays as it is.
         kernel.unshare(kernel.CLONE_NEWPID)
-        if os.fork() == 0:
+        if kernel.fork() == 0:
             self._supervise(ForkOrder.decode(data), descriptors)
         kernel.setns(self._pid_space, kernel.CLONE_NEWPID)
         for fd in descriptors:
@@ -96,8 +98,8 @@ class Template:
             self._control.close()
             space = RunSpace(self._identity, self._first_id + order.user_id, self._filter)
             counters = dict(zip(order.counters, descriptors[1:], strict=True))
-            place = NamespacePlace(space, counters, self._held)
-            Supervisor(socket.socket(fileno=descriptors[0]), space, place).run()
+            place = NamespacePlace(counters, self._held)
+            Supervisor(socket.socket(fileno=descriptors[0]), space, place, self._first_id).run()
             status = 0
         except BaseException:  # noqa: BLE001 - a fork must never return into the code that forked it
             traceback.print_exc()

@@ -1,12 +1,15 @@
 """What the server and a run's supervisor say to each other over the run's socket.
 
-Launches go in as marshalled plain values: the supervisor trusts the server. Outcomes come back as a head of fixed
-layout and bytes: nothing that comes out of a sandbox is unmarshalled.
+Launches go in as marshalled plain values, in two parts: orders for the supervisor, and a task that only the run's own
+process reads. Both trust the server. Outcomes come back as a head of fixed layout and bytes: nothing that comes out of
+a sandbox is unmarshalled.
 """
 
 from __future__ import annotations
 
+import fcntl
 import marshal
+import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +17,16 @@ from dataclasses import dataclass
 from assay_sandbox.protocol import Exec, Launch, Limits, Outcome, PythonCall, Reason
 
 LENGTH = struct.Struct("<Q")
+HEAD = struct.Struct("<QQ")
+"""Before a launch: bytes of its orders, and of its task; 0: the task is the first of the descriptors beside it."""
+
 KILL = b"k"
 ASK_CPU = b"c"
+ANOTHER = struct.Struct("<cI")
+"""To a supervisor that waits: ``a`` and the user id of the next run, whose launch follows."""
+
+WAITS = LENGTH.pack(1) + b"w"
+"""Before an outcome: the supervisor can make another run."""
 _CPU = struct.Struct("<d")
 # reason, exit status, signal, cut stdout, cut stderr, CPU ms, wall ms, start ms, peak, lengths of stdout and stderr,
 # number of files
@@ -30,24 +41,59 @@ class BadOutcome(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A launch as a supervisor gets it; its channels come as descriptors beside it."""
+    """Of a launch, what its supervisor gets; its channels come as descriptors beside it."""
 
-    program: PythonCall | Exec
     limits: Limits
     stdin: bytes
     files: Mapping[str, bytes]
     collect: tuple[str, ...]
+
+    @property
+    def tells_something(self) -> bool:
+        """Whether there is anything of the run's own in it."""
+        return bool(self.stdin or self.files or self.collect)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Of a launch, what the run's process gets."""
+
+    program: PythonCall | Exec
+    limits: Limits
     stdio_on_channel: bool
 
 
-def encode_launch(launch: Launch) -> bytes:
-    """Without its channels."""
-    program, limits = launch.program, launch.limits
+def encode_order(launch: Launch) -> bytes:
+    """For :func:`decode_order`."""
+    files = dict(launch.files)
+    return marshal.dumps((_bounds(launch.limits), bytes(launch.stdin), files, launch.collect))
+
+
+def decode_order(data: bytes) -> Order:
+    """What :func:`encode_order` made. Only ever fed by the server."""
+    bounds, stdin, files, collect = marshal.loads(data)  # noqa: S302 - comes from the server
+    return Order(Limits(*bounds), stdin, files, collect)
+
+
+def encode_task(launch: Launch) -> bytes:
+    """For :func:`decode_task`."""
+    program = launch.program
     if isinstance(program, PythonCall):
         body: tuple[object, ...] = ("call", program.entry, bytes(program.payload))
     else:
         body = ("exec", program.argv, dict(program.env))
-    bounds = (
+    return marshal.dumps((body, _bounds(launch.limits), launch.stdio_on_channel))
+
+
+def decode_task(data: bytes) -> Task:
+    """What :func:`encode_task` made. Only ever fed by the server."""
+    (kind, what, more), bounds, stdio = marshal.loads(data)  # noqa: S302 - comes from the server
+    program = PythonCall(what, more) if kind == "call" else Exec(what, more)
+    return Task(program, Limits(*bounds), stdio)
+
+
+def _bounds(limits: Limits) -> tuple[int, ...]:
+    return (
         limits.cpu_ms,
         limits.wall_ms,
         limits.memory_bytes,
@@ -55,15 +101,16 @@ def encode_launch(launch: Launch) -> bytes:
         limits.file_bytes,
         limits.output_bytes,
     )
-    files = dict(launch.files)
-    return marshal.dumps((body, bounds, bytes(launch.stdin), files, launch.collect, launch.stdio_on_channel))
 
 
-def decode_launch(data: bytes) -> Order:
-    """What :func:`encode_launch` made. Only ever fed by the server."""
-    (kind, what, more), bounds, stdin, files, collect, stdio = marshal.loads(data)  # noqa: S302 - comes from the server
-    program = PythonCall(what, more) if kind == "call" else Exec(what, more)
-    return Order(program, Limits(*bounds), stdin, files, collect, stdio)
+def kept_in_memory(name: str, data: bytes) -> int:
+    """A descriptor of a file without a name that holds these bytes and no others ever."""
+    fd = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    with open(os.dup(fd), "wb") as file:
+        file.write(data)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
 
 
 def encode_cpu(milliseconds: float) -> bytes:

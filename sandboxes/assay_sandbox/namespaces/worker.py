@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -12,7 +13,20 @@ from collections.abc import Callable
 
 from assay_sandbox.namespaces.cgroups import Cgroups, Slot
 from assay_sandbox.namespaces.setup import ForkOrder, Setup
-from assay_sandbox.namespaces.wire import ASK_CPU, KILL, LENGTH, BadOutcome, decode_cpu, decode_outcome, encode_launch
+from assay_sandbox.namespaces.wire import (
+    ANOTHER,
+    ASK_CPU,
+    HEAD,
+    KILL,
+    LENGTH,
+    WAITS,
+    BadOutcome,
+    decode_cpu,
+    decode_outcome,
+    encode_order,
+    encode_task,
+    kept_in_memory,
+)
 from assay_sandbox.protocol import Launch, Outcome, SandboxUnavailable, WorkerLost
 
 _CHUNK = 1 << 18
@@ -23,25 +37,38 @@ _ENVIRONMENT = {"LANG": "C.UTF-8"}
 
 
 class Run:
-    """A supervisor's connection: waits for a launch, then is that launch's run."""
+    """A supervisor's connection: waits for a launch, then is that launch's run.
 
-    def __init__(self, connection: socket.socket, slot: Slot | None, on_end: Callable[[Run], None]) -> None:
+    Attributes:
+        waits: its supervisor can make another run, now that this one is over.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        slot: Slot | None,
+        on_end: Callable[[Run, socket.socket], None],
+        *,
+        passes_descriptors: bool = True,
+    ) -> None:
+        """``on_end`` is called once and is given the connection."""
         connection.setblocking(False)
         self.slot = slot
-        self._connection = connection
+        self.waits = False
+        self._connection: socket.socket | None = connection
         self._on_end = on_end
+        self._passes_descriptors = passes_descriptors
         self._outcome: asyncio.Task[Outcome] | None = None
         self._asked: deque[asyncio.Future[float]] = deque()
 
     async def start(self, launch: Launch) -> None:
         """Hand over the launch; its channels are the run's from here on. Raises WorkerLost."""
-        body = encode_launch(launch)
+        connection = self._connection
+        assert connection is not None, "start() of a run that is over"
         if self.slot is not None:
             self.slot.bound(launch.limits.memory_bytes, launch.limits.pids)
-        descriptors = [channel.fileno() for channel in launch.channels]
         try:
-            socket.send_fds(self._connection, [LENGTH.pack(len(body))], descriptors)
-            await asyncio.get_running_loop().sock_sendall(self._connection, body)
+            await self._send(connection, launch)
         except OSError as error:
             self.close()
             raise WorkerLost("the worker ended before the run began") from error
@@ -49,7 +76,21 @@ class Run:
             self.close()
             raise
         wall = launch.limits.wall_ms / 1e3
-        self._outcome = asyncio.create_task(self._receive(wall + _GRACE_SECONDS), name="sandbox run")
+        self._outcome = asyncio.create_task(self._receive(connection, wall + _GRACE_SECONDS), name="sandbox run")
+
+    async def _send(self, connection: socket.socket, launch: Launch) -> None:
+        order, task = encode_order(launch), encode_task(launch)
+        descriptors = [channel.fileno() for channel in launch.channels]
+        if not self._passes_descriptors:
+            socket.send_fds(connection, [HEAD.pack(len(order), len(task))], descriptors)
+            await asyncio.get_running_loop().sock_sendall(connection, order + task)
+            return
+        unread = kept_in_memory("task", task)
+        try:
+            socket.send_fds(connection, [HEAD.pack(len(order), 0)], [unread, *descriptors])
+        finally:
+            os.close(unread)
+        await asyncio.get_running_loop().sock_sendall(connection, order)
 
     async def outcome(self) -> Outcome:
         """How it ended. Raises WorkerLost."""
@@ -63,16 +104,14 @@ class Run:
 
     def kill(self) -> None:
         """End it; the outcome says so."""
-        with contextlib.suppress(OSError):
-            self._connection.send(KILL)
+        self._say(KILL)
 
     async def cpu_ms(self) -> float:
         """What it has used until now, or in all. Raises WorkerLost."""
         assert self._outcome is not None, "cpu_ms() of a run that was not started"
         answer: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._asked.append(answer)
-        with contextlib.suppress(OSError):
-            self._connection.send(ASK_CPU)
+        self._say(ASK_CPU)
         await asyncio.wait([answer, self._outcome], return_when=asyncio.FIRST_COMPLETED)
         return answer.result() if answer.done() else (await self.outcome()).cpu_ms
 
@@ -88,34 +127,54 @@ class Run:
 
     def close(self) -> None:
         """A run that was not started ends by this; otherwise it is over."""
-        if self._connection.fileno() >= 0:
-            self._connection.close()
-            self._on_end(self)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._on_end(self, connection)
 
-    async def _receive(self, seconds: float) -> Outcome:
+    def _say(self, letter: bytes) -> None:
+        """Nothing to a run that is over: its supervisor may have another one."""
+        if self._connection is not None and self._outcome is not None and not self._outcome.done():
+            with contextlib.suppress(OSError):
+                self._connection.send(letter)
+
+    async def _receive(self, connection: socket.socket, seconds: float) -> Outcome:
+        frames = _Frames(connection)
         try:
             async with asyncio.timeout(seconds):
                 while True:
-                    (size,) = LENGTH.unpack(await self._exactly(LENGTH.size))
-                    if size > _MAX_OUTCOME:
-                        raise BadOutcome(f"{size} bytes")
-                    data = await self._exactly(size)
-                    if (cpu_ms := decode_cpu(data)) is None:
+                    data = await frames.next()
+                    if data == WAITS[LENGTH.size :]:
+                        self.waits = True
+                    elif (cpu_ms := decode_cpu(data)) is None:
                         return decode_outcome(data)
-                    if self._asked and not (answer := self._asked.popleft()).done():
+                    elif self._asked and not (answer := self._asked.popleft()).done():
                         answer.set_result(cpu_ms)
         except (OSError, EOFError, BadOutcome) as error:
             raise WorkerLost("the worker ended during the run") from error
 
-    async def _exactly(self, size: int) -> bytes:
-        loop = asyncio.get_running_loop()
-        data = bytearray()
-        while len(data) < size:
-            got = await loop.sock_recv(self._connection, min(_CHUNK, size - len(data)))
-            if not got:
+
+class _Frames:
+    """What comes over a connection, read in large pieces."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._buffer = bytearray()
+
+    async def next(self) -> bytes:
+        """The next frame without its length. Raises EOFError, BadOutcome, OSError."""
+        loop, buffer = asyncio.get_running_loop(), self._buffer
+        while True:
+            if len(buffer) >= LENGTH.size:
+                (size,) = LENGTH.unpack_from(buffer)
+                if size > _MAX_OUTCOME:
+                    raise BadOutcome(f"{size} bytes")
+                if len(buffer) >= LENGTH.size + size:
+                    data = bytes(buffer[LENGTH.size : LENGTH.size + size])
+                    del buffer[: LENGTH.size + size]
+                    return data
+            if not (got := await loop.sock_recv(self._connection, _CHUNK)):
                 raise EOFError
-            data += got
-        return bytes(data)
+            buffer += got
 
 
 class Worker:
@@ -136,6 +195,7 @@ class Worker:
         self._control: socket.socket | None = None
         self._ready: asyncio.Future[None] | None = None
         self._next_id = 1
+        self._come_back = False
         self.runs: set[Run] = set()
         self.retired = False
 
@@ -223,9 +283,29 @@ class Worker:
             self._spares.popleft().close()
         self._on_lost(self)
 
+    def _another(self, run: Run, connection: socket.socket) -> bool:
+        """Have the supervisor of a run that is over make ready for another one; False: it is not needed."""
+        self._come_back = run.waits
+        if not run.waits or self._control is None or self.retired or self.exhausted:
+            return False
+        if len(self._spares) >= self._wanted:
+            return False
+        try:
+            connection.send(ANOTHER.pack(b"a", self._take_id()))
+        except OSError:
+            return False
+        self._spares.append(Run(connection, run.slot, self._ended))
+        return True
+
+    def _take_id(self) -> int:
+        self._next_id += 1
+        return self._next_id - 1
+
     def _replenish(self) -> None:
+        """Not to the full where supervisors make one run after the other: those under way will wait again."""
+        wanted = 1 if self._come_back else self._wanted
         with contextlib.suppress(WorkerLost):
-            while len(self._spares) < self._wanted:
+            while len(self._spares) < wanted:
                 self._fork()
 
     def _fork(self) -> None:
@@ -234,8 +314,7 @@ class Worker:
         slot = self._cgroups.take() if self._cgroups else None
         files = slot.counters if slot else {}
         ours, theirs = socket.socketpair()
-        order = ForkOrder(self._next_id, tuple(files)).encode()
-        self._next_id += 1
+        order = ForkOrder(self._take_id(), tuple(files)).encode()
         run = Run(ours, slot, self._ended)
         try:
             with theirs:
@@ -245,8 +324,11 @@ class Worker:
             raise WorkerLost("the worker does not answer") from error
         self._spares.append(run)
 
-    def _ended(self, run: Run) -> None:
+    def _ended(self, run: Run, connection: socket.socket) -> None:
         self.runs.discard(run)
+        if self._another(run, connection):
+            return
+        connection.close()
         if run.slot is not None and self._cgroups is not None:
             self._cgroups.give_back(run.slot, empty=run.over)
         if self.retired and not self.runs:
