@@ -19,9 +19,8 @@ from assay_server.api.rates import TenantRates
 from assay_server.pipeline.assembly import assemble
 from assay_server.pipeline.failures import Failure, invalid_field
 from assay_server.pipeline.intake import check_rollout
-from assay_server.pipeline.results import failed_result
 from assay_server.pipeline.runs import Runs
-from assay_server.pipeline.scoring import Scoring, score_rollout
+from assay_server.pipeline.scoring import Judged, Scoring, score_rollout, unscored
 from assay_server.pipeline.specs import compile_reward_message, require_samples_alone
 from assay_server.pipeline.traced_answering import traced_scoring
 from assay_server.rewards.tree import CompiledReward
@@ -95,7 +94,7 @@ class RewardCalls:
                 raise invalid_field("state", "a rollout in progress cannot be scored")
             task = self._runs.tasks.get(tenant, rollout.task_digest) if rollout.task_digest else None
         except Failure as failure:
-            return failed_result(rollout.rollout_id, rollout.group_id, failure)
+            return unscored(rollout.rollout_id, rollout.group_id, failure)
         return score_rollout(rollout, task, reward, truncated, received, self._runs.lanes, ports)
 
     async def rescore(self, principal: Principal, data: bytes) -> AsyncIterator[wire.RescoreResponse]:
@@ -151,9 +150,9 @@ class RewardCalls:
 
 async def _gathered(scorings: Sequence[Scoring]) -> list[rollout_pb2.SampleResult]:
     """All answers in order; those that other lanes work on are waited for together."""
-    later = [scoring for scoring in scorings if not isinstance(scoring, rollout_pb2.SampleResult)]
+    later = [scoring for scoring in scorings if not isinstance(scoring, Judged)]
     done = iter(await asyncio.gather(*later))
-    return [scoring if isinstance(scoring, rollout_pb2.SampleResult) else next(done) for scoring in scorings]
+    return [(scoring if isinstance(scoring, Judged) else next(done)).message() for scoring in scorings]
 
 
 def _info(definition: RewardDefinition | PluginDefinition) -> wire.RewardInfo:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from assay.sdk import Sample, Verdict
 from assay.v1 import rollout_pb2
 from assay_server.pipeline.context import RunContext
 from assay_server.pipeline.failures import Failure
 from assay_server.pipeline.group_rewards import HeldMember
 from assay_server.pipeline.groups import GroupDesk
-from assay_server.pipeline.results import failed_result
-from assay_server.pipeline.scoring import Later, score_rollout
+from assay_server.pipeline.scoring import Judged, Later, score_rollout, unscored
 from assay_server.pipeline.senders import Sender
 from assay_server.store.protocol import ResultItem
 from assay_server.tracing.present import OpenSpan, under
@@ -39,7 +39,7 @@ class Deferred:
     """An answer that another lane still works on, and what makes it of what that lane says."""
 
     scoring: Later
-    finished: Callable[[rollout_pb2.SampleResult], Answer]
+    finished: Callable[[Judged], Answer]
     span: OpenSpan | None = None
 
     async def answer(self) -> Answer:
@@ -69,48 +69,55 @@ class Answering:
             await self._context.tasks.load(self._context.key.tenant, digests)
 
     def score(
-        self, rollout: rollout_pb2.Rollout, receivers: tuple[str, ...], sender: Sender | None, received: float
+        self,
+        rollout: rollout_pb2.Rollout,
+        receivers: tuple[str, ...],
+        sender: Sender | None,
+        received: float,
+        sample: Sample | None = None,
     ) -> Answer | Deferred:
-        """The answer to a complete rollout whose task is at hand, or the work that is left until there is one."""
+        """The answer to a complete rollout whose task is at hand, or the work that is left until there is one.
+
+        Args:
+            sample: of a plain rollout (see :func:`plain_sample`).
+        """
         context = self._context
         try:
-            digest = rollout.task_digest
+            digest = "" if sample is not None else rollout.task_digest
             task = context.tasks.get(context.key.tenant, digest) if digest else None
         except Failure as failure:
             return self.fail(rollout, failure, receivers, sender)
         scoring = score_rollout(
-            rollout, task, context.spec.reward, self._truncated_policy, received, context.lanes, context.ports
+            rollout, task, context.spec.reward, self._truncated_policy, received, context.lanes, context.ports, sample
         )
-        if isinstance(scoring, rollout_pb2.SampleResult):
-            return self._answer(rollout, scoring, receivers, sender)
-        return Deferred(scoring, lambda result: self._answer(rollout, result, receivers, sender))
+        if isinstance(scoring, Judged):
+            return self._answer(rollout, scoring, receivers, sender, sample)
+        return Deferred(scoring, lambda judged: self._answer(rollout, judged, receivers, sender, sample))
 
     def fail(
         self, rollout: rollout_pb2.Rollout, failure: Failure, receivers: tuple[str, ...], sender: Sender | None
     ) -> Answer:
         """The answer to a rollout that is not to be scored."""
-        result = failed_result(rollout.rollout_id, rollout.group_id, failure)
-        return self._answer(rollout, result, receivers, sender)
+        judged = unscored(rollout.rollout_id, rollout.group_id, failure)
+        return self._answer(rollout, judged, receivers, sender)
 
     def _answer(
         self,
         rollout: rollout_pb2.Rollout,
-        result: rollout_pb2.SampleResult,
+        judged: Judged,
         receivers: tuple[str, ...],
         sender: Sender | None,
+        sample: Sample | None = None,
     ) -> Answer:
-        score = result.score if result.HasField("score") else None
+        payload, assessment = judged
+        held = self._desk.member(rollout, assessment, receivers, sample)
         return Answer(
-            item=ResultItem(rollout.rollout_id, result.SerializeToString()),
-            held=self._desk.member(rollout, score, receivers),
-            group_id=rollout.group_id,
-            sender=sender,
-            verdict="not_scored" if score is None else _VERDICTS[score.verdict],
+            ResultItem(held.member.rollout_id, payload),
+            held,
+            rollout.group_id if sample is None else sample.group_id,
+            sender,
+            "not_scored" if assessment is None else _VERDICTS[assessment.verdict],
         )
 
 
-_VERDICTS = {
-    rollout_pb2.VERDICT_UNSPECIFIED: "unspecified",
-    rollout_pb2.VERDICT_CORRECT: "correct",
-    rollout_pb2.VERDICT_INCORRECT: "incorrect",
-}
+_VERDICTS = {verdict: verdict.name.lower() for verdict in Verdict}

@@ -22,14 +22,18 @@ MAX_ITEMS = 256
 
 MAX_BYTES = 4 * 1024 * 1024
 
-_LENGTH_DELIMITED = 2
+VARINT, FIXED64, _LENGTH_DELIMITED = 0, 1, 2
+"""How a value is written (protobuf's wire types)."""
+
+_ONE_BYTE = tuple(bytes((value,)) for value in range(0x80))
 
 
-def _tag(number: int, wire_type: int) -> bytes:
-    return _varint(number << 3 | wire_type)
-
-
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """A number that is not negative, as protobuf writes it: seven bits a byte, the lowest first."""
+    if value < 0x80:
+        return _ONE_BYTE[value]
+    if value < 0x4000:
+        return bytes((value & 0x7F | 0x80, value >> 7))
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -40,15 +44,20 @@ def _varint(value: int) -> bytes:
 
 def field_tag(message: type[Message], name: str) -> bytes:
     """What stands before a length-delimited field of this name."""
-    return _tag(message.DESCRIPTOR.fields_by_name[name].number, _LENGTH_DELIMITED)
+    return tag_of(message, name, _LENGTH_DELIMITED)
+
+
+def tag_of(message: type[Message], name: str, wire_type: int) -> bytes:
+    """What stands before a field of this name whose value is written as ``wire_type``."""
+    return varint(message.DESCRIPTOR.fields_by_name[name].number << 3 | wire_type)
 
 
 def delimited(tag: bytes, data: bytes) -> bytes:
     """A length-delimited field: its tag, its length, its bytes."""
-    return b"".join((tag, _varint(len(data)), data))
+    return b"".join((tag, varint(len(data)), data))
 
 
-_SEQUENCE = _tag(wire.StreamRolloutsResponse.DESCRIPTOR.fields_by_name["sequence"].number, 0)
+_SEQUENCE = tag_of(wire.StreamRolloutsResponse, "sequence", VARINT)
 _ANSWER = {
     OutboxKind.SAMPLE: field_tag(wire.StreamRolloutsResponse, "sample_results"),
     OutboxKind.GROUP: field_tag(wire.StreamRolloutsResponse, "group_results"),
@@ -71,8 +80,8 @@ def frame_results(entries: Sequence[OutboxEntry]) -> Frame:
     if kind is OutboxKind.BATCH:
         body = entries[0].payload
     else:
-        body = b"".join([part for entry in entries for part in (_ELEMENT, _varint(len(entry.payload)), entry.payload)])
-    return Frame(b"".join((_SEQUENCE, _varint(last), delimited(_ANSWER[kind], body))), last)
+        body = b"".join([part for entry in entries for part in (_ELEMENT, varint(len(entry.payload)), entry.payload)])
+    return Frame(b"".join((_SEQUENCE, varint(last), delimited(_ANSWER[kind], body))), last)
 
 
 def run_length(entries: Sequence[OutboxEntry]) -> int:

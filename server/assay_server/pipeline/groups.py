@@ -6,19 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from assay.sdk import Verdict
+from assay.sdk import Sample
 from assay.v1 import rollout_pb2
 from assay_server.pipeline.assembly import assemble
 from assay_server.pipeline.failures import Code, Failure, Violation
 from assay_server.pipeline.group_rewards import HeldMember
-from assay_server.pipeline.members import member_of
+from assay_server.pipeline.members import member_of, plain_member
+from assay_server.pipeline.results import assessment_of
 from assay_server.pipeline.specs import CompiledSpec
+from assay_server.rewards.assessment import Assessment
 from assay_server.store.protocol import GroupRecord, GroupState, StoredRollout
 
 _CACHED_MEMBERS = 100_000
 _CACHED_TEXTS = 8_192
 _NO_CONSTRAINTS: Mapping[str, bool] = MappingProxyType({})
-_VERDICTS = {verdict.value: verdict for verdict in Verdict}
 
 
 @dataclass(slots=True)
@@ -66,20 +67,25 @@ class GroupDesk:
             self._groups[group_id].irregular = True
 
     def member(
-        self, rollout: rollout_pb2.Rollout, score: rollout_pb2.Score | None, consumers: tuple[str, ...]
+        self,
+        rollout: rollout_pb2.Rollout,
+        worth: Assessment | None,
+        consumers: tuple[str, ...],
+        sample: Sample | None = None,
     ) -> HeldMember:
-        """An answered rollout as a member; ``score`` None = it could not be scored."""
-        member = member_of(
-            rollout,
-            None if score is None else score.value,
-            {} if score is None else dict(score.components),
-            "" if score is None else score.answer_key,
-            with_steps=self._with_steps,
-            verdict=Verdict.UNSPECIFIED if score is None else _VERDICTS[score.verdict],
-        )
+        """An answered rollout as a member.
+
+        Args:
+            worth: None = it could not be scored.
+            sample: of a plain rollout (see :func:`plain_sample`), which need not be looked into again.
+        """
+        constraints = worth.constraints if worth is not None and worth.constraints else _NO_CONSTRAINTS
+        if sample is not None and not self._with_steps and not self._with_texts:
+            member = plain_member(sample, worth)
+            return HeldMember(member, consumers, sample.prompt_id, sample.global_step, steps=1, constraints=constraints)
         steps = rollout.steps
         return HeldMember(
-            member,
+            member_of(rollout, worth, with_steps=self._with_steps),
             consumers,
             rollout.prompt_id,
             rollout.global_step,
@@ -88,7 +94,7 @@ class GroupDesk:
             rollout.state == rollout_pb2.ROLLOUT_STATE_TRUNCATED,
             len(steps),
             sum(step.HasField("action_valid") and not step.action_valid for step in steps),
-            dict(score.constraints) if score is not None and len(score.constraints) else _NO_CONSTRAINTS,
+            constraints,
         )
 
     def hold(self, group_id: str, held: HeldMember) -> None:
@@ -153,8 +159,8 @@ class GroupDesk:
             if item.result is None:
                 continue
             result = rollout_pb2.SampleResult.FromString(item.result)
-            score = result.score if result.HasField("score") else None
-            found.append(self.member(assemble(item), score, item.consumers))
+            worth = assessment_of(result.score) if result.HasField("score") else None
+            found.append(self.member(assemble(item), worth, item.consumers))
         return found
 
     def __len__(self) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from types import MappingProxyType
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +14,7 @@ import numpy.typing as npt
 from assay.sdk import Json, Sample, Step, ToolCall
 from assay.v1 import reward_service_pb2, rollout_pb2
 from assay_server.pipeline.failures import Code, Failure, Violation, invalid, invalid_field
-from assay_server.pipeline.json_fields import NotReadable, parse_json
+from assay_server.pipeline.json_fields import NotReadable, parse_json, parse_object
 
 MAX_ID_CHARACTERS = 256
 MAX_ROLLOUT_BYTES = 16 * 1024 * 1024
@@ -35,6 +37,10 @@ _FINAL_STATES = frozenset(
     }
 )
 _STATES = frozenset(rollout_pb2.RolloutState.values())
+_DONE = frozenset({rollout_pb2.ROLLOUT_STATE_UNSPECIFIED, rollout_pb2.ROLLOUT_STATE_DONE})
+_OF_THE_POLICY = frozenset({rollout_pb2.ROLLOUT_ROLE_UNSPECIFIED, rollout_pb2.ROLLOUT_ROLE_POLICY})
+_ACTION = rollout_pb2.Step.DESCRIPTOR.fields_by_name["action"]
+_NO_SIGNALS: Mapping[str, float | npt.NDArray[np.generic]] = MappingProxyType({})
 _ROLES = frozenset(rollout_pb2.RolloutRole.values())
 
 
@@ -72,7 +78,7 @@ def check_rollout(rollout: rollout_pb2.Rollout) -> None:
     Raises:
         Failure: INVALID_ARGUMENT with the fields that are wrong.
     """
-    if not _plain(rollout):
+    if not _flawless(rollout):
         violations = list(islice(_violations(rollout), _MAX_VIOLATIONS))
         if violations:
             first = violations[0]
@@ -91,7 +97,7 @@ def check_size(size: int) -> None:
         raise Failure(Code.INVALID_ARGUMENT, "ROLLOUT_TOO_LARGE", message, (Violation("", f"{size} bytes"),))
 
 
-def _plain(rollout: rollout_pb2.Rollout) -> bool:
+def _flawless(rollout: rollout_pb2.Rollout) -> bool:
     """Whether it is a finished single-step rollout without a flaw: nearly all are, and looking closer costs."""
     steps = rollout.steps
     if len(steps) != 1 or not rollout.rollout_id or len(rollout.signals):
@@ -238,6 +244,60 @@ def signals_of(signals: Mapping[str, rollout_pb2.Signal]) -> dict[str, float | n
 
 
 # ---------------------------------------------------------------- samples
+
+
+def plain_sample(rollout: rollout_pb2.Rollout) -> Sample | None:
+    """The sample of a plain rollout, checked; None for all others.
+
+    Plain is a finished single step of plain text by the policy itself, without a flaw, a task elsewhere, a signal, a
+    fork or a hint: nearly all rollouts are, and every look at a message costs.
+    """
+    listed = rollout.steps
+    if len(listed) != 1 or len(rollout.signals) or rollout.state not in _DONE or rollout.role not in _OF_THE_POLICY:
+        return None
+    fields = listed[0].ListFields()
+    if len(fields) != 1 or fields[0][0] is not _ACTION:
+        return None
+    parts = cast("rollout_pb2.Content", fields[0][1]).parts
+    text = parts[0].text if len(parts) == 1 else ""
+    rollout_id, group_id, prompt_id = rollout.rollout_id, rollout.group_id, rollout.prompt_id
+    task_type, step, has = rollout.task_type, rollout.global_step, rollout.HasField
+    ids = rollout_id + group_id + prompt_id + task_type
+    if (
+        not (text and rollout_id and len(ids) <= MAX_ID_CHARACTERS and ids.isprintable() and step >= 0)
+        or not 0 <= rollout.group_size <= MAX_GROUP_SIZE
+        or (rollout.group_size and not group_id)
+        or rollout.num_tokens < 0
+        or rollout.num_tool_calls < 0
+        or rollout.parent_rollout_id
+        or rollout.fork_step
+        or rollout.hint_level
+        or rollout.task_digest
+        or rollout.initial_state_digest
+    ):
+        return None
+    try:
+        reference = parse_object(rollout.reference_json, "reference_json")
+        extra = parse_object(rollout.extra_json, "extra_json")
+    except Failure:
+        return None  # who scores it says so
+    return Sample(
+        rollout_id,
+        text,
+        reference,
+        task_type,
+        group_id,
+        prompt_id,
+        text_of(rollout.prompt) if has("prompt") else "",
+        (Step(0, text),),
+        extra,
+        rollout.num_tokens if has("num_tokens") else None,
+        rollout.num_tool_calls if has("num_tool_calls") else None,
+        False,
+        _NO_SIGNALS,
+        step,
+        rollout.seed,
+    )
 
 
 def sample_of(rollout: rollout_pb2.Rollout, reference: Mapping[str, Json], extra: Mapping[str, Json]) -> Sample:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+from typing import NamedTuple
 
 import structlog
 
+from assay.sdk import Sample
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
 from assay_server.pipeline.answering import Answer, Deferred
@@ -21,7 +23,7 @@ from assay_server.pipeline.context import RunContext
 from assay_server.pipeline.failures import Code, Failure, failure_of, internal, invalid_field
 from assay_server.pipeline.groups import GroupDesk
 from assay_server.pipeline.growing import Growing
-from assay_server.pipeline.intake import check_id, check_rollout
+from assay_server.pipeline.intake import check_id, check_rollout, check_size, plain_sample
 from assay_server.pipeline.senders import ControlWork, RolloutWork, Sender
 from assay_server.pipeline.traced_answering import answering_of
 from assay_server.store.protocol import (
@@ -41,6 +43,19 @@ _MAX_BATCH = 512
 _SCORING_SLICE = 32
 _ENOUGH = 64
 _PACE_SECONDS = 0.003
+
+
+class _Admitted(NamedTuple):
+    """A rollout that may be taken over; ``sample`` where it is a plain one (see :func:`plain_sample`)."""
+
+    work: RolloutWork
+    item: AcceptItem
+    sample: Sample | None
+
+    @property
+    def size(self) -> int:
+        """Bytes of its content."""
+        return len(self.item.payload) + sum(map(len, self.item.steps))
 
 
 class Intake:
@@ -144,28 +159,28 @@ class Intake:
                 await asyncio.sleep(0)
 
     async def _take_rollouts(self, batch: Sequence[RolloutWork]) -> None:
-        admitted = await self._with_room([work for work in batch if self._admissible(work)])
+        admitted = await self._with_room([taken for work in batch if (taken := self._admitted(work)) is not None])
         if not admitted:
             return
-        items = [self._accept_item(work) for work in admitted]
+        items = [one.item for one in admitted]
         store, key = self._context.store, self._context.key
         accepting = asyncio.ensure_future(store.accept_rollouts(key, items, time.time()))
         await asyncio.sleep(0)  # lets the store begin: scoring and storing overlap
         try:
-            answers = await self._score(admitted, items)
+            answers = await self._score(admitted)
         finally:
             outcome = await asyncio.gather(accepting, return_exceptions=True)
         if isinstance(outcome[0], BaseException):
             for answer in answers:
                 _drop(answer)
-            self._not_taken(admitted, outcome[0])
+            self._not_taken([one.work for one in admitted], outcome[0])
             return
-        self._context.metrics.queue_seconds.observe(time.monotonic() - admitted[0].received)
+        self._context.metrics.queue_seconds.observe(time.monotonic() - admitted[0].work.received)
         taken = sum(accepted.code is AcceptCode.ACCEPTED for accepted in outcome[0])
         self._context.metrics.accepted.inc(taken)
-        for work, item, accepted, answer in zip(admitted, items, outcome[0], answers, strict=True):
+        for (work, item, _), accepted, answer in zip(admitted, outcome[0], answers, strict=True):
             self._taken(work, item, accepted, answer)
-        _flush(work.sender for work in admitted)
+        _flush(one.work.sender for one in admitted)
 
     def _not_taken(self, works: Sequence[RolloutWork], error: BaseException) -> None:
         """The client still owns them and sends them again on its next stream."""
@@ -177,36 +192,59 @@ class Intake:
             self._consumers.free_slots(work.sender, 1)
             work.sender.outlet.fail(failure)
 
-    async def _with_room(self, works: list[RolloutWork]) -> list[RolloutWork]:
+    async def _with_room(self, admitted: list[_Admitted]) -> list[_Admitted]:
         """Refuse what goes beyond the run's quota of records; what is held already comes again and is let through."""
         quota, context = self._context.records, self._context
         if quota is None:
-            return works
+            return admitted
         size, beyond = 0, set[str]()
-        for work in works:
-            size += (bytes_of := work.rollout.ByteSize())
+        for one in admitted:
+            size += one.size
             if not quota.has_room(size):
-                beyond.add(work.rollout.rollout_id)
-                size -= bytes_of
+                beyond.add(one.item.rollout_id)
+                size -= one.size
         if not beyond:
-            return works
+            return admitted
         wanted = sorted(beyond)
         held = await context.persist(lambda: context.store.read_rollouts(context.key, wanted))
         beyond -= {stored.rollout_id for stored in held if stored is not None}
-        for work in works:
-            if work.rollout.rollout_id in beyond:
-                self._refuse(work, quota.refusal())
-        return [work for work in works if work.rollout.rollout_id not in beyond]
+        for one in admitted:
+            if one.item.rollout_id in beyond:
+                self._refuse(one.work, quota.refusal())
+        return [one for one in admitted if one.item.rollout_id not in beyond]
 
-    def _admissible(self, work: RolloutWork) -> bool:
+    def _admitted(self, work: RolloutWork) -> _Admitted | None:
+        """Checked and read; None: it is refused."""
+        rollout = work.rollout
         try:
-            check_rollout(work.rollout)
-            if work.rollout.initial_state_digest:
-                self._desk.check_start(work.rollout)
+            sample = plain_sample(rollout)
+            if sample is None:
+                check_rollout(rollout)
+                if rollout.initial_state_digest:
+                    self._desk.check_start(rollout)
+            content = rollout.SerializeToString(deterministic=True)
+            check_size(len(content))
         except Failure as failure:
             self._refuse(work, failure)
-            return False
-        return True
+            return None
+        receivers = self._consumers.receivers(work.sender)
+        if sample is not None:
+            digest, size = sha256(content).digest(), rollout.group_size
+            item = AcceptItem(sample.rollout_id, digest, sample.group_id, size, content, True, receivers)
+            return _Admitted(work, item, sample)
+        final = rollout.state != rollout_pb2.ROLLOUT_STATE_IN_PROGRESS
+        payload, steps = (content, ()) if final else split_for_growth(rollout)
+        item = AcceptItem(
+            rollout_id=rollout.rollout_id,
+            digest=sha256(content).digest(),
+            group_id=rollout.group_id,
+            group_size=rollout.group_size,
+            payload=payload,
+            final=final,
+            consumers=receivers,
+            steps=steps,
+        )
+        return _Admitted(work, item, None)
 
     def _refuse(self, work: RolloutWork, failure: Failure) -> None:
         self._context.metrics.refused.labels(failure.reason).inc()
@@ -216,33 +254,16 @@ class Intake:
             traces.refused(rollout.rollout_id, rollout.group_id, work.received, work.sender.caller, failure.reason)
         self._consumers.free_slots(work.sender, 1)
 
-    def _accept_item(self, work: RolloutWork) -> AcceptItem:
-        rollout = work.rollout
-        final = rollout.state != rollout_pb2.ROLLOUT_STATE_IN_PROGRESS
-        content = rollout.SerializeToString(deterministic=True)
-        payload, steps = (content, ()) if final else split_for_growth(rollout)
-        return AcceptItem(
-            rollout_id=rollout.rollout_id,
-            digest=hashlib.sha256(content).digest(),
-            group_id=rollout.group_id,
-            group_size=rollout.group_size,
-            payload=payload,
-            final=final,
-            consumers=self._consumers.receivers(work.sender),
-            steps=steps,
-        )
-
-    async def _score(self, works: Sequence[RolloutWork], items: Sequence[AcceptItem]) -> list[Answer | Deferred | None]:
-        await self._answering.load_tasks([work.rollout for work in works])
+    async def _score(self, admitted: Sequence[_Admitted]) -> list[Answer | Deferred | None]:
+        await self._answering.load_tasks([one.work.rollout for one in admitted if one.sample is None])
         started = time.monotonic()
         answers: list[Answer | Deferred | None] = []
-        for position, (work, item) in enumerate(zip(works, items, strict=True)):
-            answers.append(
-                self._answering.score(work.rollout, item.consumers, work.sender, work.received) if item.final else None
-            )
-            if position % _SCORING_SLICE == _SCORING_SLICE - 1:
+        score = self._answering.score
+        for position, ((sender, rollout, received), item, sample) in enumerate(admitted, 1):
+            answers.append(score(rollout, item.consumers, sender, received, sample) if item.final else None)
+            if not position % _SCORING_SLICE:
                 await asyncio.sleep(0)
-        self._context.metrics.run_seconds.observe((time.monotonic() - started) / len(works))
+        self._context.metrics.run_seconds.observe((time.monotonic() - started) / len(admitted))
         return answers
 
     def _taken(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
-from assay.sdk import Verdict
+from assay.sdk import Sample, Verdict
 from assay.v1 import rollout_pb2
 from assay_server.estimators import NO_STATE, AnchorState, Member, Role, StepRecord
+from assay_server.estimators.groups import Signal
 from assay_server.pipeline.intake import signals_of, text_of
 from assay_server.pipeline.json_fields import parse_json
+from assay_server.rewards.assessment import Assessment
 
 _ROLES = {
     rollout_pb2.ROLLOUT_ROLE_UNSPECIFIED: Role.POLICY,
@@ -19,33 +22,52 @@ _ROLES = {
     rollout_pb2.ROLLOUT_ROLE_RETRY: Role.RETRY,
     rollout_pb2.ROLLOUT_ROLE_REPLAY: Role.REPLAY,
 }
+_NO_SIGNALS: Mapping[str, Signal] = MappingProxyType({})
 
 
-def member_of(
-    rollout: rollout_pb2.Rollout,
-    reward: float | None,
-    components: Mapping[str, float],
-    answer_key: str,
-    *,
-    with_steps: bool,
-    verdict: Verdict = Verdict.UNSPECIFIED,
-) -> Member:
-    """A scored (or not scorable: ``reward`` None) rollout as a group member."""
+def member_of(rollout: rollout_pb2.Rollout, worth: Assessment | None, *, with_steps: bool) -> Member:
+    """A scored (or not scorable: ``worth`` None) rollout as a group member."""
     has = rollout.HasField
+    reward = None if worth is None else worth.value
     return Member(
         rollout.rollout_id,
         reward,
         _ROLES[rollout.role],
         step_records(rollout.steps, reward) if with_steps else (),
         signals_of(rollout.signals) if len(rollout.signals) else {},
-        components,
+        {} if worth is None else worth.components,
         rollout.num_tokens if has("num_tokens") else None,
         rollout.num_tool_calls if has("num_tool_calls") else None,
-        answer_key,
+        "" if worth is None else worth.answer_key,
         rollout.prompt_id,
-        verdict,
+        Verdict.UNSPECIFIED if worth is None else worth.verdict,
         rollout.parent_rollout_id,
         rollout.fork_step,
+    )
+
+
+def plain_member(sample: Sample, worth: Assessment | None) -> Member:
+    """The same of a plain rollout (see :func:`plain_sample`), for whoever does not read its step."""
+    if worth is None:
+        return Member(
+            sample.rollout_id,
+            None,
+            num_tokens=sample.num_tokens,
+            num_tool_calls=sample.num_tool_calls,
+            prompt_id=sample.prompt_id,
+        )
+    return Member(
+        sample.rollout_id,
+        worth.value,
+        Role.POLICY,
+        (),
+        _NO_SIGNALS,
+        worth.components,
+        sample.num_tokens,
+        sample.num_tool_calls,
+        worth.answer_key,
+        sample.prompt_id,
+        worth.verdict,
     )
 
 

@@ -9,15 +9,16 @@ from typing import Final
 
 from google.protobuf import duration_pb2
 
-from assay.sdk import Evidence
+from assay.sdk import Evidence, Verdict
 from assay.v1 import rollout_pb2
 from assay_server.estimators import Group, GroupAdvantages, Member, MemberOutcome
 from assay_server.pipeline.failures import Failure
-from assay_server.rewards.tree import Assessment
+from assay_server.rewards.assessment import Assessment
 from assay_server.sampling.group_outputs import CompiledOutputs
 
 _SECOND = 1_000_000_000
 
+_VERDICTS = {verdict.value: verdict for verdict in Verdict}
 _STEP_FIELDS: Final = (
     "step_counts",
     "step_returns",
@@ -54,6 +55,20 @@ def scored_result(
     _fill_duration(timing.queue_time, queue_seconds)
     _fill_duration(timing.run_time, run_seconds)
     return result
+
+
+def assessment_of(score: rollout_pb2.Score) -> Assessment:
+    """What a stored score says of a member of a group; its evidence and spans are left out."""
+    return Assessment(
+        score.value,
+        _VERDICTS[score.verdict],
+        dict(score.components),
+        {},
+        dict(score.constraints),
+        score.answer_key,
+        tuple(score.rewards),
+        (),
+    )
 
 
 def _fill_duration(duration: duration_pb2.Duration, seconds: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import structlog
 
@@ -13,10 +13,12 @@ from assay.sdk import Json, Ports, Sample
 from assay.v1 import rollout_pb2, run_service_pb2
 from assay_server.execution.lanes import Lanes
 from assay_server.log_subject import name_item
+from assay_server.pipeline.answer_bytes import scored_payload
 from assay_server.pipeline.failures import Code, Failure, failure_of, internal
 from assay_server.pipeline.intake import sample_of
 from assay_server.pipeline.json_fields import parse_object
-from assay_server.pipeline.results import failed_result, scored_result
+from assay_server.pipeline.results import failed_result
+from assay_server.rewards.assessment import Assessment
 from assay_server.rewards.nodes import LeafNode, Plan
 from assay_server.rewards.tree import CompiledReward
 from assay_server.store.protocol import Store
@@ -77,10 +79,26 @@ def task_fields(
     return parse_object(task.reference_json, "reference_json"), parse_object(extra, "extra_json")
 
 
-Later: TypeAlias = Coroutine[None, None, rollout_pb2.SampleResult]
+class Judged(NamedTuple):
+    """An answer as it is stored and sent (a SampleResult); ``assessment`` None = the rollout could not be scored."""
+
+    payload: bytes
+    assessment: Assessment | None
+
+    def message(self) -> rollout_pb2.SampleResult:
+        """The answer to look into."""
+        return rollout_pb2.SampleResult.FromString(self.payload)
+
+
+def unscored(rollout_id: str, group_id: str, failure: Failure) -> Judged:
+    """The answer to a rollout that could not be scored."""
+    return Judged(failed_result(rollout_id, group_id, failure).SerializeToString(), None)
+
+
+Later: TypeAlias = Coroutine[None, None, Judged]
 """An answer that another lane still works on."""
 
-Scoring: TypeAlias = rollout_pb2.SampleResult | Later
+Scoring: TypeAlias = Judged | Later
 """An answer, or the work that is left until there is one."""
 
 
@@ -92,6 +110,7 @@ def score_rollout(
     received: float,
     lanes: Lanes,
     ports: Ports | None = None,
+    sample: Sample | None = None,
 ) -> Scoring:
     """The answer to a checked, complete rollout; never raises for what is wrong with it or with its reward.
 
@@ -99,12 +118,14 @@ def score_rollout(
 
     Args:
         ports: see :meth:`Lanes.assess`.
+        sample: the rollout as rewards see it, where it was read already.
     """
     if (refusal := _not_to_be_scored(rollout, truncated_policy)) is not None:
-        return failed_result(rollout.rollout_id, rollout.group_id, refusal)
+        return unscored(rollout.rollout_id, rollout.group_id, refusal)
     started = time.monotonic()
     try:
-        sample = sample_of(rollout, *task_fields(rollout, task))
+        if sample is None:
+            sample = sample_of(rollout, *task_fields(rollout, task))
         assessment = reward.at_once(sample)
         if assessment is None:
             plan = Plan()
@@ -113,7 +134,8 @@ def score_rollout(
                 return _scored_in_lanes(rollout, reward, sample, plan, leaves, received, lanes, ports)
             assessment = reward.evaluate(sample, plan.known)
         waited = max(0.0, started - received)
-        return scored_result(rollout.rollout_id, rollout.group_id, assessment, waited, time.monotonic() - started)
+        ran = time.monotonic() - started
+        return Judged(scored_payload(sample.rollout_id, sample.group_id, assessment, waited, ran), assessment)
     except Exception as error:  # noqa: BLE001 - whatever breaks is the answer to this rollout alone
         return _not_scored(rollout, error)
 
@@ -127,26 +149,25 @@ async def _scored_in_lanes(
     received: float,
     lanes: Lanes,
     ports: Ports | None,
-) -> rollout_pb2.SampleResult:
+) -> Judged:
     started = time.monotonic()
     name_item(rollout.rollout_id, rollout.group_id)
     try:
         assessment, waited = await lanes.assess(reward, sample, plan, leaves, ports)
         ran = max(0.0, time.monotonic() - started - waited)
-        return scored_result(
-            rollout.rollout_id, rollout.group_id, assessment, max(0.0, started - received) + waited, ran
-        )
+        queued = max(0.0, started - received) + waited
+        return Judged(scored_payload(sample.rollout_id, sample.group_id, assessment, queued, ran), assessment)
     except Exception as error:  # noqa: BLE001 - as above
         return _not_scored(rollout, error)
 
 
-def _not_scored(rollout: rollout_pb2.Rollout, error: Exception) -> rollout_pb2.SampleResult:
+def _not_scored(rollout: rollout_pb2.Rollout, error: Exception) -> Judged:
     failure = failure_of(error)
     if failure is None or failure.reason == "REWARD_FAILED":
         _log.warning(
             "not scored", rollout=rollout.rollout_id, group=rollout.group_id, exc_info=error.__cause__ or error
         )
-    return failed_result(rollout.rollout_id, rollout.group_id, failure or internal())
+    return unscored(rollout.rollout_id, rollout.group_id, failure or internal())
 
 
 def _not_to_be_scored(rollout: rollout_pb2.Rollout, truncated_policy: int) -> Failure | None:

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from assay.sdk import Sample
 from assay.v1 import rollout_pb2
 from assay_server.pipeline.answering import Answer, Answering, Deferred
 from assay_server.pipeline.context import RunContext
 from assay_server.pipeline.failures import Code
 from assay_server.pipeline.groups import GroupDesk
-from assay_server.pipeline.scoring import Later, Scoring
+from assay_server.pipeline.scoring import Judged, Later, Scoring
 from assay_server.pipeline.senders import Sender
 from assay_server.tracing.present import LANE, REASON, Attribute, OpenSpan, present, under
 
@@ -28,19 +29,24 @@ class TracedAnswering(Answering):
     """As :class:`Answering`; answers of rollouts that are sampled carry their spans, which end when they are stored."""
 
     def score(
-        self, rollout: rollout_pb2.Rollout, receivers: tuple[str, ...], sender: Sender | None, received: float
+        self,
+        rollout: rollout_pb2.Rollout,
+        receivers: tuple[str, ...],
+        sender: Sender | None,
+        received: float,
+        sample: Sample | None = None,
     ) -> Answer | Deferred:
         traces = self._context.traces
         assert traces is not None
         caller = None if sender is None else sender.caller
         span = traces.rollout(rollout.rollout_id, rollout.group_id, received, caller)
         if span is None:
-            return super().score(rollout, receivers, sender, received)
+            return super().score(rollout, receivers, sender, received, sample)
         started = time.time_ns()
         waited = max(0.0, time.monotonic() - received)
         span.child("lane.wait", _INLINE, started - int(waited * 1e9)).end(ended_ns=started)
         with under(span):
-            answer = super().score(rollout, receivers, sender, received)
+            answer = super().score(rollout, receivers, sender, received, sample)
         if isinstance(answer, Deferred):
             return replace(answer, span=span)
         span.child("lane.run", _INLINE, started).end()
@@ -49,14 +55,15 @@ class TracedAnswering(Answering):
     def _answer(
         self,
         rollout: rollout_pb2.Rollout,
-        result: rollout_pb2.SampleResult,
+        judged: Judged,
         receivers: tuple[str, ...],
         sender: Sender | None,
+        sample: Sample | None = None,
     ) -> Answer:
-        answer, span = super()._answer(rollout, result, receivers, sender), present()
+        answer, span = super()._answer(rollout, judged, receivers, sender, sample), present()
         if span is None:
             return answer
-        _note_outcome(span, result)
+        _note_outcome(span, judged)
         return answer._replace(span=span)
 
 
@@ -66,7 +73,7 @@ def end_spans(answers: Sequence[Answer], stored: Sequence[bool]) -> None:
         if answer.span is not None:
             if not first:
                 answer.span.set("assay.superseded", True)
-            answer.span.end(_reason_of_result(answer.item.payload) if answer.verdict == "not_scored" else "")
+            answer.span.end(_reason(answer.item.payload) if answer.verdict == "not_scored" else "")
 
 
 def traced_scoring(call: OpenSpan, rollout: rollout_pb2.Rollout, score: Callable[[], Scoring]) -> Scoring:
@@ -75,37 +82,34 @@ def traced_scoring(call: OpenSpan, rollout: rollout_pb2.Rollout, score: Callable
     started = time.time_ns()
     with under(span):
         scoring = score()
-    if not isinstance(scoring, rollout_pb2.SampleResult):
+    if not isinstance(scoring, Judged):
         return _finished_under(span, scoring)
     span.child("lane.run", _INLINE, started).end()
     return _ended(span, scoring)
 
 
-async def _finished_under(span: OpenSpan, scoring: Later) -> rollout_pb2.SampleResult:
+async def _finished_under(span: OpenSpan, scoring: Later) -> Judged:
     with under(span):
         return _ended(span, await scoring)
 
 
-def _ended(span: OpenSpan, result: rollout_pb2.SampleResult) -> rollout_pb2.SampleResult:
-    _note_outcome(span, result)
-    span.end("" if result.HasField("score") else _reason(result))
-    return result
+def _ended(span: OpenSpan, judged: Judged) -> Judged:
+    _note_outcome(span, judged)
+    span.end(_reason(judged.payload) if judged.assessment is None else "")
+    return judged
 
 
-def _note_outcome(span: OpenSpan, result: rollout_pb2.SampleResult) -> None:
-    if result.HasField("score"):
-        span.set(_OUTCOME, rollout_pb2.Verdict.Name(result.score.verdict).removeprefix("VERDICT_").lower())
+def _note_outcome(span: OpenSpan, judged: Judged) -> None:
+    if judged.assessment is not None:
+        span.set(_OUTCOME, judged.assessment.verdict.name.lower())
     else:
         span.set(_OUTCOME, "not_scored")
-        span.set(REASON, _reason(result))
+        span.set(REASON, _reason(judged.payload))
 
 
-def _reason_of_result(payload: bytes) -> str:
-    return _reason(rollout_pb2.SampleResult.FromString(payload))
-
-
-def _reason(result: rollout_pb2.SampleResult) -> str:
+def _reason(payload: bytes) -> str:
     """The word for why there is no score."""
+    result = rollout_pb2.SampleResult.FromString(payload)
     if not result.error.details:
         return Code(result.error.code).name
     return rollout_pb2.ErrorInfo.FromString(result.error.details[0].value).reason

@@ -1,0 +1,126 @@
+"""Answers to scored rollouts as bytes: the SampleResult that protobuf would write, put together at once.
+
+Building the message field by field costs four times as much, for every rollout. What is not as nearly all answers are
+(spans, constraints, structured evidence) is still built as a message.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from struct import Struct
+
+from assay.sdk import Evidence
+from assay.v1 import rollout_pb2
+from assay_server.pipeline.frames import FIXED64, VARINT, field_tag, tag_of, varint
+from assay_server.pipeline.results import scored_result
+from assay_server.rewards.assessment import Assessment
+
+_pack = Struct("<d").pack
+_ZERO = _pack(0.0)
+_LARGEST = 1 << 31
+
+_ROLLOUT_ID = field_tag(rollout_pb2.SampleResult, "rollout_id")
+_SCORE = field_tag(rollout_pb2.SampleResult, "score")
+_GROUP_ID = field_tag(rollout_pb2.SampleResult, "group_id")
+_VALUE = tag_of(rollout_pb2.Score, "value", FIXED64)
+_VERDICT = tag_of(rollout_pb2.Score, "verdict", VARINT)
+_COMPONENTS = field_tag(rollout_pb2.Score, "components")
+_EVIDENCE = field_tag(rollout_pb2.Score, "evidence")
+_ANSWER_KEY = field_tag(rollout_pb2.Score, "answer_key")
+_REWARDS = field_tag(rollout_pb2.Score, "rewards")
+_TIMING = field_tag(rollout_pb2.Score, "timing")
+_EXTRACTED = field_tag(rollout_pb2.Evidence, "extracted")
+_METHOD = field_tag(rollout_pb2.Evidence, "method")
+_START = tag_of(rollout_pb2.Evidence, "start", VARINT)
+_END = tag_of(rollout_pb2.Evidence, "end", VARINT)
+_REASON = field_tag(rollout_pb2.Evidence, "reason")
+_LAYER = field_tag(rollout_pb2.Evidence, "layer")
+_QUEUE_TIME = field_tag(rollout_pb2.Timing, "queue_time")
+_RUN_TIME = field_tag(rollout_pb2.Timing, "run_time")
+_KEY, _ENTRY = b"\x0a", b"\x12"  # the fields 1 and 2 of every entry of a map
+_DOUBLE = b"\x11"
+_NANOS = b"\x10"  # of a Duration below one second
+
+
+def scored_payload(
+    rollout_id: str, group_id: str, assessment: Assessment, queue_seconds: float, run_seconds: float
+) -> bytes:
+    """The answer to a rollout that was scored, serialised; equal to :func:`scored_result`'s."""
+    if assessment.constraints or assessment.spans or not (queue_seconds < 1.0 and run_seconds < 1.0):
+        return _as_message(rollout_id, group_id, assessment, queue_seconds, run_seconds)
+    parts: list[bytes] = []
+    value = _pack(assessment.value)
+    if value != _ZERO:
+        parts += (_VALUE, value)
+    if verdict := assessment.verdict.value:
+        parts += (_VERDICT, varint(verdict))
+    for name, component in assessment.components.items():
+        parts += (_component_head(name), _pack(component))
+    for name, evidence in assessment.evidence.items():
+        if evidence.detail or evidence.step_index or not 0 <= evidence.start <= evidence.end < _LARGEST:
+            return _as_message(rollout_id, group_id, assessment, queue_seconds, run_seconds)
+        entry = b"".join((_key(name), *_sized(_ENTRY, _evidence(evidence))))
+        parts += _sized(_EVIDENCE, entry)
+    parts += _text(_ANSWER_KEY, assessment.answer_key)
+    parts.append(_spoken(assessment.rewards))
+    queue, run = _duration(queue_seconds), _duration(run_seconds)
+    parts += (_TIMING, varint(len(queue) + len(run) + 4), *_sized(_QUEUE_TIME, queue), *_sized(_RUN_TIME, run))
+    score = b"".join(parts)
+    return b"".join((*_text(_ROLLOUT_ID, rollout_id), _SCORE, varint(len(score)), score, *_text(_GROUP_ID, group_id)))
+
+
+def _as_message(
+    rollout_id: str, group_id: str, assessment: Assessment, queue_seconds: float, run_seconds: float
+) -> bytes:
+    return scored_result(rollout_id, group_id, assessment, queue_seconds, run_seconds).SerializeToString()
+
+
+def _evidence(evidence: Evidence) -> bytes:
+    start, end = evidence.start, evidence.end
+    return b"".join(
+        (
+            *_text(_EXTRACTED, evidence.extracted),
+            _word(_METHOD, evidence.method),
+            *((_START, varint(start)) if start else ()),
+            *((_END, varint(end)) if end else ()),
+            _word(_REASON, evidence.reason),
+            _word(_LAYER, evidence.layer),
+        )
+    )
+
+
+def _sized(tag: bytes, data: bytes) -> tuple[bytes, bytes, bytes]:
+    return tag, varint(len(data)), data
+
+
+def _text(tag: bytes, text: str) -> tuple[bytes, ...]:
+    return _sized(tag, text.encode()) if text else ()
+
+
+def _duration(seconds: float) -> bytes:
+    """A Duration below one second."""
+    nanos = int(seconds * 1e9)
+    return _NANOS + varint(nanos) if nanos else b""
+
+
+@lru_cache(maxsize=1024)
+def _word(tag: bytes, text: str) -> bytes:
+    """A text of which there are few."""
+    return b"".join(_text(tag, text))
+
+
+@lru_cache(maxsize=1024)
+def _key(name: str) -> bytes:
+    return b"".join(_sized(_KEY, name.encode()))
+
+
+@lru_cache(maxsize=1024)
+def _component_head(name: str) -> bytes:
+    """What stands before a component's value."""
+    key = _key(name)
+    return b"".join((_COMPONENTS, varint(len(key) + 9), key, _DOUBLE))
+
+
+@lru_cache(maxsize=256)
+def _spoken(rewards: tuple[str, ...]) -> bytes:
+    return b"".join(b"".join(_sized(_REWARDS, name.encode())) for name in rewards)
