@@ -11,6 +11,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
+from assay_server.api.gate import Gate
 from assay_server.api.handlers import Admission, Context, Door, abort, authorization_of
 from assay_server.api.listening import Listener
 from assay_server.api.methods import Methods, implemented, path_of, services, unimplemented
@@ -115,10 +116,8 @@ class GrpcServer:
         self._names = [*names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
 
     def _furnish(self, server: grpc.aio.Server) -> None:
-        handlers = _handlers(self.door, self.methods)
-        for service in services():
-            table = {method.name: handlers[path_of(method)] for method in service.methods}
-            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, table),))
+        rooms = {**dict.fromkeys(self.methods.unary, self.door.room), **self.methods.rooms}
+        server.add_generic_rpc_handlers((Gate(_handlers(self.door, self.methods), rooms, self.door),))
         if self._peers is not None:
             server.add_generic_rpc_handlers((self._peers.handlers(),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping
-from contextlib import AbstractContextManager, aclosing, contextmanager
+from contextlib import AbstractContextManager, aclosing, contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn, Protocol, Self, TypeVar
 
 import grpc
@@ -41,6 +41,9 @@ else:
     Context = grpc.aio.ServicerContext
 
 M = TypeVar("M", bound=message.Message)
+
+Room = Callable[[Principal], object]
+"""Raises Failure where a call that came now would be refused; returns what nobody has to let go of."""
 
 Unary = Callable[[Principal, bytes], Awaitable["Response"]]
 ServerStream = Callable[[Principal, bytes], AsyncIterator[message.Message]]
@@ -92,10 +95,14 @@ class Admission:
         self._limit = limit
         self._active = 0
 
-    def __enter__(self) -> None:
+    def check(self) -> None:
+        """Raise Failure where a call that came now would be refused."""
         if self._active >= self._limit:
             text = f"{self._limit} calls are at work already"
             raise Failure(Code.RESOURCE_EXHAUSTED, "OVERLOADED", text, retry_after=0.25)
+
+    def __enter__(self) -> None:
+        self.check()
         self._active += 1
 
     def __exit__(self, *_: object) -> None:
@@ -192,6 +199,10 @@ class Door:
         with self._rates.stream(principal.tenant), self._streams:
             yield
 
+    def room(self, _: Principal) -> None:
+        """For a unary call. Raises Failure where there is none now."""
+        self._unary.check()
+
     @property
     def knows_callers(self) -> bool:
         """Whether who calls has to say who they are."""
@@ -221,6 +232,33 @@ class Door:
         require(principal, scopes_of(method))
         self._rates.request(principal.tenant)
         return principal
+
+    def refusal(self, method: str, room: Room, headers: Iterable[tuple[str, str | bytes]]) -> Failure | None:
+        """Why a call has to come again later; None: it is let in, or told by who serves it what else is wrong with it.
+
+        Nothing of the call has to be there but its headers.
+        """
+        try:
+            principal = self._authenticator.principal(_authorization_in(headers))
+            require(principal, scopes_of(method))
+        except Failure:
+            return None
+        try:
+            room(principal)
+        except Failure as failure:
+            self._note_refusal(method, principal, failure, headers)
+            return failure
+        return None
+
+    def _note_refusal(
+        self, method: str, principal: Principal, failure: Failure, headers: Iterable[tuple[str, str | bytes]]
+    ) -> None:
+        self.arrive(headers)
+        with _Call(self._metrics, self._audit, method) as call, suppress(Failure):
+            call.made_by(principal)
+            call.failed(failure)
+            with self._traced(call):
+                raise failure
 
     def arrive(self, headers: Iterable[tuple[str, str | bytes]]) -> None:
         """Note on whose behalf the present task's call is made, where that is traced."""
@@ -293,8 +331,11 @@ class Door:
 
 def authorization_of(context: Context) -> str:
     """The ``authorization`` value of a call; empty where it has none."""
-    metadata = context.invocation_metadata() or ()
-    authorization = next((value for name, value in metadata if name == "authorization"), "")
+    return _authorization_in(context.invocation_metadata() or ())
+
+
+def _authorization_in(headers: Iterable[tuple[str, str | bytes]]) -> str:
+    authorization = next((value for name, value in headers if name == "authorization"), "")
     return authorization if isinstance(authorization, str) else ""
 
 
@@ -359,7 +400,22 @@ class _Call:
 
 async def abort(context: Context, failure: Failure) -> NoReturn:
     """End a call with a failure, details included."""
-    status = failure.to_status()
-    trailing = (("grpc-status-details-bin", status.SerializeToString()),)
-    await context.abort(_CODES[failure.code], status.message, trailing)
+    await context.abort(*_told(failure))
     raise AssertionError("abort raises")
+
+
+def refusing(failure: Failure) -> grpc.RpcMethodHandler[bytes, bytes]:
+    """Ends a call of any kind with a failure. It counts as one with streams: of those no message is waited for."""
+    code, message, trailing = _told(failure)
+
+    async def refuse(_: AsyncIterator[bytes], context: Context) -> None:
+        context.set_code(code)
+        context.set_details(message)
+        context.set_trailing_metadata(trailing)
+
+    return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+def _told(failure: Failure) -> tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]:
+    status = failure.to_status()
+    return _CODES[failure.code], status.message, (("grpc-status-details-bin", status.SerializeToString()),)

@@ -29,13 +29,13 @@ class SandboxCalls:
 
     async def execute(self, principal: Principal, data: bytes) -> wire.ExecuteResponse:
         """Run one program."""
-        with self._accepted(principal):
+        with self.room(principal):
             return await self._programs.execute(principal.tenant, parse(wire.ExecuteRequest, data))
 
     async def run_tests(self, principal: Principal, data: bytes) -> wire.RunTestsResponse:
         """Judge programs; answers in request order."""
         slots = asyncio.Semaphore(_JOBS_OF_A_CALL)
-        with self._accepted(principal):
+        with self.room(principal):
             jobs = _checked(parse(wire.RunTestsRequest, data).jobs)
             results = await asyncio.gather(*(self._result(principal, job, slots) for job in jobs))
         return wire.RunTestsResponse(results=results)
@@ -43,7 +43,7 @@ class SandboxCalls:
     async def stream_tests(self, principal: Principal, data: bytes) -> AsyncIterator[wire.StreamTestsResponse]:
         """Judge programs; answers as they are known."""
         slots = asyncio.Semaphore(_JOBS_OF_A_CALL)
-        with self._accepted(principal):
+        with self.room(principal):
             jobs = _checked(parse(wire.StreamTestsRequest, data).jobs)
             work = [asyncio.create_task(self._result(principal, job, slots), name="test job") for job in jobs]
             try:
@@ -53,8 +53,8 @@ class SandboxCalls:
                 for task in work:
                     task.cancel()
 
-    def _accepted(self, principal: Principal) -> AbstractContextManager[None]:
-        """A place for a call, before it is read: refusing costs little. Raises Failure where there is no room."""
+    def room(self, principal: Principal) -> AbstractContextManager[None]:
+        """A place for a call, taken by who enters it. Raises Failure where there is no room now."""
         try:
             return self._programs.place(principal.tenant)
         except Busy as busy:
