@@ -42,7 +42,7 @@ _PLAIN = (
 )  # fmt: skip
 _SUITE = "assay_sandbox.harness.suite_process"
 _NUMERIC = "numpy"
-_KINDS = {"plain": _PLAIN, "suite": (*_PLAIN, _SUITE), "numeric": (*_PLAIN, _SUITE, _NUMERIC)}
+PRELOADED = {"plain": _PLAIN, "suite": (*_PLAIN, _SUITE), "numeric": (*_PLAIN, _SUITE, _NUMERIC)}
 """What templates import before they fork: what is imported later costs each run anew, what is not needed each fork."""
 
 
@@ -98,7 +98,7 @@ class NamespacesBackend:
         if found.level.memory_enforced:
             with contextlib.suppress(CgroupsUnavailable):
                 self._cgroups = Cgroups(find_tree())
-        self._pools = {kind: self._pool(preload) for kind, preload in _KINDS.items()}
+        self._pools = {kind: self._pool(preload) for kind, preload in PRELOADED.items()}
         await self._pools["plain"].start()
 
     async def stop(self) -> None:

@@ -59,10 +59,12 @@ class Template:
         """Until the server closes the connection."""
         signal.set_wakeup_fd(self._waker)
         signal.signal(signal.SIGCHLD, only_wake)
+        try:
+            self._control.send(b"ready" if self._has_proc else b"failed there is no /proc here that a sandbox may have")
+        except ConnectionError:
+            return  # the server has given it up meanwhile
         if not self._has_proc:
-            self._control.send(b"failed there is no /proc here that a sandbox may have")
             return
-        self._control.send(b"ready")
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
