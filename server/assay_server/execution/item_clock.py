@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+class OutOfTime(Exception):
+    """An item was not done within its time."""
 
 
 class ItemClock:
@@ -19,13 +26,12 @@ class ItemClock:
         self._left = seconds
         self._since: float | None = None
         self._alarm: asyncio.TimerHandle | None = None
-        self._over: asyncio.Future[None] | None = None
+        self._over: Callable[[], None] | None = None
         self._asked = 0
         self._queued = 0
 
     def begin(self, work: Coroutine[None, None, object], name: str) -> asyncio.Task[object]:
         """Start the work, with this as its clock."""
-        self._over = asyncio.get_running_loop().create_future()
         token = _CURRENT.set(self)
         try:
             return asyncio.create_task(work, name=name)
@@ -34,21 +40,49 @@ class ItemClock:
 
     async def until_done(self, work: asyncio.Task[object]) -> bool:
         """Wait until the work is done or its time is over; whether it is done."""
-        assert self._over is not None
-        self._settle()
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._start(lambda: None if over.done() else over.set_result(None))
         try:
-            await asyncio.wait((work, self._over), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((work, over), return_when=asyncio.FIRST_COMPLETED)
             return work.done()
         finally:
-            self._stand()
-            self._over = None
-            if self._alarm is not None:
-                self._alarm.cancel()
-                self._alarm = None
+            self._stop()
+
+    async def run(self, work: Coroutine[None, None, _T]) -> _T:
+        """Run, with this as its clock, what ends when it is cancelled: what does not costs a task of its own.
+
+        Raises:
+            OutOfTime: its time is over.
+        """
+        limit, token = asyncio.timeout(None), _CURRENT.set(self)
+        try:
+            async with limit:
+                self._start(lambda: limit.reschedule(asyncio.get_running_loop().time()))
+                return await work
+        except TimeoutError:
+            if limit.expired():
+                raise OutOfTime from None
+            raise
+        finally:
+            self._stop()
+            work.close()
+            _CURRENT.reset(token)
 
     def remaining(self) -> float:
         """Seconds left."""
         return self._left if self._since is None else self._left - (asyncio.get_running_loop().time() - self._since)
+
+    def _start(self, over: Callable[[], None]) -> None:
+        """From now on time goes by; ``over`` is called when there is none left."""
+        self._over = over
+        self._settle()
+
+    def _stop(self) -> None:
+        self._stand()
+        self._over = None
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     def asking(self) -> _Counted:
         """Around a question to a port."""
@@ -80,13 +114,13 @@ class ItemClock:
     def _ring(self) -> None:
         """The time may be over; where the clock stood meanwhile, it is not: nothing is cancelled and set again then."""
         self._alarm = None
-        if self._since is None or self._over is None or self._over.done():
+        if self._since is None or self._over is None:
             return
         left = self.remaining()
         if left > 0.0:
             self._alarm = asyncio.get_running_loop().call_later(left, self._ring)
         else:
-            self._over.set_result(None)
+            self._over()
 
     def _stand(self) -> None:
         self._left, self._since = self.remaining(), None

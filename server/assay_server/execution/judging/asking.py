@@ -74,14 +74,14 @@ class Deadline(Protocol):
 class Asking(Protocol):
     """Asks endpoints."""
 
-    async def until_open(self, endpoint: str) -> None:
-        """Wait while the endpoint has asked everyone to come back later."""
+    def opens_in(self, endpoint: str) -> float:
+        """Seconds for which the endpoint has asked everyone to wait; not above 0 where it has not."""
         ...
 
-    async def ask(self, question: Question, deadline: Deadline) -> Said:
-        """The answer.
+    def ask(self, question: Question, deadline: Deadline) -> asyncio.Future[Said]:
+        """The answer, when it is there; cancelling it takes the question back.
 
-        Raises:
+        Raises, when it is asked for:
             Unscorable: JUDGE_UNAVAILABLE, with whether a later try makes sense.
             ValueError: a text's name is no label, or the schema is none.
         """
@@ -102,10 +102,14 @@ class DirectAsking:
     def __init__(self, endpoints: Iterable[Endpoint], on_shut: Callable[[str, float], None] | None = None) -> None:
         self._completions = {endpoint.name: ChatCompletions(endpoint, on_shut) for endpoint in endpoints}
 
-    async def until_open(self, endpoint: str) -> None:
-        await self._completions[endpoint].until_open()
+    def opens_in(self, endpoint: str) -> float:
+        return self._completions[endpoint].opens_in()
 
-    async def ask(self, question: Question, deadline: Deadline) -> Said:
+    def ask(self, question: Question, deadline: Deadline) -> asyncio.Future[Said]:
+        return asyncio.create_task(self.answer(question, deadline), name="question to a judge")
+
+    async def answer(self, question: Question, deadline: Deadline) -> Said:
+        """What :meth:`ask` comes to."""
         request = question.request
         schema = _compiled(json.dumps(request.schema, sort_keys=True))
         prompt = prompt_of(request)

@@ -80,8 +80,9 @@ class _Desk:
         began = clock()
         try:
             question = question_of(message)
-            await self._asking.until_open(question.request.endpoint)  # the server may not have heard yet
-            answer = said_message(number, await self._asking.ask(question, asked))
+            if (wait := self._asking.opens_in(question.request.endpoint)) > 0.0:  # the server may not have heard yet
+                await asyncio.sleep(wait)
+            answer = said_message(number, await self._asking.answer(question, asked))
         except Exception as error:  # noqa: BLE001 - whatever breaks is the answer to this question alone
             if not isinstance(error, (ValueError, Unscorable)):
                 _log.exception("a question to a judge broke")

@@ -13,6 +13,8 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterable
+from functools import partial
+from typing import NamedTuple
 
 import structlog
 
@@ -35,9 +37,17 @@ from assay_server.execution.turns import Turns
 _log = structlog.get_logger(__name__)
 _MODULE = "assay_server.execution.judging.asking_main"
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-_ANSWERS_A_TURN = 2
+_ANSWERS_A_TURN = 1
 _READ_BYTES = 1 << 20
 _STOP_SECONDS = 5.0
+
+
+class _Asked(NamedTuple):
+    """A question on its way."""
+
+    answer: asyncio.Future[Said]
+    deadline: Deadline
+    since: float
 
 
 class AskingProcess:
@@ -55,7 +65,7 @@ class AskingProcess:
         self._usual = UsualTime()
         self._reading: asyncio.Task[None] | None = None
         self._connecting = asyncio.Lock()
-        self._answers: dict[int, asyncio.Future[Said]] = {}
+        self._asked: dict[int, _Asked] = {}
         self._numbers = 0
         self._shut_until: dict[str, float] = {}
 
@@ -69,33 +79,39 @@ class AskingProcess:
         certificates = {name: os.environ[name] for name in _CERTIFICATES if name in os.environ}
         self._process, self._socket = start_module(_MODULE, variables=certificates)
 
-    async def until_open(self, endpoint: str) -> None:
-        """Wait while the endpoint has asked everyone to come back later."""
-        wait = self._shut_until.get(endpoint, 0.0) - asyncio.get_running_loop().time()
-        if wait > 0.0:
-            await asyncio.sleep(wait)
+    def opens_in(self, endpoint: str) -> float:
+        """See :meth:`Asking.opens_in`."""
+        until = self._shut_until.get(endpoint)
+        return 0.0 if until is None else until - asyncio.get_running_loop().time()
 
-    async def ask(self, question: Question, deadline: Deadline) -> Said:
+    def ask(self, question: Question, deadline: Deadline) -> asyncio.Future[Said]:
         """See :meth:`Asking.ask`."""
-        mail = self._mail or await self._connected()
+        if self._mail is None:
+            return asyncio.create_task(self._ask_when_connected(question, deadline), name="first question to a judge")
+        return self._post(self._mail, question, deadline)
+
+    async def _ask_when_connected(self, question: Question, deadline: Deadline) -> Said:
+        return await self._post(await self._connected(), question, deadline)
+
+    def _post(self, mail: Gathering[bytes], question: Question, deadline: Deadline) -> asyncio.Future[Said]:
         self._numbers += 1
         number = self._numbers
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Said] = loop.create_future()
-        self._answers[number] = answer
+        asked = self._asked[number] = _Asked(loop.create_future(), deadline, loop.time())
         mail.add(question_frame(number, question, deadline.remaining()), self._usual.patience)
-        deadline.moved = lambda: mail.add(framed(seconds_message(number, deadline.remaining())))
-        asked = loop.time()
-        try:
-            said = await answer
-        except asyncio.CancelledError:
+        deadline.moved = partial(self._extend, mail, number, deadline)
+        asked.answer.add_done_callback(partial(self._over, mail, number))
+        return asked.answer
+
+    def _extend(self, mail: Gathering[bytes], number: int, deadline: Deadline) -> None:
+        mail.add(framed(seconds_message(number, deadline.remaining())))
+
+    def _over(self, mail: Gathering[bytes], number: int, answer: asyncio.Future[Said]) -> None:
+        """It is answered, or nobody waits any more."""
+        asked = self._asked.pop(number)
+        asked.deadline.moved = None
+        if answer.cancelled():
             mail.add(framed({"n": number}))
-            raise
-        finally:
-            deadline.moved = None
-            self._answers.pop(number, None)
-        self._usual.add(loop.time() - asked)
-        return said
 
     async def _connected(self) -> Gathering[bytes]:
         async with self._connecting:
@@ -130,27 +146,28 @@ class AskingProcess:
             self._shut_until[name] = max(self._shut_until.get(name, 0.0), until)
             return
         number = message["n"]
-        answer = self._answers.get(number) if isinstance(number, int) else None
-        if answer is None or answer.done():
+        asked = self._asked.get(number) if isinstance(number, int) else None
+        if asked is None or asked.answer.done():
             return
+        self._usual.add(asyncio.get_running_loop().time() - asked.since)
         said = answer_of(message)
         if isinstance(said, Said):
-            answer.set_result(said)
+            asked.answer.set_result(said)
         else:
-            answer.set_exception(said)
+            asked.answer.set_exception(said)
 
     def _lost(self) -> None:
         """It has ended by itself, or was killed."""
-        _log.error("the process that asks judges ended; the next question starts another", lost=len(self._answers))
+        _log.error("the process that asks judges ended; the next question starts another", lost=len(self._asked))
         self._let_go()
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
-        for answer in self._answers.values():
-            if not answer.done():
+        for asked in self._asked.values():
+            if not asked.answer.done():
                 message = "the process that asks judges ended meanwhile"
-                answer.set_exception(Unscorable("JUDGE_UNAVAILABLE", message, retryable=True))
+                asked.answer.set_exception(Unscorable("JUDGE_UNAVAILABLE", message, retryable=True))
 
     def _let_go(self) -> asyncio.StreamWriter | None:
         """Close the connection, where there is one."""

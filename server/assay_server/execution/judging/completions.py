@@ -77,11 +77,9 @@ class ChatCompletions:
         """Close the connections."""
         await self._connections.close()
 
-    async def until_open(self) -> None:
-        """Wait while the endpoint has asked everyone to come back later."""
-        wait = self._shut_until - asyncio.get_running_loop().time()
-        if wait > 0.0:
-            await asyncio.sleep(wait)
+    def opens_in(self) -> float:
+        """Seconds for which the endpoint has asked everyone to wait; not above 0 where it has not."""
+        return self._shut_until - asyncio.get_running_loop().time() if self._shut_until else 0.0
 
     async def complete(
         self,

@@ -1,99 +1,90 @@
-"""One request for many who ask the same at the same time."""
+"""One question on its way to an endpoint, for many who ask the same at the same time.
+
+A question under way is a few objects and no task: hundreds are for seconds, and what each holds, every collection of
+garbage in that time walks through.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from assay.sdk import JudgeVerdict, Unscorable
+from assay.sdk import JudgeVerdict
 from assay_server.execution.item_clock import ItemClock
+from assay_server.execution.judge_account import JudgeAccount
+from assay_server.execution.judging.asking import Question, Said
 
 
 class Flight:
-    """A question on its way to an endpoint, for everyone who waits for its verdict.
+    """A question and those who wait for its verdict.
 
     Attributes:
+        key: the name under which others find it.
+        account: who pays.
         moved: called when somebody joins who may wait longer than the others.
+        answers: what the endpoint said so far.
+        asked: the answer that is on its way.
+        opening: while the endpoint takes nothing, when it will.
+        over: it has its outcome, or nobody waits for one any more.
     """
 
-    def __init__(self, work: Callable[[Flight], Awaitable[JudgeVerdict]]) -> None:
-        self._clocks: list[ItemClock] = []
-        self._begun = asyncio.Event()
+    __slots__ = ("_begun", "_waiting", "account", "answers", "asked", "key", "moved", "opening", "over", "question")
+
+    def __init__(self, key: str, question: Question, account: JudgeAccount | None) -> None:
+        self.key = key
+        self.question = question
+        self.account = account
         self.moved: Callable[[], None] | None = None
-        self._task = asyncio.create_task(self._run(work))
-
-    async def _run(self, work: Callable[[Flight], Awaitable[JudgeVerdict]]) -> JudgeVerdict:
-        try:
-            return await work(self)
-        finally:
-            self._begun.set()
-
-    def begin(self) -> None:
-        """It has its turn: from now on it costs execution time."""
-        self._begun.set()
+        self.answers: tuple[Said, ...] = ()
+        self.asked: asyncio.Future[Said] | None = None
+        self.opening: asyncio.TimerHandle | None = None
+        self.over = False
+        self._waiting: dict[asyncio.Future[JudgeVerdict], ItemClock] = {}
+        self._begun = False
 
     def remaining(self) -> float:
         """Seconds until nobody waits any more."""
-        return max((clock.remaining() for clock in self._clocks), default=math.inf)
+        return max((clock.remaining() for clock in self._waiting.values()), default=math.inf)
 
     @property
     def abandoned(self) -> bool:
         """Whether nobody waits."""
-        return not self._clocks
+        return not self._waiting
 
-    async def join(self, clock: ItemClock) -> JudgeVerdict:
-        """The verdict, when it is there."""
-        self._clocks.append(clock)
+    def begin(self) -> None:
+        """It has its turn: from now on it costs execution time."""
+        self._begun = True
+        for clock in self._waiting.values():
+            clock.count(0, -1)
+
+    def settle(self, outcome: JudgeVerdict | Exception) -> None:
+        """Tell everyone who waits."""
+        self.over = True
+        for waiter in self._waiting:
+            if waiter.done():
+                continue
+            if isinstance(outcome, Exception):
+                waiter.set_exception(outcome)
+                waiter.exception()  # whoever is cancelled in this moment does not look at it
+            else:
+                waiter.set_result(outcome)
+
+    async def join(self, clock: ItemClock, start: Callable[[Flight], None] | None) -> JudgeVerdict:
+        """The verdict, when it is there.
+
+        Args:
+            start: starts the flight; called by the first who joins.
+        """
+        waiter: asyncio.Future[JudgeVerdict] = asyncio.get_running_loop().create_future()
+        self._waiting[waiter] = clock
+        clock.count(1, 0 if self._begun else 1)
         if self.moved is not None:
             self.moved()
         try:
-            with clock.asking():
-                with clock.queueing():
-                    await self._begun.wait()
-                return await asyncio.shield(self._task)
-        except asyncio.CancelledError:
-            waiter = asyncio.current_task()
-            if waiter is None or waiter.cancelling() or not self._task.cancelled():
-                raise
-            raise Unscorable("LANE_STOPPED", "the server goes away", retryable=True) from None
+            if start is not None:
+                start(self)
+            return await waiter
         finally:
-            self._clocks.remove(clock)
-
-    def cancel(self) -> asyncio.Task[JudgeVerdict]:
-        """Cancel it; the task is over when it has let go of its connection."""
-        self._task.cancel()
-        return self._task
-
-
-class Flights:
-    """The questions on their way, by digest."""
-
-    def __init__(self) -> None:
-        self._by_key: dict[str, Flight] = {}
-        self._ending: set[asyncio.Task[JudgeVerdict]] = set()
-
-    async def ask(
-        self, key: str, work: Callable[[Flight], Awaitable[JudgeVerdict]], clock: ItemClock
-    ) -> tuple[JudgeVerdict, bool]:
-        """The verdict, and whether the question was on its way already.
-
-        A question that nobody waits for any more is cancelled.
-        """
-        flight = self._by_key.get(key)
-        joined = flight is not None
-        if flight is None:
-            flight = self._by_key[key] = Flight(work)
-        try:
-            return await flight.join(clock), joined
-        finally:
-            if flight.abandoned and self._by_key.get(key) is flight:
-                del self._by_key[key]
-                ending = flight.cancel()
-                self._ending.add(ending)
-                ending.add_done_callback(self._ending.discard)
-
-    async def stop(self) -> None:
-        """Cancel all of them; returns when they have ended."""
-        ending = [flight.cancel() for flight in self._by_key.values()]
-        await asyncio.gather(*ending, *self._ending, return_exceptions=True)
+            del self._waiting[waiter]
+            clock.count(-1, 0 if self._begun else -1)

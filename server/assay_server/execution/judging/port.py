@@ -7,20 +7,17 @@ import dataclasses
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-
-import structlog
+from collections.abc import Iterable, Mapping
 
 from assay.sdk import Judge, JudgeRequest, JudgeVerdict, Unscorable
 from assay_server.execution.item_clock import current_clock
 from assay_server.execution.judge_account import JudgeAccount
-from assay_server.execution.judging.asking import Asking, DirectAsking, Question, Said, request_data
+from assay_server.execution.judging.asking import Asking, DirectAsking, Question, request_data
 from assay_server.execution.judging.budget import Budget
 from assay_server.execution.judging.catalogue import Endpoint
-from assay_server.execution.judging.flights import Flight, Flights
-from assay_server.tracing.present import spanned
+from assay_server.execution.judging.departures import Departures
+from assay_server.tracing.present import present, spanned
 
-_log = structlog.get_logger(__name__)
 _MOST_NAMED = 20
 
 
@@ -83,6 +80,8 @@ class _TenantJudge:
         self._account = account
 
     async def ask(self, request: JudgeRequest) -> JudgeVerdict:
+        if present() is None:
+            return await self._judge.ask(request, self._account, self._tenant)
         with spanned("judge.ask", {"assay.judge": request.endpoint[:256]}) as span:
             verdict = await self._judge.ask(request, self._account, self._tenant)
             if span is not None:
@@ -93,9 +92,7 @@ class _TenantJudge:
 
 class _EndpointJudge:
     def __init__(self, endpoint: Endpoint, asking: Asking) -> None:
-        self._endpoint = endpoint
         self._settings = endpoint.settings
-        self._asking = asking
         asked = (
             self._settings.base_url,
             self._settings.model,
@@ -103,10 +100,9 @@ class _EndpointJudge:
             self._settings.response_format,
         )
         self._asked_as = repr(asked).encode()
-        self._slots = asyncio.Semaphore(endpoint.settings.max_concurrent)
-        self._flights = Flights()
         self._cache: OrderedDict[str, JudgeVerdict] = OrderedDict()
         self.budget = Budget(endpoint.name, endpoint.settings.budget, time.monotonic)
+        self._departures = Departures(endpoint, asking, self.budget)
 
     @property
     def priced(self) -> bool:
@@ -120,19 +116,14 @@ class _EndpointJudge:
         if held is not None:
             self._cache.move_to_end(key)
             return dataclasses.replace(held, cached=True)
-
-        async def work(flight: Flight) -> JudgeVerdict:
-            verdict = await self._judge(question, flight, account)
-            self._keep(key, verdict)
-            return verdict
-
         # A flight is of one account: what its quota refuses is not refused to others.
         flown = key if account is None else f"{key} {account.run}"
-        verdict, joined = await self._flights.ask(flown, work, current_clock())
+        verdict, joined = await self._departures.verdict(flown, question, account, current_clock())
+        self._keep(key, verdict)
         return dataclasses.replace(verdict, cached=True) if joined else verdict
 
     async def close(self) -> None:
-        await self._flights.stop()
+        await self._departures.close()
 
     def _check_length(self, request: JudgeRequest) -> None:
         length = len(request.instructions) + sum(map(len, request.graded.values()))
@@ -152,46 +143,3 @@ class _EndpointJudge:
             self._cache[key] = verdict
             if len(self._cache) > self._settings.cache_entries:
                 self._cache.popitem(last=False)
-
-    async def _judge(self, question: Question, flight: Flight, account: JudgeAccount | None) -> JudgeVerdict:
-        endpoint = question.request.endpoint
-        async with self._slots:
-            await self._asking.until_open(endpoint)
-            flight.begin()
-            first = await self._asked(question, flight, account)
-            verdict = _verdict(first, (first,))
-            if verdict is not None:
-                return verdict
-            second = await self._asked(
-                dataclasses.replace(question, unusable=(first.text, first.problem)), flight, account
-            )
-            verdict = _verdict(second, (first, second))
-            if verdict is not None:
-                return verdict
-        message = f"the judge {endpoint!r} gave no verdict, asked twice; the second time: {second.problem}"
-        raise Unscorable("JUDGE_UNPARSEABLE", message)
-
-    async def _asked(self, question: Question, flight: Flight, account: JudgeAccount | None) -> Said:
-        prices = self._settings.prices
-        if account is not None:
-            account.require_room(question.request.endpoint, priced=self.priced)
-        self.budget.take_call()
-        if account is not None:
-            account.count_call()
-        try:
-            said = await self._asking.ask(question, flight)
-        except Unscorable as error:
-            _log.warning("judge unavailable", judge=self._endpoint.name, trouble=error.message)
-            raise
-        self.budget.count_tokens(sum(said.charged))
-        if account is not None:
-            account.count_answer(sum(said.charged), 0.0 if prices is None else prices.cost(*said.charged))
-        return said
-
-
-def _verdict(answer: Said, paid: Sequence[Said]) -> JudgeVerdict | None:
-    """The verdict in ``answer``, if it has one, with the tokens of all answers that it took."""
-    if answer.verdict is None:
-        return None
-    prompt_tokens, completion_tokens = (sum((one.tokens or (0, 0))[kind] for one in paid) for kind in (0, 1))
-    return JudgeVerdict(answer.verdict, answer.model, False, prompt_tokens, completion_tokens)
