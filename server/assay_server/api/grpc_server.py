@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from assay_server.api.gate import Gate
 from assay_server.api.handlers import Admission, Context, Door, abort, authorization_of
-from assay_server.api.listening import Listener
+from assay_server.api.listening import Handlers, Listener
 from assay_server.api.methods import Methods, implemented, path_of, services, unimplemented
 from assay_server.api.peer_door import PeerDoor
 from assay_server.api.plugin_calls import RegisteredPlugins
@@ -115,7 +115,7 @@ class GrpcServer:
         names = [service.full_name for service in services()]
         self._names = [*names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
 
-    def _furnish(self, server: grpc.aio.Server) -> None:
+    def _furnish(self, server: Handlers) -> None:
         rooms = {**dict.fromkeys(self.methods.unary, self.door.room), **self.methods.rooms}
         server.add_generic_rpc_handlers((Gate(_handlers(self.door, self.methods), rooms, self.door),))
         if self._peers is not None:
