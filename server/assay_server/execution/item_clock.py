@@ -27,6 +27,8 @@ class ItemClock:
         self._since: float | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._over: Callable[[], None] | None = None
+        self._running: asyncio.Task[object] | None = None
+        self._cut = False
         self._asked = 0
         self._queued = 0
 
@@ -54,19 +56,30 @@ class ItemClock:
         Raises:
             OutOfTime: its time is over.
         """
-        limit, token = asyncio.timeout(None), _CURRENT.set(self)
+        task = asyncio.current_task()
+        assert task is not None
+        before, token = task.cancelling(), _CURRENT.set(self)
+        self._running, self._cut = task, False
+        self._start(self._cut_off)
         try:
-            async with limit:
-                self._start(lambda: limit.reschedule(asyncio.get_running_loop().time()))
-                return await work
-        except TimeoutError:
-            if limit.expired():
+            return await work
+        except asyncio.CancelledError:
+            if self._cut and task.cancelling() - 1 <= before:
                 raise OutOfTime from None
             raise
         finally:
+            if self._cut:
+                task.uncancel()
+            self._running = None
             self._stop()
             work.close()
             _CURRENT.reset(token)
+
+    def _cut_off(self) -> None:
+        """As :func:`asyncio.timeout` does it, with less to hold meanwhile."""
+        if self._running is not None and not self._cut:
+            self._cut = True
+            self._running.cancel()
 
     def remaining(self) -> float:
         """Seconds left."""

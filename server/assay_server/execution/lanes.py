@@ -131,6 +131,11 @@ class Lanes:
             await self._turns.mine()
         if len(leaves) == 1:
             return [await self._outcome(leaves[0], sample, ports)]
+        return await self._together(leaves, sample, ports)
+
+    async def _together(
+        self, leaves: list[LeafNode], sample: Sample, ports: Ports
+    ) -> list[tuple[Score | Unscorable, float]]:
         return await asyncio.gather(*(self._outcome(leaf, sample, ports) for leaf in leaves))
 
     async def _outcome(self, leaf: LeafNode, sample: Sample, ports: Ports) -> tuple[Score | Unscorable, float]:
@@ -170,15 +175,19 @@ class Lanes:
             raise Unscorable("LANE_UNAVAILABLE", f"{component}: the cpu lane is not running here")
         await asyncio.shield(self._starting)
 
-    async def _on_loop(self, leaf: LeafNode, sample: Sample, ports: Ports) -> object:
+    def _on_loop(self, leaf: LeafNode, sample: Sample, ports: Ports) -> Coroutine[None, None, object]:
         """The io and sandbox lanes: coroutines that wait for something outside.
 
-        A coroutine that does not end when it is cancelled is left behind; nobody waits for it.
+        A reward of this package ends when it is cancelled. One of others may not: it is left behind then, and nobody
+        waits for it.
         """
         timeout = leaf.execution_timeout or self._settings.execution_timeout
         arguments = (sample, ports) if leaf.definition.wants_ports else (sample,)
         if leaf.definition.lane is Lane.IO and leaf.function.__module__.startswith(_OURS):
-            return await _ours(leaf, arguments, timeout)
+            return _ours(leaf, arguments, timeout)
+        return self._of_others(leaf, arguments, timeout)
+
+    async def _of_others(self, leaf: LeafNode, arguments: tuple[object, ...], timeout: float) -> object:
         said = await self._until_done(_attempt(leaf, arguments), leaf.component, timeout)
         if isinstance(said, BaseException):
             raise _failure(leaf, said) from said

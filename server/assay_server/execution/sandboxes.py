@@ -29,6 +29,7 @@ class SandboxSettings:
         backend: ``namespaces``, ``docker``, or ``none``.
         slots: jobs at a time.
         queue: jobs that may wait for a slot; more are refused with a retry hint.
+        wait: seconds that a job of a call is to wait at most, at the pace of the last ones; see Admission.
         quota: of each tenant.
         floor: isolation below which no untrusted code runs.
         shown: files and folders that programs see read-only, besides the system's: toolchains that lie elsewhere.
@@ -39,6 +40,7 @@ class SandboxSettings:
     backend: Literal["namespaces", "docker", "none"] = "namespaces"
     slots: int = 4
     queue: int = 256
+    wait: float = 0.5
     quota: QuotaSettings = field(default_factory=QuotaSettings)
     floor: Floor = "floor"
     shown: tuple[str, ...] = ()
@@ -61,7 +63,7 @@ class Sandboxes:
         self._backend = _MAKERS[settings.backend](settings)
         self._on_grade = on_grade
         self._starting: asyncio.Task[None] | None = None
-        self.admission = Admission(settings.slots, settings.queue)
+        self.admission = Admission(settings.slots, settings.queue, settings.wait)
         self.quotas = Quotas(settings.quota)
 
     async def backend(self) -> Backend:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import cast
 
-from assay.sdk import Evidence, JudgeName, JudgeRequest, Lane, Ports, Sample, Score, Unscorable, reward
+from assay.sdk import Evidence, Json, JudgeName, JudgeRequest, Lane, Ports, Sample, Score, Unscorable, reward
 from assay_server.rewards.judged_questions import (
     LAYER,
     cost,
@@ -25,6 +27,12 @@ Score the text "response" against this rubric:
 Give a short rationale first, then the score: a number from {lowest} (does not meet the rubric at all) to {highest} \
 (meets it fully). Give null instead of a score only where the texts do not let you judge."""
 _REFERENCE = '\nThe text "reference" is a good answer to compare with; other good answers may differ from it.'
+
+
+@lru_cache(maxsize=64)
+def _schema(lowest: int, highest: int) -> Mapping[str, Json]:
+    """Held by every question that is under way, so it is one for all."""
+    return object_schema(score={"type": ["number", "null"], "minimum": lowest, "maximum": highest})
 
 
 @reward(
@@ -60,10 +68,9 @@ async def rubric(
     response = judged_response(sample, thoughts=thoughts)
     if response is None:
         return no_response()
-    schema = object_schema(score={"type": ["number", "null"], "minimum": lowest, "maximum": highest})
     asked = _INSTRUCTIONS.format(rubric=rubric, lowest=lowest, highest=highest) + (_REFERENCE if texts else "")
     graded = with_question(sample, {**texts, "response": response.text})
-    said = await ports.judge.ask(JudgeRequest(endpoint, asked, graded, schema, temperature, seed))
+    said = await ports.judge.ask(JudgeRequest(endpoint, asked, graded, _schema(lowest, highest), temperature, seed))
     score = cast("float | None", said.verdict["score"])
     if score is None:
         raise undecided(endpoint, said)

@@ -53,9 +53,13 @@ class Departures:
         joined = flight is not None
         if flight is None:
             flight = self._flights[key] = Flight(key, question, account)
+        waiter = flight.join(clock)
         try:
-            return await flight.join(clock, None if joined else self._queue_up), joined
+            if not joined:
+                self._queue_up(flight)
+            return await waiter, joined
         finally:
+            flight.leave(waiter)
             if flight.abandoned and not flight.over:
                 self._give_up(flight)
 

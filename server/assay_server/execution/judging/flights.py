@@ -70,21 +70,15 @@ class Flight:
             else:
                 waiter.set_result(outcome)
 
-    async def join(self, clock: ItemClock, start: Callable[[Flight], None] | None) -> JudgeVerdict:
-        """The verdict, when it is there.
-
-        Args:
-            start: starts the flight; called by the first who joins.
-        """
+    def join(self, clock: ItemClock) -> asyncio.Future[JudgeVerdict]:
+        """Wait for the verdict with the others, until :meth:`leave`."""
         waiter: asyncio.Future[JudgeVerdict] = asyncio.get_running_loop().create_future()
         self._waiting[waiter] = clock
         clock.count(1, 0 if self._begun else 1)
         if self.moved is not None:
             self.moved()
-        try:
-            if start is not None:
-                start(self)
-            return await waiter
-        finally:
-            del self._waiting[waiter]
-            clock.count(-1, 0 if self._begun else -1)
+        return waiter
+
+    def leave(self, waiter: asyncio.Future[JudgeVerdict]) -> None:
+        """Wait no more."""
+        self._waiting.pop(waiter).count(-1, 0 if self._begun else -1)

@@ -8,6 +8,7 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from types import CoroutineType
 
 from assay.sdk import Judge, JudgeRequest, JudgeVerdict, Unscorable
 from assay_server.execution.item_clock import current_clock
@@ -45,9 +46,9 @@ class CatalogueJudge:
         """The judges as a tenant sees them: no other's verdicts; what they take is counted in a run's account."""
         return _TenantJudge(self, tenant, account)
 
-    async def ask(
+    def ask(
         self, request: JudgeRequest, account: JudgeAccount | None = None, tenant: str = "local"
-    ) -> JudgeVerdict:
+    ) -> CoroutineType[None, None, JudgeVerdict]:
         """The verdict.
 
         Raises:
@@ -60,7 +61,7 @@ class CatalogueJudge:
             known = ", ".join(sorted(self._judges)[:_MOST_NAMED]) or "none"
             message = f"the operator has no judge called {request.endpoint[:80]!r}; there are: {known}"
             raise Unscorable("UNKNOWN_JUDGE", message)
-        return await judge.ask(request, account, tenant)
+        return judge.ask(request, account, tenant)
 
     def spent(self, endpoint: str) -> tuple[int, int]:
         """Calls and tokens that an endpoint has cost in its present period."""
@@ -79,9 +80,12 @@ class _TenantJudge:
         self._tenant = tenant
         self._account = account
 
-    async def ask(self, request: JudgeRequest) -> JudgeVerdict:
+    def ask(self, request: JudgeRequest) -> CoroutineType[None, None, JudgeVerdict]:
         if present() is None:
-            return await self._judge.ask(request, self._account, self._tenant)
+            return self._judge.ask(request, self._account, self._tenant)
+        return self._traced(request)
+
+    async def _traced(self, request: JudgeRequest) -> JudgeVerdict:
         with spanned("judge.ask", {"assay.judge": request.endpoint[:256]}) as span:
             verdict = await self._judge.ask(request, self._account, self._tenant)
             if span is not None:
