@@ -64,7 +64,11 @@ def test_garbage_is_refused(body: bytes):
 def test_a_launch_comes_back_as_it_was(program: PythonCall | Exec):
     launch = Launch(program, Limits(cpu_ms=7), b"in", {"a/b": b"c"}, ("x",), stdio_on_channel=True)
     task, order = decode_task(encode_task(launch)), decode_order(encode_order(launch))
-    assert (task.program, task.limits, task.stdio_on_channel) == (program, launch.limits, True)
+    assert (task.stdio_on_channel, task.cpu_ms, task.pids) == (True, 7, launch.limits.pids)
+    if isinstance(program, PythonCall):
+        assert (task.kind, task.what, task.more) == ("call", program.entry, program.payload)
+    else:
+        assert (task.kind, task.what, task.more) == ("exec", program.argv, program.env)
     assert (order.limits, order.stdin, dict(order.files), order.collect) == (
         launch.limits,
         b"in",

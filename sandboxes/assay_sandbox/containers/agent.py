@@ -71,6 +71,8 @@ def _supervise(control: socket.socket) -> NoReturn:
             program, _kept = kernel.bpf_program(seccomp.assemble(os.uname().machine))
         user_id = random.SystemRandom().choice(_USER_IDS)
         space = RunSpace(Identity.CONTAINER, user_id, program)
+        os.setgroups([])
+        kernel.no_new_privileges()
         kernel.adopt_orphans()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, only_wake)

@@ -16,7 +16,7 @@ import struct
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn, cast
 
@@ -25,7 +25,7 @@ from assay_sandbox.namespaces import kernel
 from assay_sandbox.namespaces.root import WORK
 from assay_sandbox.namespaces.setup import Identity
 from assay_sandbox.namespaces.wire import Task, decode_task
-from assay_sandbox.protocol import MAX_CHANNELS, Exec, Limits, PythonCall
+from assay_sandbox.protocol import MAX_CHANNELS
 
 START = struct.Struct("<Q")
 """The bytes of address space that it may have (0 where a cgroup bounds memory); the task is a file beside it."""
@@ -36,6 +36,8 @@ _OPEN_FILES = 128
 _PENDING_SIGNALS = 256
 _ABOVE_STANDARD = 64
 _CANNOT_EXECUTE = 127
+_CHUNK = 1 << 16
+_CHILD_ENDED, _BY_DEFAULT = int(signal.SIGCHLD), int(signal.SIG_DFL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,11 @@ def become_program(go: socket.socket, output: tuple[int, int], space: RunSpace, 
         os.chdir(WORK)
         task, address_space, descriptors = _receive(go)
         _place(descriptors, output, stdio_on_channel=task.stdio_on_channel)
-        _limit(task.limits, address_space)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _limit(task, address_space)
+        _set_signal(_CHILD_ENDED, _BY_DEFAULT)
         if space.filter is not None:
             kernel.install_filter(space.filter)
-        _run(task.program, len(descriptors) - 2)
+        _run(task, len(descriptors) - 2)
     except BaseException:  # noqa: BLE001 - a fork must never return into the code that forked it
         traceback.print_exc()
     finally:
@@ -87,11 +88,9 @@ def _lose_privileges(space: RunSpace) -> None:
         kernel.drop_bounding_set()
         os.setresuid(space.user_id, space.user_id, space.user_id)
     else:
-        os.setgroups([])
         os.setresgid(space.user_id, space.user_id, space.user_id)
         os.setresuid(space.user_id, space.user_id, space.user_id)
     kernel.drop_capabilities()
-    kernel.no_new_privileges()
 
 
 def _receive(go: socket.socket) -> tuple[Task, int, list[int]]:
@@ -99,8 +98,11 @@ def _receive(go: socket.socket) -> tuple[Task, int, list[int]]:
     if len(head) < START.size:
         os._exit(_CANNOT_EXECUTE)  # no launch came: the worker ends
     task, *descriptors = descriptors
-    with open(task, "rb", buffering=0) as file:
-        return decode_task(file.read()), START.unpack(head)[0], descriptors
+    data = b""
+    while part := os.read(task, _CHUNK):
+        data += part
+    os.close(task)
+    return decode_task(data), START.unpack(head)[0], descriptors
 
 
 def receive_exactly(connection: socket.socket, size: int) -> bytes:
@@ -142,11 +144,11 @@ def limit_for_all() -> None:
         _bound(kind, wanted)
 
 
-def _limit(limits: Limits, address_space: int) -> None:
-    _bound(resource.RLIMIT_FSIZE, limits.file_bytes)
-    _bound(resource.RLIMIT_NPROC, limits.pids)
+def _limit(task: Task, address_space: int) -> None:
+    _bound(resource.RLIMIT_FSIZE, task.file_bytes)
+    _bound(resource.RLIMIT_NPROC, task.pids)
     # The supervisor reads CPU time finely; this ends what outlives it.
-    _bound(resource.RLIMIT_CPU, limits.cpu_ms // 1000 + 2)
+    _bound(resource.RLIMIT_CPU, task.cpu_ms // 1000 + 2)
     if address_space:
         _bound(resource.RLIMIT_AS, address_space)
 
@@ -157,27 +159,27 @@ def _bound(kind: int, wanted: int) -> None:
     resource.setrlimit(kind, (value, value))
 
 
-def _run(program: PythonCall | Exec, channels: int) -> None:
+def _run(task: Task, channels: int) -> None:
     failures = 3 + channels
-    if isinstance(program, Exec):
-        _execute(program, failures)
+    if isinstance(task.what, tuple):
+        _execute(task.what, cast("Mapping[str, str]", task.more), failures)
     os.close(failures)
     _seed()
-    _call(program, [_connection(fd) for fd in range(3, 3 + channels)])
+    _call(task.what, cast("bytes", task.more), [_connection(fd) for fd in range(3, 3 + channels)])
 
 
 def _connection(fd: int) -> socket.socket:
     return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fd)
 
 
-def _execute(program: Exec, failures: int) -> NoReturn:
+def _execute(argv: tuple[str, ...], env: Mapping[str, str], failures: int) -> NoReturn:
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        os.execvpe(program.argv[0], program.argv, {**os.environ, **program.env})  # noqa: S606 - what it is for
+        os.execvpe(argv[0], argv, {**os.environ, **env})  # noqa: S606 - what it is for
     except OSError as error:
-        os.write(failures, f"{program.argv[0]}: {error.strerror}".encode())
+        os.write(failures, f"{argv[0]}: {error.strerror}".encode())
     finally:
         os._exit(_CANNOT_EXECUTE)
 
@@ -191,15 +193,18 @@ def open_standard_streams() -> None:
     )
 
 
+_set_signal = cast("Callable[[int, int], object]", importlib.import_module("_signal").signal)
+"""``signal.signal`` without the enumerations that it makes of numbers, which cost more than the call."""
+
 _seed = super(random.Random, random.seed.__self__).seed
 """Gives the generators of ``random`` another state: they were copied by a fork that does not."""
 
 
-def _call(program: PythonCall, channels: list[socket.socket]) -> NoReturn:
+def _call(entry: str, payload: bytes, channels: list[socket.socket]) -> NoReturn:
     """As a Python program ends: threads are waited for, exit functions run, what was written is flushed."""
     status = 1
     try:
-        status = _status_of(program, channels)
+        status = _status_of(entry, payload, channels)
         for module, last_words in ((threading, "_shutdown"), (atexit, "_run_exitfuncs")):
             with contextlib.suppress(BaseException):
                 cast("Callable[[], None]", getattr(module, last_words))()
@@ -210,10 +215,10 @@ def _call(program: PythonCall, channels: list[socket.socket]) -> NoReturn:
         os._exit(status)
 
 
-def _status_of(program: PythonCall, channels: list[socket.socket]) -> int:
-    module, _, name = program.entry.partition(":")
+def _status_of(entry: str, payload: bytes, channels: list[socket.socket]) -> int:
+    module, _, name = entry.partition(":")
     try:
-        getattr(importlib.import_module(module), name)(program.payload, channels)
+        getattr(importlib.import_module(module), name)(payload, channels)
     except SystemExit as error:
         if error.code is None or isinstance(error.code, int):
             return (error.code or 0) & 0xFF

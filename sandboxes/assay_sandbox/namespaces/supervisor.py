@@ -65,6 +65,7 @@ class Supervisor:
         self._first_id = first_id
         self._child_ended, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(waker)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # the programs': nobody sends it to a supervisor
         place.enter()
 
     def run(self) -> None:

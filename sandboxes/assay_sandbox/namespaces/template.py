@@ -38,6 +38,7 @@ class Template:
         self._first_id = setup.first_id if self._identity is Identity.HOST else 0
         self._has_proc = _mount_proc()
         kernel.drop_bounding_set()
+        kernel.no_new_privileges()
         kernel.hide_from_debuggers()
         limit_for_all()
         open_standard_streams()

@@ -8,13 +8,14 @@ a sandbox is unmarshalled.
 from __future__ import annotations
 
 import fcntl
+import functools
 import marshal
 import os
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from assay_sandbox.protocol import Exec, Launch, Limits, Outcome, PythonCall, Reason
+from assay_sandbox.protocol import Launch, Limits, Outcome, PythonCall, Reason
 
 LENGTH = struct.Struct("<Q")
 HEAD = struct.Struct("<QQ")
@@ -39,8 +40,7 @@ class BadOutcome(Exception):
     """What came out of a sandbox is no outcome."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """Of a launch, what its supervisor gets; its channels come as descriptors beside it."""
 
     limits: Limits
@@ -54,46 +54,26 @@ class Order:
         return bool(self.stdin or self.files or self.collect)
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """Of a launch, what the run's process gets."""
+class Task(NamedTuple):
+    """Of a launch, what the run's process gets: plain values, as making others costs each run.
 
-    program: PythonCall | Exec
-    limits: Limits
+    Attributes:
+        kind: ``call`` or ``exec``; ``what`` and ``more`` are the two fields of that program.
+    """
+
+    kind: str
+    what: str | tuple[str, ...]
+    more: bytes | dict[str, str]
     stdio_on_channel: bool
+    cpu_ms: int
+    pids: int
+    file_bytes: int
 
 
 def encode_order(launch: Launch) -> bytes:
     """For :func:`decode_order`."""
-    files = dict(launch.files)
-    return marshal.dumps((_bounds(launch.limits), bytes(launch.stdin), files, launch.collect))
-
-
-def decode_order(data: bytes) -> Order:
-    """What :func:`encode_order` made. Only ever fed by the server."""
-    bounds, stdin, files, collect = marshal.loads(data)  # noqa: S302 - comes from the server
-    return Order(Limits(*bounds), stdin, files, collect)
-
-
-def encode_task(launch: Launch) -> bytes:
-    """For :func:`decode_task`."""
-    program = launch.program
-    if isinstance(program, PythonCall):
-        body: tuple[object, ...] = ("call", program.entry, bytes(program.payload))
-    else:
-        body = ("exec", program.argv, dict(program.env))
-    return marshal.dumps((body, _bounds(launch.limits), launch.stdio_on_channel))
-
-
-def decode_task(data: bytes) -> Task:
-    """What :func:`encode_task` made. Only ever fed by the server."""
-    (kind, what, more), bounds, stdio = marshal.loads(data)  # noqa: S302 - comes from the server
-    program = PythonCall(what, more) if kind == "call" else Exec(what, more)
-    return Task(program, Limits(*bounds), stdio)
-
-
-def _bounds(limits: Limits) -> tuple[int, ...]:
-    return (
+    limits = launch.limits
+    bounds = (
         limits.cpu_ms,
         limits.wall_ms,
         limits.memory_bytes,
@@ -101,6 +81,33 @@ def _bounds(limits: Limits) -> tuple[int, ...]:
         limits.file_bytes,
         limits.output_bytes,
     )
+    return marshal.dumps((bounds, bytes(launch.stdin), dict(launch.files), launch.collect))
+
+
+def decode_order(data: bytes) -> Order:
+    """What :func:`encode_order` made. Only ever fed by the server."""
+    bounds, stdin, files, collect = marshal.loads(data)  # noqa: S302 - comes from the server
+    return Order(_limits(bounds), stdin, files, collect)
+
+
+@functools.lru_cache(1)
+def _limits(bounds: tuple[int, ...]) -> Limits:
+    return Limits(*bounds)
+
+
+def encode_task(launch: Launch) -> bytes:
+    """For :func:`decode_task`."""
+    program, limits = launch.program, launch.limits
+    if isinstance(program, PythonCall):
+        body: tuple[object, ...] = ("call", program.entry, bytes(program.payload))
+    else:
+        body = ("exec", program.argv, dict(program.env))
+    return marshal.dumps((*body, launch.stdio_on_channel, limits.cpu_ms, limits.pids, limits.file_bytes))
+
+
+def decode_task(data: bytes) -> Task:
+    """What :func:`encode_task` made. Only ever fed by the server."""
+    return Task(*marshal.loads(data))  # noqa: S302 - comes from the server
 
 
 def kept_in_memory(name: str, data: bytes) -> int:

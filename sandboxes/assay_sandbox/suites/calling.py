@@ -37,14 +37,18 @@ class Caller:
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
 
+    async def ask_for(self, entry_point: str) -> None:
+        """Ask a program that is not there yet for what it begins with: it answers when loaded. Raises ChannelClosed."""
+        await self._request(NAME, (_first(entry_point),), {})
+
     async def loaded(self) -> None:
         """Wait for the program to be loaded. Raises CallFailed, ChannelClosed."""
         await self._reply()
 
     async def reached(self, entry_point: str) -> object:
-        """What ``f``, ``Class.f`` or ``Class().f`` is. Raises CallFailed, ChannelClosed."""
+        """What ``f``, ``Class.f`` or ``Class().f`` is, which was asked for. Raises CallFailed, ChannelClosed."""
         first, *rest = entry_point.split(".")
-        value = await self._ask(NAME, (first.removesuffix("()"),), {})
+        value = await self._reply()
         if first.endswith("()"):
             value = await self.call(value, (), {})
         for name in rest:
@@ -56,8 +60,11 @@ class Caller:
         return await self._ask(CALL, (function, *operands), named)
 
     async def _ask(self, operation: str, operands: tuple[object, ...], named: dict[str, object]) -> object:
-        await self._talk.send(REQUEST, request(operation, encode((operands, named), CAPS, _same)))
+        await self._request(operation, operands, named)
         return await self._reply()
+
+    async def _request(self, operation: str, operands: tuple[object, ...], named: dict[str, object]) -> None:
+        await self._talk.send(REQUEST, request(operation, encode((operands, named), CAPS, _same)))
 
     async def _reply(self) -> object:
         letter, payload = await self._talk.receive()
@@ -76,6 +83,10 @@ class Caller:
         if status != "v":
             raise _failure(status, value)
         return value
+
+
+def _first(entry_point: str) -> str:
+    return entry_point.split(".", maxsplit=1)[0].removesuffix("()")
 
 
 def _failure(status: object, value: object) -> CallFailed:

@@ -100,6 +100,7 @@ class CallsJob:
         talk = Talk(ours)
         caller = Caller(talk)
         try:
+            await caller.ask_for(self._suite.entry_point)
             await self._program.start(theirs)
             await caller.loaded()
             self._entry = await caller.reached(self._suite.entry_point)

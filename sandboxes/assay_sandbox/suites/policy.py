@@ -154,6 +154,7 @@ class PolicyJob:
 
     async def _played(self, world: World, first: View, caller: Caller, watch: Watch) -> Ending:
         try:
+            await caller.ask_for(ENTRY_POINT)
             await caller.loaded()
             act = await caller.reached(ENTRY_POINT)
         except CallFailed as error:
