@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from struct import Struct
 
-from assay.sdk import Evidence
+from assay.sdk import Evidence, Verdict
 from assay.v1 import rollout_pb2
 from assay_server.pipeline.frames import FIXED64, VARINT, field_tag, tag_of, varint
 from assay_server.pipeline.results import scored_result
@@ -37,6 +37,10 @@ _REASON = field_tag(rollout_pb2.Evidence, "reason")
 _LAYER = field_tag(rollout_pb2.Evidence, "layer")
 _QUEUE_TIME = field_tag(rollout_pb2.Timing, "queue_time")
 _RUN_TIME = field_tag(rollout_pb2.Timing, "run_time")
+_SAYS_NOTHING = Verdict.UNSPECIFIED
+_RIGHT = _VERDICT + varint(Verdict.CORRECT.value)
+_WRONG = _VERDICT + varint(Verdict.INCORRECT.value)
+_ONE_BYTE = tuple(map(varint, range(32)))
 _KEY, _ENTRY = b"\x0a", b"\x12"  # the fields 1 and 2 of every entry of a map
 _DOUBLE = b"\x11"
 _NANOS = b"\x10"  # of a Duration below one second
@@ -48,25 +52,29 @@ def scored_payload(
     """The answer to a rollout that was scored, serialised; equal to :func:`scored_result`'s."""
     if assessment.constraints or assessment.spans or not (queue_seconds < 1.0 and run_seconds < 1.0):
         return _as_message(rollout_id, group_id, assessment, queue_seconds, run_seconds)
-    parts: list[bytes] = []
     value = _pack(assessment.value)
-    if value != _ZERO:
-        parts += (_VALUE, value)
-    if verdict := assessment.verdict.value:
-        parts += (_VERDICT, varint(verdict))
+    parts = [_VALUE, value] if value != _ZERO else []
+    verdict = assessment.verdict
+    if verdict is not _SAYS_NOTHING:
+        parts.append(_RIGHT if verdict is Verdict.CORRECT else _WRONG)
     for name, component in assessment.components.items():
         parts += (_component_head(name), _pack(component))
     for name, evidence in assessment.evidence.items():
         if evidence.detail or evidence.step_index or not 0 <= evidence.start <= evidence.end < _LARGEST:
             return _as_message(rollout_id, group_id, assessment, queue_seconds, run_seconds)
-        entry = b"".join((_key(name), *_sized(_ENTRY, _evidence(evidence))))
-        parts += _sized(_EVIDENCE, entry)
-    parts += _text(_ANSWER_KEY, assessment.answer_key)
-    parts.append(_spoken(assessment.rewards))
+        key, body = _key(name), _evidence(evidence)
+        size = varint(len(body))
+        parts += (_EVIDENCE, varint(len(key) + 1 + len(size) + len(body)), key, _ENTRY, size, body)
+    if assessment.answer_key:
+        key = assessment.answer_key.encode()
+        parts += (_ANSWER_KEY, varint(len(key)), key)
     queue, run = _duration(queue_seconds), _duration(run_seconds)
-    parts += (_TIMING, varint(len(queue) + len(run) + 4), *_sized(_QUEUE_TIME, queue), *_sized(_RUN_TIME, run))
+    sizes = _ONE_BYTE[len(queue)], _ONE_BYTE[len(run)]
+    whole = _ONE_BYTE[len(queue) + len(run) + 4]
+    parts += (_spoken(assessment.rewards), _TIMING, whole, _QUEUE_TIME, sizes[0], queue, _RUN_TIME, sizes[1], run)
     score = b"".join(parts)
-    return b"".join((*_text(_ROLLOUT_ID, rollout_id), _SCORE, varint(len(score)), score, *_text(_GROUP_ID, group_id)))
+    size = varint(len(score))
+    return b"".join((_text(_ROLLOUT_ID, rollout_id), _SCORE, size, score, _text(_GROUP_ID, group_id)))
 
 
 def _as_message(
@@ -79,22 +87,21 @@ def _evidence(evidence: Evidence) -> bytes:
     start, end = evidence.start, evidence.end
     return b"".join(
         (
-            *_text(_EXTRACTED, evidence.extracted),
+            _text(_EXTRACTED, evidence.extracted),
             _word(_METHOD, evidence.method),
-            *((_START, varint(start)) if start else ()),
-            *((_END, varint(end)) if end else ()),
+            _START + varint(start) if start else b"",
+            _END + varint(end) if end else b"",
             _word(_REASON, evidence.reason),
             _word(_LAYER, evidence.layer),
         )
     )
 
 
-def _sized(tag: bytes, data: bytes) -> tuple[bytes, bytes, bytes]:
-    return tag, varint(len(data)), data
-
-
-def _text(tag: bytes, text: str) -> tuple[bytes, ...]:
-    return _sized(tag, text.encode()) if text else ()
+def _text(tag: bytes, text: str) -> bytes:
+    if not text:
+        return b""
+    data = text.encode()
+    return tag + varint(len(data)) + data
 
 
 def _duration(seconds: float) -> bytes:
@@ -103,15 +110,15 @@ def _duration(seconds: float) -> bytes:
     return _NANOS + varint(nanos) if nanos else b""
 
 
-@lru_cache(maxsize=1024)
-def _word(tag: bytes, text: str) -> bytes:
-    """A text of which there are few."""
-    return b"".join(_text(tag, text))
+_word = lru_cache(maxsize=1024)(_text)
+"""A text of which there are few."""
 
 
 @lru_cache(maxsize=1024)
 def _key(name: str) -> bytes:
-    return b"".join(_sized(_KEY, name.encode()))
+    """The key of a map's entry, which is there though it be empty."""
+    data = name.encode()
+    return _KEY + varint(len(data)) + data
 
 
 @lru_cache(maxsize=1024)
@@ -123,4 +130,5 @@ def _component_head(name: str) -> bytes:
 
 @lru_cache(maxsize=256)
 def _spoken(rewards: tuple[str, ...]) -> bytes:
-    return b"".join(b"".join(_sized(_REWARDS, name.encode())) for name in rewards)
+    names = [name.encode() for name in rewards]
+    return b"".join([_REWARDS + varint(len(name)) + name for name in names])

@@ -116,8 +116,11 @@ class Answering:
             held,
             rollout.group_id if sample is None else sample.group_id,
             sender,
-            "not_scored" if assessment is None else _VERDICTS[assessment.verdict],
+            "not_scored" if assessment is None else _word_of(assessment.verdict),
         )
 
 
-_VERDICTS = {verdict: verdict.name.lower() for verdict in Verdict}
+def _word_of(verdict: Verdict) -> str:
+    if verdict is Verdict.CORRECT:
+        return "correct"
+    return "incorrect" if verdict is Verdict.INCORRECT else "unspecified"

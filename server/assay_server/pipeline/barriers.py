@@ -6,11 +6,12 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from assay.sdk.values import value
 from assay.v1 import reward_service_pb2 as wire
 from assay_server.store.protocol import MAX_UNBATCHED
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FinishedGroup:
     """A finished group as a barrier counts it.
 

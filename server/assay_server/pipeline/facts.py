@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeAlias, TypeVar, cast
+from itertools import chain, repeat
+from operator import attrgetter
+from typing import TypeAlias, cast
 
 import msgpack
 import numpy as np
 
 from assay.sdk import Verdict
-from assay.v1 import rollout_pb2
 from assay_server.estimators import Member, Role
 from assay_server.estimators.group_facts import GroupFacts
 from assay_server.pipeline.finishing import FinishedResult
@@ -20,9 +21,15 @@ _VERSION = 1
 _ROLES = {int(role): role for role in Role}
 _FLAGS: tuple[bool | None, ...] = (False, True, None)
 _UNKNOWN = 2
-_NO_CONSTRAINTS: Mapping[str, bool] = {}
+_SAYS_NOTHING, _RIGHT = Verdict.UNSPECIFIED, Verdict.CORRECT
+_NOT_HELD = HeldMember(Member("", None), (), "")
+_by_id = attrgetter("rollout_id")
+_of_member = attrgetter(
+    "rollout_id", "role", "reward", "verdict", "answer_key", "num_tool_calls", "num_tokens", "components"
+)
+_of_held = attrgetter("truncated", "hint_level", "constraints")
+_steps, _invalid_steps = attrgetter("steps"), attrgetter("invalid_steps")
 
-T = TypeVar("T")
 _Row: TypeAlias = "tuple[object, ...]"
 
 _pack = cast("Callable[[object], bytes]", msgpack.packb)  # pyright: ignore[reportUnknownMemberType] - without types
@@ -43,32 +50,34 @@ def facts_of(finished: FinishedResult, roles: frozenset[Role], signals: Sequence
     result, group = finished.message, finished.group
     if not group.members:
         return b""
-    held = {one.member.rollout_id: one for one in finished.members}
-    members = sorted(group.members, key=lambda member: member.rollout_id)
-    rewards = [_known(member.reward) for member in members]
+    members = sorted(group.members, key=_by_id)
+    ids, member_roles, worth, verdicts, answers, calls, tokens, components = zip(*map(_of_member, members), strict=True)
+    answered = _in_order(finished.members, ids)
+    rewards = list(map(_known, worth))
+    truncated, hints, constraints = zip(*map(_of_held, answered), strict=True)
     row = (
         _VERSION,
         result.prompt_id,
         group.global_step,
         result.kept,
         result.drop_reason,
-        [member.rollout_id for member in members],
-        bytes(int(member.role) for member in members),
-        bytes(member.role in roles and member.reward is not None for member in members),
-        bytes(held[member.rollout_id].truncated if member.rollout_id in held else 0 for member in members),
+        ids,
+        bytes(member_roles),
+        bytes(map(_counts, worth, member_roles, repeat(roles))),
+        bytes(truncated),
         rewards,
-        bytes(map(_correct, members, rewards)),
-        _classes(member.answer_key for member in members),
-        [member.num_tool_calls for member in members],
-        [member.num_tokens for member in members],
-        bytes(min(held[one.rollout_id].hint_level, 255) if one.rollout_id in held else 0 for one in members),
+        bytes(map(_correct, worth, verdicts)),
+        _classes(answers),
+        calls,
+        tokens,
+        bytes(map(min, hints, repeat(255))) if any(hints) else bytes(len(ids)),
         {name: [_scalar(member, name) for member in members] for name in signals},
-        _components(members),
-        _constraints(members, held),
-        sum(one.steps for one in finished.members),
-        sum(one.invalid_steps for one in finished.members),
-        dict(result.statistics.step_group_size_histogram),
-        _masses(result),
+        _components(components),
+        _constraints(constraints) if any(constraints) else {},
+        sum(map(_steps, finished.members)),
+        sum(map(_invalid_steps, finished.members)),
+        dict(result.statistics.step_group_size_histogram) if result.statistics.step_groups else {},
+        _masses(result.advantages[:]),
     )
     return _pack(row)
 
@@ -117,12 +126,22 @@ def _known(reward: float | None) -> float | None:
     return None if reward is None or math.isnan(reward) else reward
 
 
-def _correct(member: Member, reward: float | None) -> int:
-    if member.reward is None:
+def _counts(reward: float | None, role: Role, roles: frozenset[Role]) -> bool:
+    return reward is not None and role in roles
+
+
+def _correct(reward: float | None, verdict: Verdict) -> int:
+    if reward is None:
         return _UNKNOWN
-    if member.verdict is not Verdict.UNSPECIFIED:
-        return int(member.verdict is Verdict.CORRECT)
-    return _UNKNOWN if reward is None else int(reward > 0.0)
+    if verdict is not _SAYS_NOTHING:
+        return verdict is _RIGHT
+    return _UNKNOWN if math.isnan(reward) else reward > 0.0
+
+
+def _in_order(held: Sequence[HeldMember], ids: Sequence[str]) -> list[HeldMember]:
+    """What is held of each member; of some it may be nothing."""
+    by_id = {one.member.rollout_id: one for one in held}
+    return [by_id.get(rollout_id, _NOT_HELD) for rollout_id in ids]
 
 
 def _classes(keys: Iterable[str]) -> list[int | None]:
@@ -139,28 +158,18 @@ def _scalar(member: Member, name: str) -> float | None:
     return mean if math.isfinite(mean) else None
 
 
-def _columns(names: Iterable[str], column: Callable[[str], T]) -> dict[str, T]:
-    return {name: column(name) for name in dict.fromkeys(names)}
+def _components(told: Sequence[Mapping[str, float]]) -> dict[str, list[float | None]]:
+    names = dict.fromkeys(chain.from_iterable(told))
+    return {name: [_known(one.get(name)) for one in told] for name in names}
 
 
-def _components(members: Sequence[Member]) -> dict[str, list[float | None]]:
-    def column(name: str) -> list[float | None]:
-        return [_known(member.components.get(name)) for member in members]
-
-    return _columns((name for member in members for name in member.components), column)
+def _constraints(told: Sequence[Mapping[str, bool]]) -> dict[str, bytes]:
+    names = dict.fromkeys(chain.from_iterable(told))
+    return {name: bytes([int(one.get(name, _UNKNOWN)) for one in told]) for name in names}
 
 
-def _constraints(members: Sequence[Member], held: Mapping[str, HeldMember]) -> dict[str, bytes]:
-    told = [held[one.rollout_id].constraints if one.rollout_id in held else _NO_CONSTRAINTS for one in members]
-    if not any(told):
-        return {}
-    return _columns(
-        (name for one in told for name in one), lambda name: bytes(int(one.get(name, _UNKNOWN)) for one in told)
-    )
-
-
-def _masses(result: rollout_pb2.GroupResult) -> tuple[float, float] | None:
-    known = [advantage for advantage in result.advantages if not math.isnan(advantage)]
+def _masses(advantages: Iterable[float]) -> tuple[float, float] | None:
+    known = [advantage for advantage in advantages if not math.isnan(advantage)]
     if not known:
         return None
-    return sum(one for one in known if one > 0.0), sum(one for one in known if one < 0.0)
+    return sum([one for one in known if one > 0.0]), sum([one for one in known if one < 0.0])

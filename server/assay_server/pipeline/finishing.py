@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 import structlog
 
 from assay.sdk import Unscorable
 from assay.sdk.spec import EstimatorChoice, Grouping
+from assay.sdk.values import holder
 from assay.v1 import rollout_pb2, run_service_pb2
 from assay_server.estimators import (
     Estimator,
@@ -45,7 +45,7 @@ TextsOf = Callable[[Sequence[HeldMember]], Awaitable[Texts]]
 """Reads what members are beside their numbers."""
 
 
-@dataclass(frozen=True, slots=True)
+@holder
 class FinishedResult:
     """A group's result, ready to be stored; the rest is kept where a batch still needs it.
 
@@ -69,6 +69,9 @@ class Finisher:
         self._texts_of = texts_of
         self._roles = counted_roles(spec.message)
         estimator = spec.estimator
+        self._deferred = spec.deferred
+        self._pin = "" if estimator is None or spec.deferred else estimator.pin
+        self._filters = spec.selection.built_in
         self._per_group = statistics_only(spec) if estimator is None or spec.deferred else estimator
 
     async def finish(self, ready: Sequence[tuple[GroupRecord, Sequence[HeldMember]]]) -> list[FinishedResult]:
@@ -80,9 +83,10 @@ class Finisher:
             if isinstance(outcome, Failure):
                 finished.append(self._failed(record, members, group, outcome))
                 continue
-            missing = MemberOutcome.NOT_SCORED in outcome.outcomes
-            reason = self._refusal(record, outcome.statistics.size, missing=missing)
-            decision = reason or self._spec.selection.built_in.decide(outcome).reason
+            scored = outcome.statistics.size
+            missing = scored < len(members) and MemberOutcome.NOT_SCORED in outcome.outcomes
+            reason = self._refusal(record, scored, missing=missing)
+            decision = reason or self._filters.decide(outcome).reason
             finished.append(self._computed(record, members, group, outcome, decision))
         return finished
 
@@ -155,17 +159,16 @@ class Finisher:
     ) -> FinishedResult:
         result = _empty_result(record, members)
         fill_group_result(result, computed)
-        estimator = self._spec.estimator
-        if estimator is None or self._spec.deferred:
-            without_advantages(result)
+        if self._pin:
+            result.estimator = self._pin
         else:
-            result.estimator = estimator.pin
+            without_advantages(result)
         if reason == "unscored_member" and self._unscored == run_service_pb2.UNSCORED_POLICY_FAIL:
             result.error.CopyFrom(_UNSCORED.to_status())
         result.kept, result.drop_reason = not reason, reason
         if reason in _WITHOUT_NUMBERS:
             without_advantages(result)
-        elif not self._spec.deferred:
+        elif not self._deferred:
             try:
                 fill_outputs(result, self._spec.outputs, group, computed)
             except InputError as error:
@@ -224,19 +227,20 @@ def statistics_only(spec: CompiledSpec) -> Estimator:
 
 
 def _consumers_of(members: Sequence[HeldMember]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for held in members for name in held.consumers))
+    return tuple(dict.fromkeys([name for held in members for name in held.consumers]))
 
 
 def finished_group(result: rollout_pb2.GroupResult) -> FinishedGroup:
     """What a barrier counts of a group's result."""
-    rewards = [reward for reward in result.rewards if not math.isnan(reward)]
+    told = list(result.rewards)
+    rewards = [reward for reward in told if not math.isnan(reward)]
     return FinishedGroup(
         group_id=result.group_id,
         kept=result.kept,
         drop_reason=result.drop_reason,
-        rollouts=len(result.rollout_ids),
+        rollouts=len(told),
         scored=len(rewards),
         reward_sum=sum(rewards),
-        reward_square_sum=sum(reward * reward for reward in rewards),
+        reward_square_sum=sum([reward * reward for reward in rewards]),
         flat=not rewards or min(rewards) == max(rewards),
     )

@@ -261,14 +261,15 @@ def plain_sample(rollout: rollout_pb2.Rollout) -> Sample | None:
     parts = cast("rollout_pb2.Content", fields[0][1]).parts
     text = parts[0].text if len(parts) == 1 else ""
     rollout_id, group_id, prompt_id = rollout.rollout_id, rollout.group_id, rollout.prompt_id
-    task_type, step, has = rollout.task_type, rollout.global_step, rollout.HasField
+    task_type, group_size, step, has = rollout.task_type, rollout.group_size, rollout.global_step, rollout.HasField
+    num_tokens = rollout.num_tokens if has("num_tokens") else None
+    num_tool_calls = rollout.num_tool_calls if has("num_tool_calls") else None
     ids = rollout_id + group_id + prompt_id + task_type
     if (
         not (text and rollout_id and len(ids) <= MAX_ID_CHARACTERS and ids.isprintable() and step >= 0)
-        or not 0 <= rollout.group_size <= MAX_GROUP_SIZE
-        or (rollout.group_size and not group_id)
-        or rollout.num_tokens < 0
-        or rollout.num_tool_calls < 0
+        or (group_size and not (0 < group_size <= MAX_GROUP_SIZE and group_id))
+        or (num_tokens or 0) < 0
+        or (num_tool_calls or 0) < 0
         or rollout.parent_rollout_id
         or rollout.fork_step
         or rollout.hint_level
@@ -291,8 +292,8 @@ def plain_sample(rollout: rollout_pb2.Rollout) -> Sample | None:
         text_of(rollout.prompt) if has("prompt") else "",
         (Step(0, text),),
         extra,
-        rollout.num_tokens if has("num_tokens") else None,
-        rollout.num_tool_calls if has("num_tool_calls") else None,
+        num_tokens,
+        num_tool_calls,
         False,
         _NO_SIGNALS,
         step,

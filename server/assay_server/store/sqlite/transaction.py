@@ -23,6 +23,7 @@ _LOOKUP = (
     " FROM {rows} w CROSS JOIN rollouts r ON r.run = w.column1 AND r.rollout_id = w.column3"
 )
 _LOOKUP_GROUPS = "id IN (SELECT g.id FROM {rows} w CROSS JOIN groups g ON g.run = w.column1 AND g.group_id = w.column2)"
+_REMEMBERED_ROLLOUTS = 16_384  # from one transaction to the next: those accepted now are answered soon
 
 
 @dataclass(slots=True)
@@ -90,8 +91,12 @@ class Transaction:
         self.connection.execute("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
-        self.settle()
+        self.write()
         self.connection.execute("COMMIT")
+        self._groups = {}
+        self._announced = {}
+        if len(self._rollouts) > _REMEMBERED_ROLLOUTS:
+            self._rollouts = {}
 
     def rollback(self) -> None:
         """Undo everything, and forget what was remembered: it may be ahead of the file."""
