@@ -94,7 +94,7 @@ async def backend() -> AsyncGenerator[NamespacesBackend]:
 
 
 async def settled(backend: NamespacesBackend) -> set[int]:
-    """The supervisors that make all runs which follow, while those are silent; each has made some."""
+    """The supervisors that make all runs which follow, while those have no files; each has made some."""
     for _ in range(2 * SPARES):
         await told(backend, SILENT)
     async with asyncio.timeout(20):
@@ -105,10 +105,11 @@ async def settled(backend: NamespacesBackend) -> set[int]:
     return found
 
 
-async def test_silent_runs_are_made_by_the_same_supervisors(backend: NamespacesBackend):
+async def test_runs_without_files_are_made_by_the_same_supervisors(backend: NamespacesBackend):
     before = await settled(backend)
     for _ in range(2 * SPARES):
         await told(backend, SILENT)
+        assert (await backend.run(script("print(input())", stdin=b"1"))).stdout == b"1\n"
     assert supervisors(backend) == before
     assert len(before) == SPARES
 
@@ -134,7 +135,22 @@ async def test_the_memory_of_a_run_holds_nothing_of_the_one_before(backend: Name
     before = await settled(backend)
     for _ in range(SPARES):
         await told(backend, f"secret = {secret!r}; open('file', 'w').write(secret)")
+        echo = "import os, sys; os.environ['SECRET'] = said = input(); print(said); print(said, file=sys.stderr)"
+        outcome = await backend.run(script(echo, stdin=f"{secret}\n".encode()))
+        assert outcome.stdout == outcome.stderr == f"{secret}\n".encode()
     assert [await told(backend, SCAN) for _ in range(SPARES)] == ["()"] * SPARES
+    assert supervisors(backend) == before
+
+
+async def test_output_is_that_of_the_run_alone(backend: NamespacesBackend):
+    before = await settled(backend)
+    said: list[tuple[bytes, bytes]] = []
+    for number in range(3 * SPARES):
+        source = f"import sys\nfor _ in range(3): sys.stdout.write('{number}' * 400); sys.stderr.write('{number}' * 5)"
+        outcome = await backend.run(script(source, output_bytes=1000))
+        assert (outcome.stdout_truncated, outcome.stderr_truncated) == (True, False)
+        said.append((outcome.stdout, outcome.stderr))
+    assert said == [(b"%d" % number * 1000, b"%d" % number * 15) for number in range(3 * SPARES)]
     assert supervisors(backend) == before
 
 
@@ -148,13 +164,11 @@ async def test_what_holds_a_file_after_its_end_gets_no_next_run(backend: Namespa
 @pytest.mark.parametrize(
     "launch",
     [
-        script("print('said')"),
-        script("import os; os.write(2, b'said')"),
-        script("pass", stdin=b"told"),
         replace(script("pass"), files={"file": b"told"}),
+        replace(script("open('file', 'w').write('told')"), collect=("file",)),
         Launch(Exec(("nowhere",))),
     ],
-    ids=["stdout", "stderr", "stdin", "files", "not started"],
+    ids=["files", "collected files", "not started"],
 )
 async def test_a_supervisor_that_has_seen_data_makes_no_other_run(backend: NamespacesBackend, launch: Launch):
     before = await settled(backend)

@@ -90,7 +90,7 @@ def _try(setup: Setup) -> str:
 def _try_a_run(template: socket.socket) -> str:
     """Why a program does not run in it; empty where it does."""
     launch = Launch(Exec(("true",)))
-    order, task = encode_order(launch), encode_task(launch)
+    order, task = encode_order(launch, passes_descriptors=False), encode_task(launch)
     ours, theirs = socket.socketpair()
     with ours:
         ours.settimeout(_SECONDS)

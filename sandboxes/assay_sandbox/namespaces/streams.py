@@ -8,29 +8,42 @@ _CHUNK = 1 << 16
 
 
 class Stream:
-    """A pipe that the program writes to: the first bytes are kept, the rest is read and dropped."""
+    """A pipe that the program writes to: the first bytes are moved to a file, the rest is dropped. None is read here.
+
+    Attributes:
+        kept, dropped: bytes so far.
+    """
 
     def __init__(self, read_end: int, write_end: int) -> None:
         os.set_blocking(read_end, False)
         self.read_end = read_end
         self.write_end = write_end
-        self.kept = bytearray()
+        self.kept = 0
         self.dropped = 0
+        self._file = self._nowhere = -1
+        self._at = self._most = 0
 
-    def drain_once(self, keep: int) -> bool:
-        """Read what is there; False: nobody can write any more."""
+    def keep(self, file: int, at: int, most: int, nowhere: int) -> None:
+        """Keep so many bytes at a place of a file; what is dropped goes to ``nowhere``."""
+        self._file, self._at, self._most, self._nowhere = file, at, most, nowhere
+
+    def drain_once(self) -> bool:
+        """Take what is there; False: nobody can write any more."""
+        room = self._most - self.kept
         try:
-            data = os.read(self.read_end, _CHUNK)
+            if room:
+                moved = os.splice(self.read_end, self._file, min(room, _CHUNK), offset_dst=self._at + self.kept)
+                self.kept += moved
+            else:
+                moved = os.splice(self.read_end, self._nowhere, _CHUNK)
+                self.dropped += moved
         except BlockingIOError:
             return True
-        room = keep - len(self.kept)
-        self.kept += data[: max(0, room)]
-        self.dropped += max(0, len(data) - max(0, room))
-        return bool(data)
+        return moved > 0
 
-    def drain_rest(self, keep: int) -> None:
+    def drain_rest(self) -> None:
         """What is left when all who wrote are gone."""
         while True:
-            before = len(self.kept) + self.dropped
-            if not self.drain_once(keep) or len(self.kept) + self.dropped == before:
+            before = self.kept + self.dropped
+            if not self.drain_once() or self.kept + self.dropped == before:
                 return

@@ -6,8 +6,8 @@ ended; then it ends itself, and the kernel takes the run's mounts and files away
 Most of what a run costs is making this process and its namespaces. So it makes another run, as another user and on a
 new file system, where nothing of the last one is left: no process, as it has reaped them all; no file, or the file
 system could not be unmounted; no object between processes, as the filter has no call that makes one; and none of its
-data here, from where the next program is forked: what it runs is handed through unread, and a run that had input,
-files or output is a supervisor's last.
+data here, from where the next program is forked: what it runs, reads and writes is handed through unread, and a run
+with files is a supervisor's last.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from assay_sandbox.namespaces.wire import (
     Order,
     decode_order,
     encode_cpu,
+    encode_kept,
     encode_outcome,
     kept_in_memory,
 )
@@ -93,6 +94,7 @@ class _Run:
         self._place = place
         self._child_ended = child_ended
         self._owner = place.furnish(space)
+        self._nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         self._streams = [Stream(*os.pipe2(os.O_CLOEXEC)) for _ in range(2)]
         self._go, go = socket.socketpair()
         for stream in self._streams:
@@ -113,45 +115,61 @@ class _Run:
         """Wait for a launch, run it, report; nothing is left of it then. Whether another one may follow it."""
         received = time.monotonic()
         try:
-            head, descriptors = receive_descriptors(self._control, HEAD.size, MAX_CHANNELS + 1)
+            head, descriptors = receive_descriptors(self._control, HEAD.size, MAX_CHANNELS + 3)
             if len(head) < HEAD.size:
                 return False
             received = time.monotonic()
             of_order, of_task = HEAD.unpack(head)
             order = decode_order(receive_exactly(self._control, of_order))
             if of_task:
-                descriptors.insert(0, kept_in_memory("task", receive_exactly(self._control, of_task)))
+                task = kept_in_memory("task", receive_exactly(self._control, of_task))
+                descriptors = [task, os.memfd_create("output", os.MFD_CLOEXEC), *descriptors]
         except ConnectionError:
             return False
-        failures = self._start(order, descriptors)
+        task, output, *channels = descriptors
+        stdin = channels.pop(0) if order.stdin is None else _input(order.stdin)
+        self._keep_output(output, order.limits.output_bytes)
+        failures = self._start(order, task, stdin, channels)
         started = time.monotonic()
         self._watch(order.limits, started)
         wall_ms = (time.monotonic() - started) * 1e3
         self._end_all()
         outcome = self._outcome(order, failures, wall_ms, (started - received) * 1e3)
-        told = of_task or order.tells_something or any(stream.kept or stream.dropped for stream in self._streams)
-        waits = not told and outcome.reason is not Reason.NOT_STARTED and self._place.clear()
+        stdout, stderr = self._streams
+        said = encode_kept(stdout.kept, stderr.kept) if stdout.kept or stderr.kept else b""
+        if of_task:
+            outcome, said = self._with_output(outcome, output, order.limits.output_bytes), b""
+        os.close(output)
+        told = of_task or order.tells_something or outcome.reason is Reason.NOT_STARTED
+        waits = not told and self._place.clear()
         try:
-            self._control.sendall((WAITS if waits else b"") + encode_outcome(outcome))
+            self._control.sendall((WAITS if waits else b"") + said + encode_outcome(outcome))
         except ConnectionError:
             return False
         return waits
 
-    def _start(self, order: Order, descriptors: list[int]) -> int:
+    def _keep_output(self, output: int, most: int) -> None:
+        """In a file of the server's: standard error after all the room of standard output."""
+        for number, stream in enumerate(self._streams):
+            stream.keep(output, number * most, most, self._nowhere)
+
+    def _with_output(self, outcome: Outcome, output: int, most: int) -> Outcome:
+        stdout, stderr = (os.pread(output, stream.kept, number * most) for number, stream in enumerate(self._streams))
+        return replace(outcome, stdout=stdout, stderr=stderr + outcome.stderr)
+
+    def _start(self, order: Order, task: int, stdin: int, channels: list[int]) -> int:
         """Give the program what it needs and let it go; the reading end of the pipe for failures to execute."""
         limits = order.limits
         self._place.resize(self._owner, limits.file_bytes)
         for path, data in order.files.items():
             self._write_file(path, data)
         failures, failing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        stdin = _input(order.stdin)
         self._meter.prepare()
         space = 0 if self._meter.bounds_memory else _mapped_bytes() + limits.memory_bytes
-        task, *channels = descriptors
         with contextlib.suppress(ConnectionError):  # it was ended already, which its status says
             socket.send_fds(self._go, [START.pack(space)], [task, stdin, failing, *channels])
         self._go.close()
-        for fd in (stdin, failing, *descriptors):
+        for fd in (task, stdin, failing, *channels):
             os.close(fd)
         return failures
 
@@ -187,7 +205,7 @@ class _Run:
                     self._reap()
                 elif fd == self._control.fileno():
                     self._listen()
-                elif not by_fd[fd].drain_once(limits.output_bytes):
+                elif not by_fd[fd].drain_once():
                     poll.unregister(fd)
             now = time.monotonic()
             if now >= look and self._status is None:
@@ -242,8 +260,9 @@ class _Run:
 
     def _outcome(self, order: Order, failures: int, wall_ms: float, start_ms: float) -> Outcome:
         for stream in self._streams:
-            stream.drain_rest(order.limits.output_bytes)
+            stream.drain_rest()
             os.close(stream.read_end)
+        os.close(self._nowhere)
         failure = _read_and_closed(failures)
         cpu_ms = self._meter.cpu_ms()
         code = os.waitstatus_to_exitcode(self._status or 0)
@@ -253,8 +272,8 @@ class _Run:
             reason,
             code if code >= 0 and reason in (Reason.OK, Reason.EXITED) else -1,
             -code if code < 0 and reason is Reason.SIGNALED else 0,
-            bytes(stdout.kept),
-            bytes(stderr.kept) + failure,
+            b"",
+            failure,
             stdout.dropped > 0,
             stderr.dropped > 0,
             cpu_ms,

@@ -19,12 +19,17 @@ from assay_sandbox.protocol import Launch, Limits, Outcome, PythonCall, Reason
 
 LENGTH = struct.Struct("<Q")
 HEAD = struct.Struct("<QQ")
-"""Before a launch: bytes of its orders, and of its task; 0: the task is the first of the descriptors beside it."""
+"""Before a launch: bytes of its orders, and of its task.
+
+0: the task is a file, the first of the descriptors beside it, and the second is one for what the program writes.
+"""
 
 KILL = b"k"
 ASK_CPU = b"c"
 ANOTHER = struct.Struct("<cI")
 """To a supervisor that waits: ``a`` and the user id of the next run, whose launch follows."""
+
+_KEPT = struct.Struct("<cqq")
 
 WAITS = LENGTH.pack(1) + b"w"
 """Before an outcome: the supervisor can make another run."""
@@ -41,10 +46,14 @@ class BadOutcome(Exception):
 
 
 class Order(NamedTuple):
-    """Of a launch, what its supervisor gets; its channels come as descriptors beside it."""
+    """Of a launch, what its supervisor gets; its channels come as descriptors beside it.
+
+    Attributes:
+        stdin: None: it is a file before the channels.
+    """
 
     limits: Limits
-    stdin: bytes
+    stdin: bytes | None
     files: Mapping[str, bytes]
     collect: tuple[str, ...]
 
@@ -70,7 +79,7 @@ class Task(NamedTuple):
     file_bytes: int
 
 
-def encode_order(launch: Launch) -> bytes:
+def encode_order(launch: Launch, *, passes_descriptors: bool) -> bytes:
     """For :func:`decode_order`."""
     limits = launch.limits
     bounds = (
@@ -81,7 +90,8 @@ def encode_order(launch: Launch) -> bytes:
         limits.file_bytes,
         limits.output_bytes,
     )
-    return marshal.dumps((bounds, bytes(launch.stdin), dict(launch.files), launch.collect))
+    stdin = None if passes_descriptors and launch.stdin else bytes(launch.stdin)
+    return marshal.dumps((bounds, stdin, dict(launch.files), launch.collect))
 
 
 def decode_order(data: bytes) -> Order:
@@ -113,8 +123,9 @@ def decode_task(data: bytes) -> Task:
 def kept_in_memory(name: str, data: bytes) -> int:
     """A descriptor of a file without a name that holds these bytes and no others ever."""
     fd = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    with open(os.dup(fd), "wb") as file:
-        file.write(data)
+    left = memoryview(data)
+    while left:
+        left = left[os.write(fd, left) :]
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
     os.lseek(fd, 0, os.SEEK_SET)
     return fd
@@ -128,6 +139,16 @@ def encode_cpu(milliseconds: float) -> bytes:
 def decode_cpu(data: bytes) -> float | None:
     """What :func:`encode_cpu` made, without the length; None: it is an outcome."""
     return _CPU.unpack(data)[0] if len(data) == _CPU.size else None
+
+
+def encode_kept(of_stdout: int, of_stderr: int) -> bytes:
+    """How many bytes the file for output has, framed: before an outcome, and longer than WAITS and an answer."""
+    return LENGTH.pack(_KEPT.size) + _KEPT.pack(b"o", of_stdout, of_stderr)
+
+
+def decode_kept(data: bytes) -> tuple[int, int] | None:
+    """What :func:`encode_kept` made, without the length; None: it is something else."""
+    return _KEPT.unpack(data)[1:] if len(data) == _KEPT.size else None
 
 
 def encode_outcome(outcome: Outcome) -> bytes:

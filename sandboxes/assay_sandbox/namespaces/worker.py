@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from assay_sandbox.namespaces.cgroups import Cgroups, Slot
 from assay_sandbox.namespaces.setup import ForkOrder, Setup
@@ -22,12 +23,13 @@ from assay_sandbox.namespaces.wire import (
     WAITS,
     BadOutcome,
     decode_cpu,
+    decode_kept,
     decode_outcome,
     encode_order,
     encode_task,
     kept_in_memory,
 )
-from assay_sandbox.protocol import Launch, Outcome, SandboxUnavailable, WorkerLost
+from assay_sandbox.protocol import Launch, Limits, Outcome, SandboxUnavailable, WorkerLost
 
 _CHUNK = 1 << 18
 _GRACE_SECONDS = 10.0
@@ -58,6 +60,7 @@ class Run:
         self._connection: socket.socket | None = connection
         self._on_end = on_end
         self._passes_descriptors = passes_descriptors
+        self._output = -1
         self._outcome: asyncio.Task[Outcome] | None = None
         self._asked: deque[asyncio.Future[float]] = deque()
 
@@ -75,21 +78,26 @@ class Run:
         except BaseException:
             self.close()
             raise
-        wall = launch.limits.wall_ms / 1e3
-        self._outcome = asyncio.create_task(self._receive(connection, wall + _GRACE_SECONDS), name="sandbox run")
+        self._outcome = asyncio.create_task(self._receive(connection, launch.limits), name="sandbox run")
 
     async def _send(self, connection: socket.socket, launch: Launch) -> None:
-        order, task = encode_order(launch), encode_task(launch)
+        task = encode_task(launch)
+        order = encode_order(launch, passes_descriptors=self._passes_descriptors)
         descriptors = [channel.fileno() for channel in launch.channels]
         if not self._passes_descriptors:
             socket.send_fds(connection, [HEAD.pack(len(order), len(task))], descriptors)
             await asyncio.get_running_loop().sock_sendall(connection, order + task)
             return
-        unread = kept_in_memory("task", task)
+        self._output = os.memfd_create("output", os.MFD_CLOEXEC)
+        unread = [kept_in_memory("task", task)]
+        if launch.stdin:
+            unread.append(kept_in_memory("stdin", launch.stdin))
         try:
-            socket.send_fds(connection, [HEAD.pack(len(order), 0)], [unread, *descriptors])
+            first, *rest = unread
+            socket.send_fds(connection, [HEAD.pack(len(order), 0)], [first, self._output, *rest, *descriptors])
         finally:
-            os.close(unread)
+            for fd in unread:
+                os.close(fd)
         await asyncio.get_running_loop().sock_sendall(connection, order)
 
     async def outcome(self) -> Outcome:
@@ -128,6 +136,9 @@ class Run:
     def close(self) -> None:
         """A run that was not started ends by this; otherwise it is over."""
         connection, self._connection = self._connection, None
+        if self._output >= 0:
+            os.close(self._output)
+            self._output = -1
         if connection is not None:
             self._on_end(self, connection)
 
@@ -137,20 +148,31 @@ class Run:
             with contextlib.suppress(OSError):
                 self._connection.send(letter)
 
-    async def _receive(self, connection: socket.socket, seconds: float) -> Outcome:
+    async def _receive(self, connection: socket.socket, limits: Limits) -> Outcome:
         frames = _Frames(connection)
+        kept = (0, 0)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(limits.wall_ms / 1e3 + _GRACE_SECONDS):
                 while True:
                     data = await frames.next()
                     if data == WAITS[LENGTH.size :]:
                         self.waits = True
+                    elif (lengths := decode_kept(data)) is not None:
+                        kept = lengths
                     elif (cpu_ms := decode_cpu(data)) is None:
-                        return decode_outcome(data)
+                        return self._with_output(decode_outcome(data), kept, limits.output_bytes)
                     elif self._asked and not (answer := self._asked.popleft()).done():
                         answer.set_result(cpu_ms)
         except (OSError, EOFError, BadOutcome) as error:
             raise WorkerLost("the worker ended during the run") from error
+
+    def _with_output(self, outcome: Outcome, kept: tuple[int, int], most: int) -> Outcome:
+        if kept == (0, 0):
+            return outcome
+        if not all(0 <= length <= most for length in kept):
+            raise BadOutcome(f"{kept} bytes of output")
+        stdout, stderr = (os.pread(self._output, length, number * most) for number, length in enumerate(kept))
+        return replace(outcome, stdout=stdout, stderr=stderr + outcome.stderr)
 
 
 class _Frames:
