@@ -68,3 +68,22 @@ def test_groups_of_servers_that_were_killed_are_removed(tmp_path: Path):
     Cgroups(Tree(1, {"memory": tmp_path}))
     assert not gone.exists()
     assert other.exists()
+
+
+def test_so_many_groups_as_were_needed_together_are_kept_up_to_a_bound():
+    try:
+        groups = Cgroups(find_tree())
+        slots = [groups.take() for _ in range(20)]
+    except CgroupsUnavailable as error:
+        pytest.skip(f"does not apply: {error}")
+    found = Path("/proc/self/fd")
+
+    def open_files() -> int:
+        return sum("assay-sandbox-" in str(entry.readlink()) for entry in found.iterdir() if entry.is_symlink())
+
+    needed = open_files()
+    for slot in slots:
+        groups.give_back(slot, empty=True)
+    assert open_files() == needed * 16 // 20
+    groups.close()
+    assert open_files() == 0
