@@ -6,6 +6,8 @@ GRPO. Counted from the first send until every score and every group result has c
 the clock starts. "flushed": the caller flushes after each rollout. "one by one": a bare gRPC client sends each rollout
 in a message of its own and the server has no choice. Latency is from send to score with nothing else under way.
 CPU is that of all threads of the server and of this process, per rollout. Figures are medians over the rounds.
+The calibration says how long a step of a fixed pure-Python loop takes on this machine, before and after: CPU figures of
+two machines, or of one at two times, compare as multiples of it.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from threading import Event, Semaphore, Thread
 from typing import NamedTuple, Protocol, cast
 
 import grpc
+from machine_speed import speed_line
 
 from assay import Client, GroupResult, Rollout, RolloutStream, RunConfig, SampleResult
 from assay.v1 import reward_service_pb2 as service
@@ -195,6 +198,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="one way of sending")
     arguments = parser.parse_args()
     print(__doc__)
+    print(speed_line())
     with tempfile.TemporaryDirectory() as directory, running_server(Path(directory)) as server:
         client = Client(server.address)
         config = RunConfig(run_id="throughput", reward="math", estimator="advantage/grpo")
@@ -218,6 +222,7 @@ def main() -> None:
             p50, p99 = latencies[len(latencies) // 2] * 1e3, latencies[int(len(latencies) * 0.99)] * 1e3
             print(f"{'latency':>10}: p50 {p50:.2f} ms, p99 {p99:.2f} ms over {len(latencies)} lone rollouts")
         client.close()
+    print(speed_line())
 
 
 def _line(name: str, measured: list[Cost]) -> str:
