@@ -22,3 +22,8 @@ def _loop_ns() -> int:
 def speed_line() -> str:
     """The number, to be printed with the figures."""
     return f"calibration: {loop_step_ns():.1f} ns a step of a fixed pure-Python loop (best of 9)"
+
+
+if __name__ == "__main__":
+    print(__doc__)
+    print(speed_line())
