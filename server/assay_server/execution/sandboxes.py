@@ -18,6 +18,8 @@ from assay_sandbox.quotas import Quotas, QuotaSettings
 
 _log = structlog.get_logger(__name__)
 
+_ALWAYS_A_CORE = 24
+
 Floor = Literal["full", "floor", "partial"]
 
 
@@ -29,7 +31,7 @@ class SandboxSettings:
         backend: ``namespaces``, ``docker``, or ``none``.
         slots: jobs at a time.
         queue: jobs that may wait for a slot; more are refused with a retry hint.
-        wait: seconds that a job of a call is to wait at most, at the pace of the last ones; see Admission.
+        wait: seconds that a job is to wait at most, at the pace of the last ones, where more than 24 a core do.
         quota: of each tenant.
         floor: isolation below which no untrusted code runs.
         shown: files and folders that programs see read-only, besides the system's: toolchains that lie elsewhere.
@@ -63,7 +65,9 @@ class Sandboxes:
         self._backend = _MAKERS[settings.backend](settings)
         self._on_grade = on_grade
         self._starting: asyncio.Task[None] | None = None
-        self.admission = Admission(settings.slots, settings.queue, settings.wait)
+        self.admission = Admission(
+            settings.slots, settings.queue, settings.wait, _ALWAYS_A_CORE * (os.cpu_count() or 1)
+        )
         self.quotas = Quotas(settings.quota)
 
     async def backend(self) -> Backend:

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import math
 
-from assay_server.execution.item_clock import ItemClock, current_clock
+import pytest
+
+from assay_server.execution.item_clock import ItemClock, OutOfTime, current_clock
 
 
 async def test_work_within_its_time_is_done_and_sees_its_clock():
@@ -86,3 +88,83 @@ async def test_without_an_item_time_never_runs_out():
     clock = current_clock()
     with clock.asking(), clock.queueing():
         assert clock.remaining() == math.inf
+
+
+async def test_work_in_its_caller_s_task_sees_its_clock_and_says_what_it_found():
+    clock, outer = ItemClock(60.0), asyncio.current_task()
+
+    async def work() -> str:
+        assert current_clock() is clock
+        assert asyncio.current_task() is outer
+        await asyncio.sleep(0)
+        return "found"
+
+    assert await clock.run(work()) == "found"
+    assert current_clock() is not clock
+
+    async def breaks() -> None:
+        raise TimeoutError("of its own")
+
+    with pytest.raises(TimeoutError, match="of its own"):
+        await ItemClock(60.0).run(breaks())
+
+
+async def test_work_in_its_caller_s_task_is_cut_off_when_its_time_is_over():
+    cleaned: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaned.append("yes")
+
+    with pytest.raises(OutOfTime):
+        await ItemClock(0.01).run(work())
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    assert cleaned == ["yes"]
+
+
+async def test_an_error_while_it_is_cut_off_is_the_error_and_leaves_no_cancellation_behind():
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise KeyError("cleaning up") from None
+
+    with pytest.raises(KeyError):
+        await ItemClock(0.01).run(work())
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_its_caller_s_own_cancellation_passes_through():
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(ItemClock(60.0).run(work()))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_the_clock_of_work_in_its_caller_s_task_stands_while_it_is_in_a_queue():
+    turn = asyncio.Event()
+
+    async def work() -> None:
+        clock = current_clock()
+        with clock.asking(), clock.queueing():
+            await turn.wait()
+
+    item = asyncio.create_task(ItemClock(0.02).run(work()))
+    with pytest.raises(OutOfTime):
+        await ItemClock(0.05).run(asyncio.Event().wait())
+    assert not item.done()
+    turn.set()
+    await item

@@ -121,6 +121,7 @@ class _Connection(asyncio.Protocol):
         self._head: h11.Response | None = None
         self._body: list[bytes] = []
         self._size = 0
+        self._ended = False
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.idle_since = 0.0
 
@@ -128,10 +129,11 @@ class _Connection(asyncio.Protocol):
         """Whether another question can be asked over it."""
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
-        return self._http.states == _READY and not self.lost.done() and not self._http.trailing_data[0]
+        return self._http.states == _READY and not self._ended and not self._http.trailing_data[0]
 
     def abort(self) -> None:
         """Close it at once."""
+        self._ended = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -160,10 +162,12 @@ class _Connection(asyncio.Protocol):
             self._received(data, self._waiting)
 
     def eof_received(self) -> None:
+        self._ended = True
         if self._waiting is not None and not self._waiting.done():
             self._received(b"", self._waiting)  # ends a body that has no length
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._ended = True
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(exc or EOFError())
         if not self.lost.done():

@@ -57,11 +57,12 @@ class CatalogueJudge:
             ValueError: a text's name is no label, or the schema is none.
         """
         judge = self._judges.get(request.endpoint)
-        if judge is None:
-            known = ", ".join(sorted(self._judges)[:_MOST_NAMED]) or "none"
-            message = f"the operator has no judge called {request.endpoint[:80]!r}; there are: {known}"
-            raise Unscorable("UNKNOWN_JUDGE", message)
-        return judge.ask(request, account, tenant)
+        return self._unknown(request.endpoint) if judge is None else judge.ask(request, account, tenant)
+
+    async def _unknown(self, endpoint: str) -> JudgeVerdict:
+        known = ", ".join(sorted(self._judges)[:_MOST_NAMED]) or "none"
+        message = f"the operator has no judge called {endpoint[:80]!r}; there are: {known}"
+        raise Unscorable("UNKNOWN_JUDGE", message)
 
     def spent(self, endpoint: str) -> tuple[int, int]:
         """Calls and tokens that an endpoint has cost in its present period."""

@@ -92,6 +92,74 @@ async def test_one_who_stops_waiting_does_not_take_the_verdict_from_the_others(s
     assert len(server.asked) == 1
 
 
+async def test_a_verdict_is_kept_though_who_asked_first_does_not_wait_for_it(server: ChatServer):
+    release = asyncio.Event()
+
+    async def held(asked: Asked) -> Reply:
+        del asked
+        await release.wait()
+        return says({"correct": True})
+
+    server.script = held
+    async with judging(server.endpoint()) as judge:
+        first, second = (asyncio.create_task(judge.ask(question())) for _ in range(2))
+        await server.until(lambda: server.under_way == 1)
+        first.cancel()
+        release.set()
+        await asyncio.gather(first, second, return_exceptions=True)
+        assert (await judge.ask(question())).cached
+    assert len(server.asked) == 1
+
+
+async def test_thousands_that_wait_for_one_place_are_refused_one_after_the_other(server: ChatServer):
+    async with judging(server.endpoint(max_concurrent=1, budget={"calls": 1})) as judge:
+        first = asyncio.create_task(judge.ask(question("first")))
+        await server.until(lambda: server.under_way == 1)
+        errors = await asyncio.gather(*(refused(judge, question(str(number))) for number in range(3000)))
+        assert (await first).verdict == {"correct": True}
+    assert {error.reason for error in errors} == {"JUDGE_BUDGET"}
+    assert len(server.asked) == 1
+
+
+async def test_those_who_left_the_queue_take_no_place(server: ChatServer):
+    release = asyncio.Event()
+
+    async def held(asked: Asked) -> Reply:
+        if "first" in asked.user:
+            await release.wait()
+        return says({"correct": True})
+
+    server.script = held
+    async with judging(server.endpoint(max_concurrent=1)) as judge:
+        first = asyncio.create_task(judge.ask(question("first")))
+        await server.until(lambda: server.under_way == 1)
+        gone, stays = (asyncio.create_task(judge.ask(question(text))) for text in ("gone", "stays"))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        release.set()
+        for task in (first, stays):
+            assert (await task).verdict == {"correct": True}
+        assert (await judge.ask(question("last"))).verdict == {"correct": True}
+    assert ["gone" in asked.user for asked in server.asked] == [False] * 3
+
+
+async def test_one_who_leaves_while_the_endpoint_is_shut_frees_its_place(server: ChatServer):
+    server.replies(refuses(503, retry_after="30"))
+    async with judging(server.endpoint(max_concurrent=1, retries=1)) as judge:
+        refused_first = asyncio.create_task(judge.ask(question("first")))
+        await server.until(lambda: bool(server.asked) and not server.under_way)
+        refused_first.cancel()
+        await asyncio.gather(refused_first, return_exceptions=True)
+        waiting = [asyncio.create_task(judge.ask(question(str(number)))) for number in range(3)]
+        await asyncio.sleep(0)
+        for task in waiting:
+            task.cancel()
+        gone = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(one) for one in gone} == {asyncio.CancelledError}
+    assert len(server.asked) == 1
+
+
 async def test_a_question_that_nobody_waits_for_frees_its_place(server: ChatServer):
     never = asyncio.Event()
 
