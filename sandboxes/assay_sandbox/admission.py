@@ -1,12 +1,18 @@
-"""How many jobs are under way at once, and how many may wait: the surplus is told at once when to come back."""
+"""How many jobs are under way at once, and how many may wait: the surplus is told at once when to come back.
+
+A long queue helps nobody: who waits in it could have tried elsewhere, and what is held for them is memory. So as many
+are let in as the slots, at the pace of the last jobs, will have taken within a time that the operator declares; but
+never fewer than the operator says, so that slow programs do not turn away those who would rather wait.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractContextManager
 
 _MEMORY = 0.9
@@ -33,12 +39,28 @@ class Admission:
     """A bounded first-come queue before a number of slots. One job, with all runs that it needs, takes one slot.
 
     Used from one event loop.
+
+    Args:
+        queue: jobs that may wait, at most.
+        wait: seconds; calls are let in as long as a job is expected to wait no longer,
+        always: or while no more than so many wait.
+        clock: seconds, monotonic.
     """
 
-    def __init__(self, slots: int, queue: int) -> None:
+    def __init__(
+        self,
+        slots: int,
+        queue: int,
+        wait: float = math.inf,
+        always: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._free = slots
         self._slots = slots
         self._queue = queue
+        self._wait = wait
+        self._always = always
+        self._clock = clock
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._job_seconds = _FIRST_GUESS_SECONDS
         self._calls = 0
@@ -58,10 +80,11 @@ class Admission:
         """Seconds for which a job that came now would wait, as far as the last ones tell."""
         return self._job_seconds * (len(self._waiting) + 1) / self._slots
 
-    def check(self) -> None:
-        """Raise Busy where a job that came now would be refused."""
-        if not self._free and len(self._waiting) >= self._queue:
-            raise Busy(self.expected_wait)
+    @property
+    def room(self) -> int:
+        """Jobs that may wait before calls are refused."""
+        in_time = self._wait * self._slots / self._job_seconds
+        return int(min(self._queue, max(in_time, self._always)))
 
     def call(self) -> AbstractContextManager[None]:
         """A place for somebody who brings one or more jobs and keeps trying where there is no room for them; enter it.
@@ -69,8 +92,8 @@ class Admission:
         Raises Busy, at once, where there is no room now, or where as many have places as there is room for: their jobs
         may not have come yet.
         """
-        self.check()
-        if self._calls >= self._slots + self._queue:
+        room = self.room
+        if (not self._free and len(self._waiting) >= room) or self._calls >= self._slots + room:
             raise Busy(self.expected_wait)
         return self._place()
 
@@ -86,19 +109,20 @@ class Admission:
     async def slot(self) -> AsyncGenerator[float]:
         """Hold a slot; the value is the seconds for which it was waited. Raises Busy, at once."""
         waited = await self._enter()
-        began = time.monotonic()
+        began = self._clock()
         try:
             yield waited
         finally:
-            self._job_seconds = _MEMORY * self._job_seconds + (1 - _MEMORY) * (time.monotonic() - began)
+            self._job_seconds = _MEMORY * self._job_seconds + (1 - _MEMORY) * (self._clock() - began)
             self._leave()
 
     async def _enter(self) -> float:
         if self._free:
             self._free -= 1
             return 0.0
-        self.check()
-        began = time.monotonic()
+        if len(self._waiting) >= self._queue:
+            raise Busy(self.expected_wait)
+        began = self._clock()
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
@@ -110,7 +134,7 @@ class Admission:
                 with contextlib.suppress(ValueError):  # somebody left meanwhile and passed it over
                     self._waiting.remove(turn)
             raise
-        return time.monotonic() - began
+        return self._clock() - began
 
     def _leave(self) -> None:
         while self._waiting:

@@ -205,6 +205,10 @@ class Settings(BaseSettings):
     """Jobs of untrusted code that may wait; more are refused with a retry hint. Half of ``max_unary`` at first: calls
     that wait for programs leave room for others."""
 
+    sandbox_wait_seconds: float = Field(default=0.5, ge=0.0)
+    """Calls of untrusted code are let in as long as their jobs are expected to wait no longer, at the pace of the last
+    ones; and as long as fewer than 24 a core wait."""
+
     sandbox_tenant_jobs: int = Field(default=0, ge=0)
     """Jobs of untrusted code that a tenant may have running at a time; 0 = as many as there are slots."""
 

@@ -36,7 +36,7 @@ FIGURES: Mapping[str, str] = {
     "assay_cpu_latest_kill_seconds": "Most seconds that an item ran beyond its timeout",
     "assay_sandbox_jobs_running": "Programs that hold a slot",
     "assay_sandbox_jobs_waiting": "Programs in the queue",
-    "assay_sandbox_queue_size": "Programs that may wait",
+    "assay_sandbox_queue_size": "Programs that may wait, at the pace of the last ones",
     "assay_sessions": "Live episodes",
     "assay_sessions_created": "Episodes that were made",
     "assay_sessions_rebuilt": "Episodes that were made again from the journal",

@@ -293,7 +293,7 @@ class ServerProcess:
                 "assay_cpu_latest_kill_seconds": cpu.latest_kill,
                 "assay_sandbox_jobs_running": programs.running,
                 "assay_sandbox_jobs_waiting": programs.waiting,
-                "assay_sandbox_queue_size": self._settings.sandbox_queue,
+                "assay_sandbox_queue_size": programs.room,
                 "assay_sessions": self._sessions.live,
                 "assay_stale_files": stale,
             },

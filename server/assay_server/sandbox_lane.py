@@ -86,6 +86,7 @@ def sandbox_settings(settings: Settings) -> SandboxSettings:
         backend="none" if settings.sandbox == "workers" else settings.sandbox,
         slots=settings.sandbox_slots,
         queue=settings.sandbox_queue,
+        wait=settings.sandbox_wait_seconds,
         quota=QuotaSettings(settings.sandbox_tenant_jobs, settings.sandbox_tenant_cpu_seconds),
         floor=settings.sandbox_floor,
         shown=settings.sandbox_shown,

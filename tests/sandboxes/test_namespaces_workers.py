@@ -235,3 +235,25 @@ async def test_a_server_that_is_killed_leaves_no_process():
     async with asyncio.timeout(30):
         while alive(processes):  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.01)
+
+
+def session_of(pid: int) -> bytes:
+    """The name of the group in which the kernel schedules its session; empty where it has none."""
+    with contextlib.suppress(FileNotFoundError):
+        return Path(f"/proc/{pid}/autogroup").read_bytes().split()[0]
+    return b""
+
+
+async def test_runs_come_after_the_server_alone_and_as_the_kernel_groups_them():
+    own = "import os; print(os.getpriority(os.PRIO_PROCESS, 0), open('/proc/self/autogroup').read(), os.getsid(0))"
+    if not session_of(os.getpid()):
+        pytest.skip("the kernel does not group processes by session")
+    backend = await started(workers=1)
+    try:
+        nice, group, _, group_nice, session = (await backend.run(script(own))).stdout.split()
+        of_the_worker = session_of(backend.worker_pids()[0])
+    finally:
+        await backend.stop()
+    assert int(nice) > os.getpriority(os.PRIO_PROCESS, 0)
+    assert int(group_nice) >= int(nice)
+    assert (group, int(session)) == (of_the_worker, 0)  # the worker's session, which cannot be seen from inside

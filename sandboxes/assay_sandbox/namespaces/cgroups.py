@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from assay_sandbox.namespaces.setup import LOWER_PRIORITY
 from assay_sandbox.protocol import SandboxUnavailable
 
 _NEEDED = ("memory", "cpu", "pids")
@@ -57,8 +58,17 @@ _V2 = (
     _File("pids_limit", "", "pids.max", os.O_RDWR),
 )
 _OPTIONAL = ("swap_limit", "memory_peak")
-_NO_SWAP = ("memory.swap.max", "0")
-_END_TOGETHER = ("memory.oom.group", "1")
+_SHARES = str(1024 * 4**LOWER_PRIORITY // 5**LOWER_PRIORITY)
+_RULES = {
+    1: (("cpuacct", "cpu.shares", _SHARES),),
+    2: (
+        ("", "memory.swap.max", "0"),
+        ("", "memory.oom.group", "1"),
+        ("", "cpu.weight.nice", str(LOWER_PRIORITY)),
+    ),
+}
+"""What holds for every run, by controller and file. Groups share the processors, whatever the nice values inside: a
+run's comes after the server as its processes would without it (a step of niceness is a quarter)."""
 
 
 class CgroupsUnavailable(SandboxUnavailable):
@@ -196,10 +206,9 @@ class Cgroups:
         except OSError as error:
             Slot(tuple(folders.values()), files).close()
             raise CgroupsUnavailable(f"a cgroup cannot be made: {error}") from error
-        if self._tree.version == 2:
-            for path, value in (_NO_SWAP, _END_TOGETHER):
-                with contextlib.suppress(OSError):
-                    (folders[""] / path).write_text(value, encoding="ascii")
+        for controller, path, value in _RULES[self._tree.version]:
+            with contextlib.suppress(OSError):
+                (folders[controller] / path).write_text(value, encoding="ascii")
         return Slot(tuple(folders.values()), files)
 
     def _delegate(self, folder: Path) -> None:

@@ -10,10 +10,11 @@ import os
 import signal
 import socket
 import sys
+import time
 
 from assay_sandbox.namespaces import kernel
 from assay_sandbox.namespaces.root import build_root, held
-from assay_sandbox.namespaces.setup import Identity, Setup
+from assay_sandbox.namespaces.setup import LOWER_PRIORITY, Identity, Setup
 
 _WORKER_SPACES = (
     kernel.CLONE_NEWPID
@@ -24,7 +25,8 @@ _WORKER_SPACES = (
     | kernel.CLONE_NEWNS
 )
 
-_LOWER_PRIORITY = 5  # below the server, which has to answer while programs run
+_SESSION_PRIORITY = 10  # there are several workers' sessions a processor, and one of the server
+_TRIES, _PAUSE_SECONDS = 10, 0.1
 
 
 def enter(setup: Setup) -> None:
@@ -79,6 +81,24 @@ def _enter_with_ids(setup: Setup) -> None:
     os.setresuid(0, 0, 0)
 
 
+def _come_after_the_server() -> None:
+    """It has to answer while programs run.
+
+    Where the kernel groups processes by session, a nice value counts inside the group only, and the group has one too.
+    """
+    os.nice(LOWER_PRIORITY)
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # what wakes one is not pushed aside by it
+    for _ in range(_TRIES):
+        try:
+            _write("/proc/self/autogroup", str(_SESSION_PRIORITY))
+        except BlockingIOError:  # noqa: PERF203 - of plain users the kernel takes ten a second
+            time.sleep(_PAUSE_SECONDS)
+        except OSError:
+            return
+        else:
+            return
+
+
 def _write(path: str, text: str) -> None:
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
@@ -89,8 +109,7 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     setup = Setup.decode(control.recv(1 << 20))
     kernel.die_with_parent(signal.SIGKILL)
-    os.nice(_LOWER_PRIORITY)
-    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # what wakes one is not pushed aside by it
+    _come_after_the_server()
     holds = held(setup.shown)
     # While the roots are changed nothing can be imported: what this function needs is here by now.
     try:

@@ -15,6 +15,9 @@ ENVIRONMENT = {
 }
 """Of every run, besides PATH: one thread for libraries that would make one for each processor."""
 
+LOWER_PRIORITY = 5
+"""How nice runs are to the server."""
+
 
 class Identity(Enum):
     """Whose ids a worker and its runs have."""
