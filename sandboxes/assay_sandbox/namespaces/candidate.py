@@ -58,9 +58,7 @@ def become_program(go: socket.socket, output: tuple[int, int], space: RunSpace, 
     """Wait for the start, then run. ``joins`` are the descriptors of cgroups to enter."""
     try:
         signal.set_wakeup_fd(-1)
-        os.setpgid(
-            0, 0
-        )  # no session: where the kernel groups by it, each has as much of the processors as the server's
+        os.setpgid(0, 0)  # no session: where the kernel groups by it, each has as large a share as the server
         for fd in joins:
             os.write(fd, b"0")
         _lose_privileges(space)
