@@ -43,14 +43,15 @@ _WRONG = _VERDICT + varint(Verdict.INCORRECT.value)
 _ONE_BYTE = tuple(map(varint, range(32)))
 _KEY, _ENTRY = b"\x0a", b"\x12"  # the fields 1 and 2 of every entry of a map
 _DOUBLE = b"\x11"
-_NANOS = b"\x10"  # of a Duration below one second
+_SECONDS, _NANOS = b"\x08", b"\x10"  # the fields 1 and 2 of a Duration
+_SECOND = 1_000_000_000
 
 
 def scored_payload(
     rollout_id: str, group_id: str, assessment: Assessment, queue_seconds: float, run_seconds: float
 ) -> bytes:
     """The answer to a rollout that was scored, serialised; equal to :func:`scored_result`'s."""
-    if assessment.constraints or assessment.spans or not (queue_seconds < 1.0 and run_seconds < 1.0):
+    if assessment.constraints or assessment.spans:
         return _as_message(rollout_id, group_id, assessment, queue_seconds, run_seconds)
     value = _pack(assessment.value)
     parts = [_VALUE, value] if value != _ZERO else []
@@ -105,9 +106,12 @@ def _text(tag: bytes, text: str) -> bytes:
 
 
 def _duration(seconds: float) -> bytes:
-    """A Duration below one second."""
+    """A Duration."""
     nanos = int(seconds * 1e9)
-    return _NANOS + varint(nanos) if nanos else b""
+    if nanos < _SECOND:
+        return _NANOS + varint(nanos) if nanos else b""
+    whole, nanos = divmod(nanos, _SECOND)
+    return _SECONDS + varint(whole) + (_NANOS + varint(nanos) if nanos else b"")
 
 
 _word = lru_cache(maxsize=1024)(_text)

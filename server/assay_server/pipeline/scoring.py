@@ -118,9 +118,9 @@ def score_rollout(
 
     Args:
         ports: see :meth:`Lanes.assess`.
-        sample: the rollout as rewards see it, where it was read already.
+        sample: of a plain rollout (see :func:`plain_sample`): it is to be scored, and needs not be read again.
     """
-    if (refusal := _not_to_be_scored(rollout, truncated_policy)) is not None:
+    if sample is None and (refusal := _not_to_be_scored(rollout, truncated_policy)) is not None:
         return unscored(rollout.rollout_id, rollout.group_id, refusal)
     started = time.monotonic()
     try:

@@ -145,8 +145,10 @@ def _line(region: str, start: int, method: str) -> Found | None:
 
 def _sentence(region: str, start: int, method: str) -> Found | None:
     """The answer that begins at ``start`` or on the next line with text, up to the end of its sentence."""
-    blank = _BLANK.match(region, start)
-    begin = blank.end() if blank else start
+    begin = start + 1 if region[start : start + 1] == " " else start
+    if not region[begin : begin + 1].isalnum():
+        blank = _BLANK.match(region, start)
+        begin = blank.end() if blank else start
     limit = min(len(region), begin + _LONGEST_PHRASE)
     end = _SENTENCE_END.search(region, begin, limit)
     return _trimmed(region, begin, limit if end is None else end.start(), method)

@@ -29,7 +29,7 @@ assessments = st.builds(
     st.lists(texts, max_size=3).map(tuple),
     st.lists(spans, max_size=1).map(tuple),
 )
-seconds = st.sampled_from([0.0, 1e-9, 0.000_25, 0.999_999_999, 1.0, 61.5]) | st.floats(0.0, 2.0)
+seconds = st.sampled_from([0.0, 1e-9, 0.000_25, 0.999_999_999, 1.0, 61.5, 1e9]) | st.floats(0.0, 2.0)
 
 
 @given(texts, texts, assessments, seconds, seconds)
