@@ -25,7 +25,7 @@ _WORKER_SPACES = (
     | kernel.CLONE_NEWNS
 )
 
-_SESSION_PRIORITY = 10  # there are several workers' sessions a processor, and one of the server
+_SESSION_PRIORITY = 8  # there are two sessions of workers a processor, and one of the server
 _TRIES, _PAUSE_SECONDS = 10, 0.1
 
 
