@@ -4,8 +4,8 @@ Method: `assay serve` with an SQLite store and a judge: a small chat server in a
 2 s. Four streams of a math run each send rollouts of 4 KB at a steady rate and note the time from send to score. A
 trainer in another process keeps 500 rollouts of a judged run in flight in every other phase, sent evenly (250 a
 second) or, with `--burst`, all at once and again when all are answered; no verdict comes from a cache. The judge and
-that trainer stand for other machines and give way to everything else on this one. The medians of the phases' p99 are
-compared; target: at most 1.1 times.
+that trainer stand for other machines and run only where everything else on this one has nothing to do. The medians of
+the phases' p99 are compared; target: at most 1.1 times.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import IO
 
-from judges import CALL_SECONDS, CALLS
+from judges import CALL_SECONDS, CALLS, be_another_machine
 from rollout_stream import running_server
 from stalled_consumer import RUN, Ordinary, phases_p99
 
@@ -84,6 +84,7 @@ class OtherTrainer:
 
 def judged(address: str, *, burst: bool) -> None:
     """The other trainer's process; says how many verdicts it got."""
+    be_another_machine()
     with Client(address) as client, client.stream(_JUDGED, "judged", max_in_flight=2 * CALLS) as stream:
         trainer = OtherTrainer(stream)
         Thread(target=trainer.work, kwargs={"burst": burst}, daemon=True).start()
@@ -94,8 +95,8 @@ def judged(address: str, *, burst: bool) -> None:
 
 @contextlib.contextmanager
 def other_machine(*arguments: str) -> Generator[tuple[IO[str], IO[str]]]:
-    """A process that gives way: its input and its output."""
-    command = ["nice", "-n", "19", sys.executable, *arguments]
+    """A process that stands for one: its input and its output."""
+    command = [sys.executable, *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 from assay import GroupResult, Rollout, RunConfig, SampleResult, aio
 from assay.sdk.spec import Gate, Leaf, Product
 from assay_server.config import Settings
 from assay_server.process import ServerProcess
+from assay_server.store.memory import MemoryStore
+from assay_server.store.protocol import CompleteOutcome, ResultItem, RunKey
 
 from .chat_server import Asked, ChatServer, Reply, says
 
@@ -74,3 +80,38 @@ async def test_the_judge_is_asked_about_the_gated_items_only_and_once(server: Ch
     assert server.most <= 3
     assert {asked.headers["authorization"] for asked in server.asked} == {f"Bearer {KEY}"}
     assert KEY not in "".join(repr(event) for event in events)
+
+
+async def test_answers_that_took_long_are_stored_together(
+    server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    count, stored, complete = 60, list[int](), MemoryStore.complete_rollouts
+
+    async def noted(self: MemoryStore, key: RunKey, items: Sequence[ResultItem]) -> CompleteOutcome:
+        stored.append(len(items))
+        return await complete(self, key, items)
+
+    async def thinks(asked: Asked) -> Reply:
+        del asked
+        await server.until(lambda: len(server.asked) == count)
+        await asyncio.sleep(0.5)
+        return says({"rationale": "as I see it", "score": 10})
+
+    monkeypatch.setattr(MemoryStore, "complete_rollouts", noted)
+    server.script = thinks
+    catalogue = tmp_path / "judges.toml"
+    catalogue.write_text(f'[judges.strict]\nbase_url = "{server.url}"\nmodel = "judge-1"\nmax_concurrent = {count}\n')
+    run = RunConfig(run_id="judged", reward=Leaf("judge/rubric", {"endpoint": "strict", "rubric": "It is sound."}))
+    settings = Settings(listen="127.0.0.1:0", http_listen="", store="memory:", token_file=None, judges=catalogue)
+    process = ServerProcess(settings)
+    await process.start()
+    try:
+        async with aio.Client(process.address) as client, client.stream(run) as stream:
+            await stream.send_many([Rollout(f"r{number}", response=f"the {number}th") for number in range(count)])
+            await stream.finish()
+            results = [event async for event in stream if isinstance(event, SampleResult)]
+    finally:
+        await process.drain()
+    assert len(results) == sum(stored) == count
+    assert {result.value for result in results} == {1.0}
+    assert len(stored) <= count // 2
