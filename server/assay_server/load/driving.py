@@ -51,6 +51,7 @@ class Tally:
     Attributes:
         due: requests that should have begun.
         latencies: of those that were answered, from when they were due.
+        refusals: the same, of those that were refused.
         sending: how late requests began: much of it says that the sender, not the service, is too slow.
         seconds: from the first that was due to the last answer.
     """
@@ -60,6 +61,7 @@ class Tally:
     refused: Counter[str] = field(default_factory=Counter[str])
     failed: Counter[str] = field(default_factory=Counter[str])
     latencies: LatencyHistogram = field(default_factory=LatencyHistogram)
+    refusals: LatencyHistogram = field(default_factory=LatencyHistogram)
     sending: LatencyHistogram = field(default_factory=LatencyHistogram)
     seconds: float = 0.0
 
@@ -93,6 +95,7 @@ class _Load:
                 self.tally.latencies.record(max(0.0, now - at))
             case "refused":
                 self.tally.refused[outcome.status] += 1
+                self.tally.refusals.record(max(0.0, now - at))
             case "failed":
                 self.tally.failed[outcome.status] += 1
         self._changed.set()

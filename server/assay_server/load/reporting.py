@@ -25,6 +25,7 @@ def step_json(step: Step) -> Mapping[str, Json]:
         "failed": dict(tally.failed),
         "achievedRate": round(step.achieved, 3),
         "latencyMs": _milliseconds(tally.latencies),
+        "refusalMs": _milliseconds(tally.refusals),
         "sendingLateMs": _milliseconds(tally.sending),
         "saturated": step.saturated,
     }
@@ -57,11 +58,18 @@ def _row(step: Step) -> tuple[str, ...]:
 def notes(steps: Sequence[Step]) -> list[str]:
     """What a reader must know besides: why requests were refused or failed, where it ended."""
     told = [f"{word} {status}: {count}" for step in steps for word, status, count in _statuses(step.tally)]
+    told += [_refusals(step) for step in steps if step.tally.refusals.count]
     last = steps[-1]
     if last.saturated:
         before = f"; {steps[-2].rate:.4g}/s was kept up with" if len(steps) > 1 else ""
         told.append(f"saturated at {last.rate:.4g}/s{before}")
     return told
+
+
+def _refusals(step: Step) -> str:
+    half, nearly_all = (1000.0 * step.tally.refusals.percentile(percent) for percent in (50.0, 99.0))
+    longest = 1000.0 * step.tally.refusals.longest
+    return f"refusals at {step.rate:.4g}/s: p50 {half:.1f}, p99 {nearly_all:.1f}, max {longest:.1f} ms"
 
 
 def _statuses(tally: Tally) -> list[tuple[str, str, int]]:

@@ -137,6 +137,22 @@ async def test_refusals_are_counted_apart_from_failures() -> None:
     assert [len(line) for line in table([step])] == [len(table([step])[0])] * 2
 
 
+async def test_how_long_refusals_took_is_told_from_when_they_were_due() -> None:
+    time = Time()
+
+    class Slow:
+        async def begin(self, number: int, done: Callable[[Outcome], None]) -> None:
+            time.now += 0.05 if number == 3 else 0.0
+            done(REFUSED)
+
+    tally = await drive(Slow(), offsets("constant", 10.0, 1.0, Random(0)), clock=time, sleep=time.sleep)
+    assert (tally.refusals.count, tally.latencies.count) == (10, 0)
+    assert tally.refusals.longest == pytest.approx(0.05)
+    step = Step(10.0, 1.0, tally)
+    assert "refusals at 10/s: p50 0.0, p99 50.0, max 50.0 ms" in notes([step])
+    assert step_json(step)["refusalMs"]
+
+
 @given(st.floats(min_value=0.1, max_value=500.0), st.floats(min_value=0.1, max_value=10.0), st.integers())
 def test_arrivals_are_in_order_and_in_time(rate: float, duration: float, seed: int) -> None:
     constant = list(offsets("constant", rate, duration, Random(seed)))
