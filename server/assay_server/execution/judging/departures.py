@@ -94,10 +94,10 @@ class Departures:
     def _ask(self, flight: Flight, question: Question) -> None:
         try:
             self._pay(flight.account)
-        except Unscorable as error:
+            flight.asked = self._asking.ask(question, flight)
+        except Exception as error:  # noqa: BLE001 - whatever breaks is said to those who wait, and leaves the place
             self._land(flight, error)
             return
-        flight.asked = self._asking.ask(question, flight)
         self._under_way.add(flight.asked)
         flight.asked.add_done_callback(partial(self._answered, flight))
 
