@@ -35,7 +35,8 @@ _CHUNK = 1 << 18
 _GRACE_SECONDS = 10.0
 _READY_SECONDS = 60.0
 _MAX_OUTCOME = 1 << 30
-_ENVIRONMENT = {"LANG": "C.UTF-8"}
+_ENVIRONMENT = {"LANG": "C.UTF-8", "LD_BIND_NOW": "1"}
+"""Of a worker's process, not of runs: what the linker looks up late each fork would look up anew."""
 
 
 class Run:
@@ -125,10 +126,10 @@ class Run:
 
     async def end(self) -> None:
         """Let go of it, killed if it still runs."""
-        if self._outcome is not None and not self._outcome.done():
-            self.kill()
         if self._outcome is not None:
-            await asyncio.wait([self._outcome])
+            if not self._outcome.done():
+                self.kill()
+                await asyncio.wait([self._outcome])
             with contextlib.suppress(WorkerLost):
                 self._outcome.result()
         self.close()
