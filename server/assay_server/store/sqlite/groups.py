@@ -73,7 +73,8 @@ def emit(
         group.counts.state = GroupState.EMITTED
         consumers = [transaction.consumer(run, name) for name in names]
         result = transaction.hold(run, OutboxKind.GROUP, group.key, payload, consumers)
-        transaction.emissions.add(group.key, run.numbers.emitted, result, numbers or None)
+        known = bytearray(numbers) if numbers else None
+        transaction.emissions.add(group.key, run.numbers.emitted, result, known)
         transaction.finish_group(run, group)
         positions.append(run.numbers.emitted)
         given.update(dict.fromkeys(names))

@@ -27,7 +27,7 @@ from assay_server.store.protocol import (
     is_due,
 )
 
-from .bulk import chunks
+from .bulk import Value, chunks
 from .contents import Sized, read_payloads, read_rollouts
 from .mirror import Group, read_groups
 from .schema import first_key, last_key
@@ -193,7 +193,7 @@ class Reader:
         ).fetchall()
         return [RunRecord(*row) for row in rows]
 
-    def _rollouts(self, condition: str, parameters: Sequence[str | bytes | int | float | None]) -> list[StoredRollout]:
+    def _rollouts(self, condition: str, parameters: Sequence[Value]) -> list[StoredRollout]:
         return read_rollouts(self._connection, condition, parameters)
 
     def _group_records(self, groups: Sequence[Group]) -> list[GroupRecord]:

@@ -100,10 +100,11 @@ def _accept_one(transaction: Transaction, run: RunMirror, item: AcceptItem, now:
         0,
     )
     transaction.add_rollout(run, item.rollout_id, row)
+    digest = bytearray(item.digest)
     transaction.new_rollouts.add(
-        row.key, run.key, item.rollout_id, item.digest, group.key, outcome.late, row.audience, frozen, None
+        row.key, run.key, item.rollout_id, digest, group.key, int(outcome.late), row.audience, frozen
     )
-    transaction.texts.add(row.key, item.payload)
+    transaction.texts.add(row.key, bytearray(item.payload))
     _add_steps(transaction, run, row, item.steps)
     return outcome
 
@@ -134,7 +135,7 @@ def _add_steps(transaction: Transaction, run: RunMirror, row: RolloutRow, steps:
 def _add_step(transaction: Transaction, run: RunMirror, row: RolloutRow, content: bytes) -> int:
     run.numbers.steps += 1
     step = first_key(run.key) + run.numbers.steps
-    transaction.steps.add(step, row.key, content)
+    transaction.steps.add(step, row.key, bytearray(content))
     return step
 
 

@@ -55,7 +55,7 @@ class Transaction:
             6,
         )
         self.announced = Bulk("UPDATE groups SET announced = column2, size = column3 FROM {rows} WHERE id = column1", 3)
-        self.new_rollouts = insert("rollouts", 9)
+        self.new_rollouts = Bulk("INSERT INTO rollouts SELECT *, NULL FROM {rows} WHERE column1 IS NOT NULL", 8)
         self.texts = insert("texts", 2)
         self.steps = insert("steps", 3)
         self.frozen = Bulk("UPDATE rollouts SET frozen = column2 FROM {rows} WHERE id = column1", 2)
@@ -247,7 +247,7 @@ class Transaction:
         """Store a result once and put it into the consumers' outboxes; its key."""
         run.numbers.results += 1
         result = first_key(run.key) + run.numbers.results
-        self.results.add(result, kind, subject, payload)
+        self.results.add(result, int(kind), subject, bytearray(payload))
         for consumer in consumers:
             consumer.last += 1
             self.outbox.add(first_key(consumer.key) + consumer.last, result)
