@@ -131,6 +131,16 @@ async def test_the_surplus_is_refused_at_once_and_the_rest_gets_its_verdicts():
     assert max(answer.seconds for answer in refused) < max(answer.seconds for answer in accepted)
 
 
+async def test_all_calls_of_a_burst_are_answered_by_the_server_and_none_is_cut_off_by_the_library():
+    async with sandbox_server() as server:
+        await judged(server, job(RIGHT))
+        answers = await asyncio.gather(*(answer_to(server, job(RIGHT)) for _ in range(2000)))
+    assert all(answer.result.verdict.passed for answer in answers if answer.result is not None)
+    refusals = [answer.refusal for answer in answers if answer.refusal is not None]
+    assert {(refusal.code, refusal.reason) for refusal in refusals} == {(Code.RESOURCE_EXHAUSTED, "SANDBOX_BUSY")}
+    assert all(refusal.retry_seconds for refusal in refusals)
+
+
 def outer_processes() -> list[int]:
     """The outer sandboxes that this process started."""
     found: list[int] = []
