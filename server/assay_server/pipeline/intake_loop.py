@@ -43,6 +43,8 @@ _MAX_BATCH = 512
 _SCORING_SLICE = 32
 _ENOUGH = 64
 _PACE_SECONDS = 0.003
+_SLOW_BATCH = 16
+_SLOW_PATIENCE = 0.001  # of answers that take a tenth of a second
 
 
 class _Admitted(NamedTuple):
@@ -103,7 +105,8 @@ class Intake:
         """Work until cancelled.
 
         What comes in small messages is gathered for a moment: a transaction for each would cost ten times as much.
-        Whoever comes after a pause does not wait.
+        Whoever comes after a pause does not wait. Of many that come together for answers that take long, few are taken
+        at a time, and the loop is left to others in between.
         """
         began = 0.0
         while True:
@@ -116,18 +119,21 @@ class Intake:
                 await asyncio.sleep(early)
             began = time.monotonic()
             self._context.load.busy += 1
+            slow = self._completion.patience >= _SLOW_PATIENCE
             try:
-                await self._work()
+                await self._work(_SLOW_BATCH if slow else _MAX_BATCH)
             except StaleGeneration:
                 self._consumers.close_streams(wire.CLOSING_REASON_FENCED)
             finally:
                 self._context.load.busy -= 1
+            if slow and self._queue:
+                await asyncio.sleep(_PACE_SECONDS)
 
-    async def _work(self) -> None:
+    async def _work(self, most: int) -> None:
         """One batch of rollouts, one batch of appends, or one other request."""
         rollouts: list[RolloutWork] = []
         appends: list[ControlWork] = []
-        while self._queue and len(rollouts) + len(appends) < _MAX_BATCH:
+        while self._queue and len(rollouts) + len(appends) < most:
             work = self._queue[0]
             if isinstance(work, RolloutWork) and not appends:
                 rollouts.append(work)

@@ -13,7 +13,7 @@ from assay.sdk.spec import Gate, Leaf, Product
 from assay_server.config import Settings
 from assay_server.process import ServerProcess
 from assay_server.store.memory import MemoryStore
-from assay_server.store.protocol import CompleteOutcome, ResultItem, RunKey
+from assay_server.store.protocol import AcceptItem, AcceptOutcome, CompleteOutcome, ResultItem, RunKey
 
 from .chat_server import Asked, ChatServer, Reply, says
 
@@ -82,22 +82,30 @@ async def test_the_judge_is_asked_about_the_gated_items_only_and_once(server: Ch
     assert KEY not in "".join(repr(event) for event in events)
 
 
-async def test_answers_that_took_long_are_stored_together(
+async def test_answers_that_take_long_are_stored_together_and_their_rollouts_taken_by_few(
     server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    count, stored, complete = 60, list[int](), MemoryStore.complete_rollouts
+    count, taken, stored = 60, list[int](), list[int]()
+    accept, complete = MemoryStore.accept_rollouts, MemoryStore.complete_rollouts
 
-    async def noted(self: MemoryStore, key: RunKey, items: Sequence[ResultItem]) -> CompleteOutcome:
+    async def noted_accept(
+        self: MemoryStore, key: RunKey, items: Sequence[AcceptItem], now: float
+    ) -> Sequence[AcceptOutcome]:
+        taken.append(len(items))
+        return await accept(self, key, items, now)
+
+    async def noted_complete(self: MemoryStore, key: RunKey, items: Sequence[ResultItem]) -> CompleteOutcome:
         stored.append(len(items))
         return await complete(self, key, items)
 
     async def thinks(asked: Asked) -> Reply:
         del asked
-        await server.until(lambda: len(server.asked) == count)
+        await server.until(lambda: len(server.asked) % count == 0)
         await asyncio.sleep(0.5)
         return says({"rationale": "as I see it", "score": 10})
 
-    monkeypatch.setattr(MemoryStore, "complete_rollouts", noted)
+    monkeypatch.setattr(MemoryStore, "accept_rollouts", noted_accept)
+    monkeypatch.setattr(MemoryStore, "complete_rollouts", noted_complete)
     server.script = thinks
     catalogue = tmp_path / "judges.toml"
     catalogue.write_text(f'[judges.strict]\nbase_url = "{server.url}"\nmodel = "judge-1"\nmax_concurrent = {count}\n')
@@ -107,11 +115,15 @@ async def test_answers_that_took_long_are_stored_together(
     await process.start()
     try:
         async with aio.Client(process.address) as client, client.stream(run) as stream:
-            await stream.send_many([Rollout(f"r{number}", response=f"the {number}th") for number in range(count)])
-            await stream.finish()
-            results = [event async for event in stream if isinstance(event, SampleResult)]
+            for turn in range(2):
+                taken.clear()
+                stored.clear()
+                names = [f"{turn}-{number}" for number in range(count)]
+                await stream.send_many([Rollout(name, response=name) for name in names])
+                events = [await stream.receive() for _ in names]
+                assert [event.value for event in events if isinstance(event, SampleResult)] == [1.0] * count
+                assert sum(taken) == sum(stored) == count
+                assert len(stored) <= count // 2
     finally:
         await process.drain()
-    assert len(results) == sum(stored) == count
-    assert {result.value for result in results} == {1.0}
-    assert len(stored) <= count // 2
+    assert max(taken) <= 16  # since it is known that they take long
