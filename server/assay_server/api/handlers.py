@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping
-from contextlib import AbstractContextManager, aclosing, contextmanager, suppress
+from contextlib import AbstractContextManager, aclosing, contextmanager
 from typing import TYPE_CHECKING, NoReturn, Protocol, Self, TypeVar
 
 import grpc
@@ -254,11 +254,12 @@ class Door:
         self, method: str, principal: Principal, failure: Failure, headers: Iterable[tuple[str, str | bytes]]
     ) -> None:
         self.arrive(headers)
-        with _Call(self._metrics, self._audit, method) as call, suppress(Failure):
+        with _Call(self._metrics, self._audit, method) as call:
             call.made_by(principal)
             call.failed(failure)
-            with self._traced(call):
-                raise failure
+            span = self._span(call)
+            if span is not None:
+                span.end(failure.reason)
 
     def arrive(self, headers: Iterable[tuple[str, str | bytes]]) -> None:
         """Note on whose behalf the present task's call is made, where that is traced."""
@@ -266,12 +267,15 @@ class Door:
             named = {name: value for name, value in headers if name in _TRACE_HEADERS and isinstance(value, str)}
             arrived(self._tracing.caller_of(named))
 
+    def _span(self, call: _Call) -> OpenSpan | None:
+        return None if self._tracing is None else self._tracing.call(call.method, call.named(), present_caller())
+
     @contextmanager
     def _traced(
         self, call: _Call, inside: Callable[[OpenSpan], AbstractContextManager[None]] = under
     ) -> Generator[None]:
         """Inside, the call has a span, where one is sampled."""
-        span = None if self._tracing is None else self._tracing.call(call.method, call.named(), present_caller())
+        span = self._span(call)
         if span is None:
             yield
             return

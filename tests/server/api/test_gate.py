@@ -21,6 +21,8 @@ from assay_server.api.rates import RateSettings, TenantRates
 from assay_server.audit import AuditLog
 from assay_server.metrics import Metrics
 from assay_server.pipeline.failures import Code, Failure
+from assay_server.tracing.recording import Tracing
+from tests.end_to_end.spans import Listener
 
 PATH = "/assay.v1.SandboxService/RunTests"
 TOKEN = (("authorization", "Bearer secret"),)
@@ -48,11 +50,12 @@ class Sending(Protocol):
 class Served:
     """A door with one method, and room or none."""
 
-    def __init__(self, audit: Path | None = None) -> None:
+    def __init__(self, audit: Path | None = None, tracing: Tracing | None = None) -> None:
         self.full = True
         self.metrics = Metrics()
         self.rates = TenantRates(RateSettings())
         self._audit = AuditLog(audit)
+        self._tracing = tracing
         self.read: list[bytes] = []
 
     def room(self, principal: Principal) -> None:
@@ -65,7 +68,8 @@ class Served:
 
     @asynccontextmanager
     async def channel(self) -> AsyncGenerator[grpc.aio.Channel]:
-        door = Door(Authenticator("secret"), self.metrics, Admission(9), Admission(9), self.rates, self._audit)
+        unary, streams = Admission(9), Admission(9)
+        door = Door(Authenticator("secret"), self.metrics, unary, streams, self.rates, self._audit, self._tracing)
         server = grpc.aio.server()
         gate = Gate({PATH: door.unary(PATH, self.answer)}, {PATH: self.room}, door)
         server.add_generic_rpc_handlers((gate,))
@@ -150,3 +154,12 @@ async def test_refusals_are_counted_and_written_down(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in audit.read_text(encoding="utf-8").splitlines()]
     told = [(line["tenant"], line["code"], line["reason"]) for line in lines]
     assert told == [("local", "RESOURCE_EXHAUSTED", "SANDBOX_BUSY")] * 3 + [("local", "OK", "")]
+
+
+async def test_a_refusal_is_a_span_of_its_callers_trace_that_failed() -> None:
+    listener, trace = Listener(), 0x0AF7651916CD43DD8448EB211C80319C
+    served = Served(tracing=listener.tracing)
+    async with served.channel() as channel:
+        await refused(method(channel), (*TOKEN, ("traceparent", f"00-{trace:032x}-b7ad6b7169203331-01")))
+    (span,) = listener.named(PATH.strip("/"))
+    assert (span.trace, span.status, span.said("tenant")) == (trace, "SANDBOX_BUSY", "local")
