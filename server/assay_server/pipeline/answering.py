@@ -28,11 +28,6 @@ class Answer(NamedTuple):
     verdict: str
     span: OpenSpan | None = None
 
-    @property
-    def receivers(self) -> tuple[str, ...]:
-        """Who gets it."""
-        return self.held.consumers
-
 
 @dataclass(frozen=True, slots=True)
 class Deferred:

@@ -19,7 +19,6 @@ from assay_server.pipeline.facts import facts_of
 from assay_server.pipeline.finishing import FinishedResult, Finisher
 from assay_server.pipeline.group_rewards import HeldMember
 from assay_server.pipeline.groups import GroupDesk
-from assay_server.pipeline.senders import Sender
 from assay_server.pipeline.specs import counted_roles
 from assay_server.pipeline.traced_answering import end_spans, said_of
 from assay_server.store.protocol import GroupRecord, GroupState, OutboxKind, StaleGeneration, StoredRollout
@@ -188,7 +187,7 @@ class Completion:
         for answer in stored:
             if answer.group_id:
                 self._desk.hold(answer.group_id, answer.held)
-        entries = [(answer.receivers, answer.item.payload) for answer in stored]
+        entries = [(answer.held.consumers, answer.item.payload) for answer in stored]
         self._consumers.push(OutboxKind.SAMPLE, entries, outcome.sequences)
         context.load.unanswered -= len(answers)
         self._count(stored)
@@ -207,19 +206,13 @@ class Completion:
         return record
 
     def _free_slots(self, answers: Sequence[Answer]) -> None:
-        freed: dict[int, tuple[Sender, int]] = {}
-        for answer in answers:
-            if answer.sender is not None:
-                sender, count = freed.get(id(answer.sender), (answer.sender, 0))
-                freed[id(sender)] = (sender, count + 1)
-        for sender, count in freed.values():
-            self._consumers.free_slots(sender, count)
+        senders = [answer.sender for answer in answers if answer.sender is not None]
+        counts, known = Counter(map(id, senders)), dict(zip(map(id, senders), senders, strict=True))
+        for sender, count in counts.items():
+            self._consumers.free_slots(known[sender], count)
 
     def _count(self, answers: Sequence[Answer]) -> None:
-        counts: dict[str, int] = {}
-        for answer in answers:
-            counts[answer.verdict] = counts.get(answer.verdict, 0) + 1
-        for verdict, count in counts.items():
+        for verdict, count in Counter([answer.verdict for answer in answers]).items():
             self._context.metrics.answered.labels(verdict).inc(count)
 
     # ------------------------------------------------------------ groups

@@ -280,7 +280,7 @@ class Intake:
         if outcome.code not in (AcceptCode.ACCEPTED, AcceptCode.DUPLICATE):
             self._refuse(work, _refusal(outcome, item))
             return
-        work.sender.accepted.rollout_ids.append(item.rollout_id)
+        work.sender.accepted_ids.append(item.rollout_id)
         if outcome.code is AcceptCode.DUPLICATE:
             self._consumers.free_slots(work.sender, 1)
             return
@@ -324,7 +324,7 @@ class Intake:
             self._context.metrics.refused.labels(failure.reason).inc()
             work.sender.refuse(append.rollout_id, "", failure)
             return False
-        work.sender.accepted.appends.add(rollout_id=append.rollout_id, length=outcome.length)
+        work.sender.appended.appends.add(rollout_id=append.rollout_id, length=outcome.length)
         return append.final and outcome.code is AppendCode.APPENDED
 
     # ------------------------------------------------------------ other requests

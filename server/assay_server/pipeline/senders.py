@@ -28,6 +28,7 @@ class Sender:
         requests: other requests of it that are queued.
         ending: it will send nothing more.
         caller: the span on whose behalf it sends, where that is traced.
+        accepted_ids: rollouts that were taken over since that was last said; ``appended`` likewise.
     """
 
     outlet: Outlet
@@ -40,7 +41,8 @@ class Sender:
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     caller: Caller | None = None
     _fewer: asyncio.Event = field(default_factory=asyncio.Event)
-    accepted: wire.Accepted = field(default_factory=wire.Accepted)
+    accepted_ids: list[str] = field(default_factory=list[str])
+    appended: wire.Accepted = field(default_factory=wire.Accepted)
 
     def answered(self, rollouts: int) -> None:
         """So many of its rollouts hold a slot no more."""
@@ -78,9 +80,10 @@ class Sender:
 
     def flush_accepted(self) -> None:
         """Say what was taken over since the last time."""
-        if self.accepted.rollout_ids or self.accepted.appends:
-            self.outlet.notify(wire.StreamRolloutsResponse(accepted=self.accepted))
-            self.accepted = wire.Accepted()
+        if self.accepted_ids or self.appended.appends:
+            self.appended.rollout_ids.extend(self.accepted_ids)
+            self.outlet.notify(wire.StreamRolloutsResponse(accepted=self.appended))
+            self.accepted_ids, self.appended = [], wire.Accepted()
 
 
 class RolloutWork(NamedTuple):
