@@ -23,15 +23,15 @@ class Busy(Exception):
     """There is no room now. Not an answer about the job: it was not looked at.
 
     Attributes:
-        retry_after: seconds after which there is likely to be room.
+        retry_after: seconds after which there is likely to be room, rounded up to hundredths.
         by_quota: it is the tenant's own quota that is used up.
     """
 
     def __init__(
         self, retry_after: float, what: str = "the sandboxes' queue is full", *, by_quota: bool = False
     ) -> None:
-        super().__init__(f"{what}; room is expected in {retry_after:.2f} s")
-        self.retry_after = retry_after
+        self.retry_after = math.ceil(retry_after * 100) / 100
+        super().__init__(f"{what}; room is expected in {self.retry_after:.2f} s")
         self.by_quota = by_quota
 
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import grpc
 
 from assay_server.api.handlers import Door, Room, refusing
+from assay_server.pipeline.failures import Code, Failure
+
+_KEPT = 256
+
+_Words: TypeAlias = tuple[Code, str, str, float | None, bool | None]
 
 
 class Gate(grpc.GenericRpcHandler):
@@ -26,6 +32,7 @@ class Gate(grpc.GenericRpcHandler):
         self._handlers = handlers
         self._rooms = rooms
         self._door = door
+        self._refusals: dict[_Words, grpc.RpcMethodHandler[bytes, bytes]] = {}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         """What serves this call; None = no such method."""
@@ -34,5 +41,17 @@ class Gate(grpc.GenericRpcHandler):
         if room is not None:
             failure = self._door.refusal(path, room, handler_call_details.invocation_metadata or ())
             if failure is not None:
-                return refusing(failure)
+                return self._refusing(failure)
         return self._handlers.get(path)
+
+    def _refusing(self, failure: Failure) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """Who has no room says the same again and again."""
+        if failure.metadata or failure.violations:
+            return refusing(failure)
+        words = (failure.code, failure.reason, failure.message, failure.retry_after, failure.retryable)
+        handler = self._refusals.get(words)
+        if handler is None:
+            if len(self._refusals) >= _KEPT:
+                self._refusals.clear()
+            handler = self._refusals[words] = refusing(failure)
+        return handler

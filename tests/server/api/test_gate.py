@@ -52,6 +52,7 @@ class Served:
 
     def __init__(self, audit: Path | None = None, tracing: Tracing | None = None) -> None:
         self.full = True
+        self.wait = 0.75
         self.metrics = Metrics()
         self.rates = TenantRates(RateSettings())
         self._audit = AuditLog(audit)
@@ -60,7 +61,7 @@ class Served:
 
     def room(self, principal: Principal) -> None:
         if self.full:
-            raise Failure(Code.RESOURCE_EXHAUSTED, "SANDBOX_BUSY", f"{principal.tenant} waits", retry_after=0.75)
+            raise Failure(Code.RESOURCE_EXHAUSTED, "SANDBOX_BUSY", f"{principal.tenant} waits", retry_after=self.wait)
 
     async def answer(self, _: Principal, data: bytes) -> wire.RunTestsResponse:
         self.read.append(data)
@@ -118,6 +119,15 @@ async def test_a_refused_call_is_told_when_to_come_again_and_its_bytes_are_not_l
         served.full = False
         assert await method(channel)(b"as it is", metadata=TOKEN) == ANSWER.SerializeToString()
     assert served.read == [b"as it is"]
+
+
+async def test_each_refusal_has_its_own_time_however_many_there_were() -> None:
+    served = Served()
+    waits = [*(number / 100 for number in range(1, 300)), 0.75, 0.75, 0.01]
+    async with served.channel() as channel:
+        for wait in waits:
+            served.wait = wait
+            assert retry_seconds(await refused(method(channel))) == pytest.approx(wait)
 
 
 async def test_a_call_is_refused_before_it_has_sent_its_message() -> None:
