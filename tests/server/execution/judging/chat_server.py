@@ -99,6 +99,18 @@ class ChatServer:
 
         self.script = next_reply
 
+    def holds(self, word: str = "", reply: Reply | None = None) -> asyncio.Event:
+        """Answer questions with this word only once the returned event is set; accepts where no reply is given."""
+        release = asyncio.Event()
+
+        async def held(asked: Asked) -> Reply:
+            if word in asked.user:
+                await release.wait()
+            return await self._accept(asked) if reply is None else reply
+
+        self.script = held
+        return release
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until a request that came, or was answered, makes the condition true."""
         async with asyncio.timeout(PATIENCE_SECONDS), self._changed:

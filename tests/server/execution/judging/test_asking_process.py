@@ -120,14 +120,7 @@ async def test_retry_after_is_waited_for_by_everyone(asking: Asking):
 
 
 async def test_a_question_that_nobody_waits_for_leaves_its_endpoint(asking: Asking):
-    never = asyncio.Event()
-
-    async def held(asked: Asked) -> Reply:
-        if "waits" in asked.user:
-            await never.wait()
-        return says({"correct": True})
-
-    asking.server.script = held
+    never = asking.server.holds("waits")
     lost = [asyncio.create_task(asking.judge.ask(question(f"waits {number}", "narrow"))) for number in range(2)]
     await asking.server.until(lambda: asking.server.under_way == 2)
     for task in lost:
@@ -181,14 +174,7 @@ async def test_the_key_is_in_neither_environment_nor_command_line(asking: Asking
 
 
 async def test_a_process_that_is_killed_is_replaced_and_its_questions_are_retryable(asking: Asking):
-    never = asyncio.Event()
-
-    async def held(asked: Asked) -> Reply:
-        if "lost" in asked.user:
-            await never.wait()
-        return says({"correct": True})
-
-    asking.server.script = held
+    never = asking.server.holds("lost")
     waiting = [asyncio.create_task(refused(asking.judge, question(f"lost {number}"))) for number in range(3)]
     await asking.server.until(lambda: asking.server.under_way == 3)
     first = asking.process.pid
@@ -202,14 +188,7 @@ async def test_a_process_that_is_killed_is_replaced_and_its_questions_are_retrya
 
 
 async def test_those_who_wait_when_the_port_closes_are_told(asking: Asking):
-    never = asyncio.Event()
-
-    async def held(asked: Asked) -> Reply:
-        del asked
-        await never.wait()
-        return says({})
-
-    asking.server.script = held
+    never = asking.server.holds()
     judge = CatalogueJudge(asking.endpoints, AskingProcess(asking.endpoints))
     waiting = asyncio.create_task(refused(judge, question("closing")))
     await asking.server.until(lambda: asking.server.under_way == 1)

@@ -74,14 +74,7 @@ async def test_equal_questions_at_the_same_time_are_one_request(server: ChatServ
 
 
 async def test_one_who_stops_waiting_does_not_take_the_verdict_from_the_others(server: ChatServer):
-    release = asyncio.Event()
-
-    async def held(asked: Asked) -> Reply:
-        del asked
-        await release.wait()
-        return says({"correct": True})
-
-    server.script = held
+    release = server.holds()
     async with judging(server.endpoint()) as judge:
         first, second = (asyncio.create_task(judge.ask(question())) for _ in range(2))
         await server.until(lambda: server.under_way == 1)
@@ -93,14 +86,7 @@ async def test_one_who_stops_waiting_does_not_take_the_verdict_from_the_others(s
 
 
 async def test_a_verdict_is_kept_though_who_asked_first_does_not_wait_for_it(server: ChatServer):
-    release = asyncio.Event()
-
-    async def held(asked: Asked) -> Reply:
-        del asked
-        await release.wait()
-        return says({"correct": True})
-
-    server.script = held
+    release = server.holds()
     async with judging(server.endpoint()) as judge:
         first, second = (asyncio.create_task(judge.ask(question())) for _ in range(2))
         await server.until(lambda: server.under_way == 1)
@@ -122,14 +108,7 @@ async def test_thousands_that_wait_for_one_place_are_refused_one_after_the_other
 
 
 async def test_those_who_left_the_queue_take_no_place(server: ChatServer):
-    release = asyncio.Event()
-
-    async def held(asked: Asked) -> Reply:
-        if "first" in asked.user:
-            await release.wait()
-        return says({"correct": True})
-
-    server.script = held
+    release = server.holds("first")
     async with judging(server.endpoint(max_concurrent=1)) as judge:
         first = asyncio.create_task(judge.ask(question("first")))
         await server.until(lambda: server.under_way == 1)
@@ -161,14 +140,7 @@ async def test_one_who_leaves_while_the_endpoint_is_shut_frees_its_place(server:
 
 
 async def test_a_question_that_nobody_waits_for_frees_its_place(server: ChatServer):
-    never = asyncio.Event()
-
-    async def held(asked: Asked) -> Reply:
-        if "waits" in asked.user:
-            await never.wait()
-        return says({"correct": True})
-
-    server.script = held
+    never = server.holds("waits")
     async with judging(server.endpoint(max_concurrent=1)) as judge:
         lost = asyncio.create_task(judge.ask(question("waits")))
         await server.until(lambda: server.under_way == 1)
@@ -351,14 +323,7 @@ async def test_texts_are_refused_and_never_cut(server: ChatServer):
 
 
 async def test_those_who_wait_when_the_port_closes_are_told(server: ChatServer):
-    never = asyncio.Event()
-
-    async def held(asked: Asked) -> Reply:
-        del asked
-        await never.wait()
-        return says({})
-
-    server.script = held
+    never = server.holds()
     judge = CatalogueJudge([server.endpoint()])
     waiting = asyncio.create_task(refused(judge, question()))
     await server.until(lambda: server.under_way == 1)

@@ -119,14 +119,7 @@ async def test_what_the_judge_cannot_say_is_a_status_and_never_a_zero(server: Ch
 
 
 async def test_waiting_for_a_turn_costs_no_execution_time(server: ChatServer, judge: CatalogueJudge):
-    release = asyncio.Event()
-
-    async def held(asked: Asked) -> Reply:
-        if "slow" in asked.user:
-            await release.wait()
-        return CORRECT
-
-    server.script = held
+    release = server.holds("slow", CORRECT)
     lanes = lanes_with(judge)
     slow = [asyncio.create_task(assess(lanes, judged(), sample(f"slow {number}"))) for number in range(2)]
     await server.until(lambda: server.under_way == 2)
@@ -151,12 +144,7 @@ async def test_an_attempt_that_the_deadline_has_no_room_for_is_not_begun(server:
 
 
 async def test_a_deadline_frees_the_place(server: ChatServer, judge: CatalogueJudge):
-    async def held(asked: Asked) -> Reply:
-        if "slow" in asked.user:
-            await asyncio.Event().wait()
-        return CORRECT
-
-    server.script = held
+    server.holds("slow", CORRECT)
     lanes = lanes_with(judge)
     slow = (reason(lanes, judged(execution_timeout=0.05), sample(f"slow {number}")) for number in range(10))
     assert set(await asyncio.gather(*slow)) <= {("DEADLINE_EXCEEDED", True), ("JUDGE_UNAVAILABLE", True)}
