@@ -161,11 +161,11 @@ def _bound(kind: int, wanted: int) -> None:
 
 def _run(task: Task, channels: int) -> None:
     failures = 3 + channels
-    if isinstance(task.what, tuple):
-        _execute(task.what, cast("Mapping[str, str]", task.more), failures)
+    if task.kind == "exec":
+        _execute(cast("tuple[str, ...]", task.what), cast("Mapping[str, str]", task.more), failures)
     os.close(failures)
     _seed()
-    _call(task.what, cast("bytes", task.more), [_connection(fd) for fd in range(3, 3 + channels)])
+    _call(cast("str", task.what), cast("bytes", task.more), [_connection(fd) for fd in range(3, 3 + channels)])
 
 
 def _connection(fd: int) -> socket.socket:

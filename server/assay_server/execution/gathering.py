@@ -8,8 +8,11 @@ from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
 
+WORTH_WAITING = 0.001
+"""Seconds: what may wait for less goes on at once."""
 _SHARE = 0.01
 _LONGEST = 0.02
+_NEWEST = 0.1
 
 
 def patience(seconds: float) -> float:
@@ -76,6 +79,3 @@ class UsualTime:
     def patience(self) -> float:
         """How long the next one may wait for company."""
         return 0.0 if self._seconds is None else patience(self._seconds)
-
-
-_NEWEST = 0.1

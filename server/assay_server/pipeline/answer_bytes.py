@@ -11,7 +11,7 @@ from struct import Struct
 
 from assay.sdk import Evidence, Verdict
 from assay.v1 import rollout_pb2
-from assay_server.pipeline.frames import FIXED64, VARINT, field_tag, tag_of, varint
+from assay_server.pipeline.frames import FIXED64, VARINT, delimited, field_tag, tag_of, varint
 from assay_server.pipeline.results import scored_result
 from assay_server.rewards.assessment import Assessment
 
@@ -66,9 +66,7 @@ def scored_payload(
         key, body = _key(name), _evidence(evidence)
         size = varint(len(body))
         parts += (_EVIDENCE, varint(len(key) + 1 + len(size) + len(body)), key, _ENTRY, size, body)
-    if assessment.answer_key:
-        key = assessment.answer_key.encode()
-        parts += (_ANSWER_KEY, varint(len(key)), key)
+    parts.append(_text(_ANSWER_KEY, assessment.answer_key))
     queue, run = _duration(queue_seconds), _duration(run_seconds)
     sizes = _ONE_BYTE[len(queue)], _ONE_BYTE[len(run)]
     whole = _ONE_BYTE[len(queue) + len(run) + 4]
@@ -99,10 +97,7 @@ def _evidence(evidence: Evidence) -> bytes:
 
 
 def _text(tag: bytes, text: str) -> bytes:
-    if not text:
-        return b""
-    data = text.encode()
-    return tag + varint(len(data)) + data
+    return delimited(tag, text.encode()) if text else b""
 
 
 def _duration(seconds: float) -> bytes:
@@ -121,8 +116,7 @@ _word = lru_cache(maxsize=1024)(_text)
 @lru_cache(maxsize=1024)
 def _key(name: str) -> bytes:
     """The key of a map's entry, which is there though it be empty."""
-    data = name.encode()
-    return _KEY + varint(len(data)) + data
+    return delimited(_KEY, name.encode())
 
 
 @lru_cache(maxsize=1024)
@@ -134,5 +128,4 @@ def _component_head(name: str) -> bytes:
 
 @lru_cache(maxsize=256)
 def _spoken(rewards: tuple[str, ...]) -> bytes:
-    names = [name.encode() for name in rewards]
-    return b"".join([_REWARDS + varint(len(name)) + name for name in names])
+    return b"".join([delimited(_REWARDS, name.encode()) for name in rewards])

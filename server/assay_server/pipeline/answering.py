@@ -78,7 +78,7 @@ class Answering:
         """
         context = self._context
         try:
-            digest = "" if sample is not None else rollout.task_digest
+            digest = rollout.task_digest
             task = context.tasks.get(context.key.tenant, digest) if digest else None
         except Failure as failure:
             return self.fail(rollout, failure, receivers, sender)
@@ -109,7 +109,7 @@ class Answering:
         return Answer(
             ResultItem(held.member.rollout_id, payload),
             held,
-            rollout.group_id if sample is None else sample.group_id,
+            rollout.group_id,
             sender,
             "not_scored" if assessment is None else _word_of(assessment.verdict),
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
-from assay_server.execution.gathering import Gathering, UsualTime, patience
+from assay_server.execution.gathering import WORTH_WAITING, Gathering, UsualTime, patience
 from assay_server.log_subject import name_item
 from assay_server.pipeline.answering import Answer, Deferred
 from assay_server.pipeline.batches import BatchDesk
@@ -24,7 +24,6 @@ from assay_server.pipeline.traced_answering import end_spans, said_of
 from assay_server.store.protocol import GroupRecord, GroupState, OutboxKind, StaleGeneration, StoredRollout
 
 _MAX_ANSWERS = 512
-_WORTH_WAITING = 0.001
 
 
 class Completion:
@@ -74,7 +73,7 @@ class Completion:
         answer = await deferred.answer()
         took = time.monotonic() - began
         self._usual.add(took)
-        if (wait := patience(took)) < _WORTH_WAITING:
+        if (wait := patience(took)) < WORTH_WAITING:
             self._answered([answer])
         else:
             self._late.add(answer, wait)

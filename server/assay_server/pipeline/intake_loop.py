@@ -14,6 +14,7 @@ import structlog
 from assay.sdk import Sample
 from assay.v1 import reward_service_pb2 as wire
 from assay.v1 import rollout_pb2
+from assay_server.execution.gathering import WORTH_WAITING
 from assay_server.pipeline.answering import Answer, Deferred
 from assay_server.pipeline.assembly import assemble, split_for_growth
 from assay_server.pipeline.batches import BatchDesk
@@ -44,7 +45,6 @@ _SCORING_SLICE = 32
 _ENOUGH = 64
 _PACE_SECONDS = 0.003
 _SLOW_BATCH = 16
-_SLOW_PATIENCE = 0.001  # of answers that take a tenth of a second
 
 
 class _Admitted(NamedTuple):
@@ -119,7 +119,7 @@ class Intake:
                 await asyncio.sleep(early)
             began = time.monotonic()
             self._context.load.busy += 1
-            slow = self._completion.patience >= _SLOW_PATIENCE
+            slow = self._completion.patience >= WORTH_WAITING
             try:
                 await self._work(_SLOW_BATCH if slow else _MAX_BATCH)
             except StaleGeneration:

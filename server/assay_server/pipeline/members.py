@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 
 from assay.sdk import Sample, Verdict
 from assay.v1 import rollout_pb2
 from assay_server.estimators import NO_STATE, AnchorState, Member, Role, StepRecord
-from assay_server.estimators.groups import Signal
 from assay_server.pipeline.intake import signals_of, text_of
 from assay_server.pipeline.json_fields import parse_json
 from assay_server.rewards.assessment import Assessment
@@ -22,7 +20,6 @@ _ROLES = {
     rollout_pb2.ROLLOUT_ROLE_RETRY: Role.RETRY,
     rollout_pb2.ROLLOUT_ROLE_REPLAY: Role.REPLAY,
 }
-_NO_SIGNALS: Mapping[str, Signal] = MappingProxyType({})
 
 
 def member_of(rollout: rollout_pb2.Rollout, worth: Assessment | None, *, with_steps: bool) -> Member:
@@ -48,26 +45,18 @@ def member_of(rollout: rollout_pb2.Rollout, worth: Assessment | None, *, with_st
 
 def plain_member(sample: Sample, worth: Assessment | None) -> Member:
     """The same of a plain rollout (see :func:`plain_sample`), for whoever does not read its step."""
-    if worth is None:
-        return Member(
-            sample.rollout_id,
-            None,
-            num_tokens=sample.num_tokens,
-            num_tool_calls=sample.num_tool_calls,
-            prompt_id=sample.prompt_id,
-        )
     return Member(
         sample.rollout_id,
-        worth.value,
+        None if worth is None else worth.value,
         Role.POLICY,
         (),
-        _NO_SIGNALS,
-        worth.components,
+        sample.signals,
+        {} if worth is None else worth.components,
         sample.num_tokens,
         sample.num_tool_calls,
-        worth.answer_key,
+        "" if worth is None else worth.answer_key,
         sample.prompt_id,
-        worth.verdict,
+        Verdict.UNSPECIFIED if worth is None else worth.verdict,
     )
 
 

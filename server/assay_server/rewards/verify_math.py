@@ -65,8 +65,8 @@ class _Judged(NamedTuple):
     skipped: int
     response: str
 
-    @property
     def answer(self) -> Answer:
+        """The answer, read; a long one anew each time."""
         return _NO_ANSWER if self.found is None else read_answer(self.found.text)
 
 
@@ -143,10 +143,11 @@ def math_quick(sample: Sample, *, params: MathParameters = DEFAULTS) -> Score | 
     if found is not None and params.boxes == "last" and len(found.text) <= _LONGEST_REMEMBERED >= len(judged.gold):
         settled = _remembered(found.text, judged.gold, params.strictness)
         return None if settled is None else _shown(judged, found, settled)
-    decision = _decided(judged, params, sample)
-    if decision.equal is None or (decision.equal is False and _unread(judged) is not None):
+    answer = judged.answer()
+    decision = _decided(judged, answer, params, sample)
+    if decision.equal is None or (decision.equal is False and _unread(judged, answer) is not None):
         return None
-    return _score(judged, decision, params)
+    return _score(judged, answer, decision, params)
 
 
 @lru_cache(maxsize=8192)
@@ -168,18 +169,19 @@ def math_score(sample: Sample, symbolic: Symbolic, *, params: MathParameters = D
             notation that is not read and the texts differ; ``UNDECIDED`` where no layer can tell.
     """
     judged = _judged(sample, params)
-    decision = _decided(judged, params, sample)
+    answer = judged.answer()
+    decision = _decided(judged, answer, params, sample)
     if decision.equal is False:
-        reason = _unread(judged)
+        reason = _unread(judged, answer)
         if reason is not None:
-            raise Unscorable(reason, f"{judged.answer.text[:80]!r} against {judged.reference.text[:80]!r}: not read")
+            raise Unscorable(reason, f"{answer.text[:80]!r} against {judged.reference.text[:80]!r}: not read")
     if decision.equal is None:
-        verdict = symbolic.compare(judged.answer.text, judged.reference.text, params.strictness)
+        verdict = symbolic.compare(answer.text, judged.reference.text, params.strictness)
         if verdict.equal is None:
             raise Unscorable("UNDECIDED", f"no layer could tell: {verdict.reason}")
         agreed = not verdict.equal or _boxes_agree(judged.response, sample.prompt, judged.reference, params, symbolic)
         decision = Decision(verdict.equal and agreed, verdict.layer if agreed else "boxes")
-    return _score(judged, decision, params)
+    return _score(judged, answer, decision, params)
 
 
 def _judged(sample: Sample, params: MathParameters) -> _Judged:
@@ -194,10 +196,10 @@ def _judged(sample: Sample, params: MathParameters) -> _Judged:
     return _Judged(found, gold, reference, reference_key, skipped, response)
 
 
-def _decided(judged: _Judged, params: MathParameters, sample: Sample) -> Decision:
+def _decided(judged: _Judged, answer: Answer, params: MathParameters, sample: Sample) -> Decision:
     if judged.found is None:
         return Decision(False, "")
-    decision = compare(judged.answer, judged.reference, params.strictness)
+    decision = compare(answer, judged.reference, params.strictness)
     if decision.equal and params.boxes != "last" and not _boxes_agree(
         judged.response, sample.prompt, judged.reference, params, None
     ):  # fmt: skip
@@ -205,13 +207,13 @@ def _decided(judged: _Judged, params: MathParameters, sample: Sample) -> Decisio
     return decision
 
 
-def _score(judged: _Judged, decision: Decision, params: MathParameters) -> Score:
+def _score(judged: _Judged, answer: Answer, decision: Decision, params: MathParameters) -> Score:
     found, layer = judged.found, decision.layer
     if found is None:
         return Score(0.0, Verdict.INCORRECT, Evidence(reason="no answer found"))
     if layer == "boxes" and params.boxes == "reject":
         return _shown(judged, found, _Settled(equal=False, layer=layer, key=""))
-    key = _key(judged.answer, judged.reference_key, decision)
+    key = _key(answer, judged.reference_key, decision)
     return _shown(judged, found, _Settled(bool(decision.equal), layer, key))
 
 
@@ -237,9 +239,9 @@ def _shown(judged: _Judged, found: Extraction, settled: _Settled) -> Score:
     return Score(1.0 if equal else 0.0, Verdict.CORRECT if equal else Verdict.INCORRECT, evidence, key)
 
 
-def _unread(judged: _Judged) -> str | None:
+def _unread(judged: _Judged, answer: Answer) -> str | None:
     """Which of two different texts is mathematics that nothing here reads: a wrong verdict would be a guess."""
-    return None if judged.found is None else _unread_of(judged.answer, judged.reference)
+    return None if judged.found is None else _unread_of(answer, judged.reference)
 
 
 def _unread_of(answer: Answer, reference: Answer) -> str | None:

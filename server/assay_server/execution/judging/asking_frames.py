@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import struct
@@ -11,6 +12,7 @@ from typing import cast
 from pydantic import SecretStr
 
 from assay.sdk import Json, JudgeRequest, Unscorable
+from assay_server.execution.gathering import Gathering
 from assay_server.execution.judging.asking import Question, Said
 from assay_server.execution.judging.catalogue import Endpoint, EndpointSettings
 
@@ -26,6 +28,11 @@ def framed(message: Mapping[str, object]) -> bytes:
 
 def _with_length(data: bytes) -> bytes:
     return HEADER.pack(len(data)) + data
+
+
+def mail_of(writer: asyncio.StreamWriter) -> Gathering[bytes]:
+    """Sends messages, those that may wait together."""
+    return Gathering(lambda frames: writer.write(b"".join(frames)))
 
 
 def split_frames(data: bytes) -> tuple[list[bytes], bytes]:

@@ -25,6 +25,7 @@ from assay_server.execution.judging.asking_frames import (
     endpoints_of,
     failed_message,
     framed,
+    mail_of,
     parsed,
     question_of,
     said_message,
@@ -95,7 +96,7 @@ class _Desk:
 async def work(connection: socket.socket) -> None:
     """Answer questions until the server goes away."""
     reader, writer = await asyncio.open_unix_connection(sock=connection)
-    mail = Gathering[bytes](lambda frames: writer.write(b"".join(frames)))
+    mail = mail_of(writer)
 
     def shut(endpoint: str, seconds: float) -> None:
         mail.add(framed({"shut": endpoint, "seconds": seconds}))

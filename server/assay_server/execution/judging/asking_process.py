@@ -25,6 +25,7 @@ from assay_server.execution.judging.asking import Deadline, Question, Said
 from assay_server.execution.judging.asking_frames import (
     answer_of,
     framed,
+    mail_of,
     parsed,
     question_frame,
     seconds_message,
@@ -123,7 +124,7 @@ class AskingProcess:
                 writer.write(self._setup)
                 self._reading = asyncio.create_task(self._read(reader), name="answers of judges")
                 self._writer = writer
-                self._mail = Gathering(lambda frames: writer.write(b"".join(frames)))
+                self._mail = mail_of(writer)
         return self._mail
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
