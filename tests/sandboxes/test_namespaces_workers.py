@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -221,6 +224,49 @@ asyncio.run(main())
 """
 
 
+SCHEDULED = """
+import json, os, sys
+
+def scheduled():
+    group, _, group_nice = open("/proc/self/autogroup").read().split()
+    nice, session = os.getpriority(os.PRIO_PROCESS, 0), os.getsid(0)
+    return {"nice": nice, "group": group, "group_nice": int(group_nice), "session": session}
+"""
+SERVER_IN_A_SESSION = (
+    SCHEDULED
+    + f"""
+import asyncio
+from assay_sandbox.namespaces.backend import NamespacesBackend, NamespacesSettings
+from tests.sandboxes.programs import script
+
+RUN = {SCHEDULED + "print(json.dumps(scheduled()))"!r}
+
+async def main():
+    os.nice(int(sys.argv[1]))
+    before = scheduled()
+    backend = NamespacesBackend(NamespacesSettings(workers=1))
+    await backend.start()
+    try:
+        run = json.loads((await backend.run(script(RUN))).stdout)
+        group = open(f"/proc/{{backend.worker_pids()[0]}}/autogroup").read().split()[0]
+    finally:
+        await backend.stop()
+    print(json.dumps({{"before": before, "after": scheduled(), "run": run, "worker's group": group}}))
+
+asyncio.run(main())
+"""
+)
+
+
+class Scheduled(NamedTuple):
+    """How the kernel schedules a process: its nice value, its session's group, and that group's."""
+
+    nice: int
+    group: str
+    group_nice: int
+    session: int
+
+
 async def test_a_server_that_is_killed_leaves_no_process():
     await (await started(workers=1)).stop()
     server = await asyncio.create_subprocess_exec(
@@ -237,23 +283,38 @@ async def test_a_server_that_is_killed_leaves_no_process():
             await asyncio.sleep(0.01)
 
 
-def session_of(pid: int) -> bytes:
-    """The name of the group in which the kernel schedules its session; empty where it has none."""
-    with contextlib.suppress(FileNotFoundError):
-        return Path(f"/proc/{pid}/autogroup").read_bytes().split()[0]
-    return b""
+def a_session_may_step_back() -> bool:
+    """Whether the kernel groups processes by session, and a user like this may lower a group's priority."""
+    step_back = """
+import time
+assert open("/proc/self/autogroup").read()
+time.sleep(0.2)  # of plain users it takes ten a second
+open("/proc/self/autogroup", "w").write("1")
+"""
+    return not subprocess.run([sys.executable, "-c", step_back], check=False, start_new_session=True).returncode
 
 
-async def test_runs_come_after_the_server_alone_and_as_the_kernel_groups_them():
-    own = "import os; print(os.getpriority(os.PRIO_PROCESS, 0), open('/proc/self/autogroup').read(), os.getsid(0))"
-    if not session_of(os.getpid()):
-        pytest.skip("the kernel does not group processes by session")
-    backend = await started(workers=1)
-    try:
-        nice, group, _, group_nice, session = (await backend.run(script(own))).stdout.split()
-        of_the_worker = session_of(backend.worker_pids()[0])
-    finally:
-        await backend.stop()
-    assert int(nice) > os.getpriority(os.PRIO_PROCESS, 0)
-    assert int(group_nice) >= int(nice)
-    assert (group, int(session)) == (of_the_worker, 0)  # the worker's session, which cannot be seen from inside
+@pytest.mark.parametrize("nice_before", [0, 3, 19])
+async def test_runs_come_after_the_server_alone_and_as_the_kernel_groups_them(nice_before: int):
+    """By a server in a session of its own: how this process was started does not matter."""
+    if not a_session_may_step_back():
+        pytest.skip("does not apply: the kernel does not group processes by session, or not for users like this")
+    server = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        SERVER_IN_A_SESSION,
+        str(nice_before),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert server.stdout is not None
+    told = json.loads(await server.stdout.read())
+    await server.wait()
+    before, after, run = Scheduled(**told["before"]), Scheduled(**told["after"]), Scheduled(**told["run"])
+    assert after == before  # the server is where it was: what it tries out before it starts is not its session
+    assert before.nice >= nice_before
+    assert run.nice == min(before.nice + 5, 19)
+    assert run.group == told["worker's group"] != before.group
+    assert run.group_nice == min(before.group_nice + 8, 19)
+    assert run.session == 0  # the worker's, which cannot be seen from inside

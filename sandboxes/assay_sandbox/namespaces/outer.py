@@ -26,6 +26,7 @@ _WORKER_SPACES = (
 )
 
 _SESSION_PRIORITY = 8  # there are two sessions of workers a processor, and one of the server
+_LOWEST_PRIORITY = 19
 _TRIES, _PAUSE_SECONDS = 10, 0.1
 
 
@@ -85,18 +86,27 @@ def _come_after_the_server() -> None:
     """It has to answer while programs run.
 
     Where the kernel groups processes by session, a nice value counts inside the group only, and the group has one too.
+    The session is the worker's own: were it the server's, the server would come after everything else, too.
     """
     os.nice(LOWER_PRIORITY)
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # what wakes one is not pushed aside by it
+    if os.getsid(0) != os.getpid():
+        raise OSError("a worker is started in a session of its own")
     for _ in range(_TRIES):
         try:
-            _write("/proc/self/autogroup", str(_SESSION_PRIORITY))
+            of_the_server = int(_read(f"/proc/{os.getppid()}/autogroup").split()[-1])
+            _write("/proc/self/autogroup", str(min(of_the_server + _SESSION_PRIORITY, _LOWEST_PRIORITY)))
         except BlockingIOError:  # noqa: PERF203 - of plain users the kernel takes ten a second
             time.sleep(_PAUSE_SECONDS)
-        except OSError:
+        except (OSError, LookupError):  # no such groups here, or the server is in none
             return
         else:
             return
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def _write(path: str, text: str) -> None:

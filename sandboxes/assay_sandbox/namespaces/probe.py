@@ -70,6 +70,7 @@ def _try(setup: Setup) -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         theirs.close()
         ours.settimeout(_SECONDS)
