@@ -39,6 +39,7 @@ from assay.v1 import sandbox_service_pb2 as wire
 CLIENTS_PER_CORE = 20
 OVERLOAD = 10
 CONNECTIONS = 4
+REFUSED_WITHIN_MS = 100
 _METHOD = "/assay.v1.SandboxService/RunTests"
 _TICK_SECONDS = 0.005
 
@@ -199,7 +200,9 @@ def _measure(server: RunningServer, token: str, processes: Executor, seconds: fl
     fared = open_one.fared
     print(f"open loop, {fared.calls / seconds:.0f} calls/s: {dict(fared.outcomes)}, all after {fared.seconds:.1f} s")
     print(f"  verdicts after {_figures(fared.verdicts)}")
+    in_time = sum(taken <= REFUSED_WITHIN_MS for taken in fared.refusals) / max(1, len(fared.refusals))
     print(f"  refusals after {_figures(fared.refusals)}; from when they were sent {_figures(fared.refusals_sent)}")
+    print(f"  {in_time:.1%} of them within {REFUSED_WITHIN_MS} ms")
     print(f"  calls sent late by {_figures(fared.late)}; {fared.without_hint} refusals without RetryInfo")
     print(f"  {_costs(open_one)}")
     growth = open_one.memory / steady.memory - 1

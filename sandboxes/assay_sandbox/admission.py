@@ -15,8 +15,11 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractContextManager
 
-_MEMORY = 0.9
 _FIRST_GUESS_SECONDS = 0.02
+_MEMORY_SECONDS = 1.0
+_MOST_NEWS = 0.1
+"""A job's share in the pace, at most. Quick ones have less, or the room would swing: when all come at once, jobs take
+longer, and as soon as nobody is let in they take no time."""
 
 
 class Busy(Exception):
@@ -62,7 +65,7 @@ class Admission:
         self._always = always
         self._clock = clock
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._job_seconds = _FIRST_GUESS_SECONDS
+        self._held, self._jobs = _FIRST_GUESS_SECONDS, 1.0  # of the last second or the last ten jobs
         self._calls = 0
 
     @property
@@ -75,6 +78,14 @@ class Admission:
         """Jobs that hold a slot."""
         return self._slots - self._free
 
+    def _note(self, held: float) -> None:
+        kept = max(1 - _MOST_NEWS, math.exp(-held / (self._slots * _MEMORY_SECONDS)))
+        self._held, self._jobs = kept * self._held + held, kept * self._jobs + 1
+
+    @property
+    def _job_seconds(self) -> float:
+        return self._held / self._jobs
+
     @property
     def expected_wait(self) -> float:
         """Seconds for which a job that came now would wait, as far as the last ones tell."""
@@ -86,15 +97,24 @@ class Admission:
         in_time = self._wait * self._slots / self._job_seconds
         return int(min(self._queue, max(in_time, self._always)))
 
-    def call(self) -> AbstractContextManager[None]:
-        """A place for somebody who brings one or more jobs and keeps trying where there is no room for them; enter it.
+    def refusal(self) -> Busy | None:
+        """What a call that came now would be refused with, not raised: as cheap as saying no to thousands has to be.
 
-        Raises Busy, at once, where there is no room now, or where as many have places as there is room for: their jobs
-        may not have come yet.
+        There is no room, or as many have places as there is room for: their jobs may not have come yet.
         """
         room = self.room
         if (not self._free and len(self._waiting) >= room) or self._calls >= self._slots + room:
-            raise Busy(self.expected_wait)
+            return Busy(self.expected_wait)
+        return None
+
+    def call(self) -> AbstractContextManager[None]:
+        """A place for somebody who brings one or more jobs and keeps trying where there is no room for them; enter it.
+
+        Raises Busy, at once, where there is none.
+        """
+        busy = self.refusal()
+        if busy is not None:
+            raise busy
         return self._place()
 
     @contextlib.contextmanager
@@ -113,7 +133,7 @@ class Admission:
         try:
             yield waited
         finally:
-            self._job_seconds = _MEMORY * self._job_seconds + (1 - _MEMORY) * (self._clock() - began)
+            self._note(self._clock() - began)
             self._leave()
 
     async def _enter(self) -> float:

@@ -47,19 +47,26 @@ class Quotas:
         self._settings = settings
         self._tenants: dict[str, _Tenant] = {}
 
-    def check(self, tenant: str) -> None:
-        """Raise Busy where a call of the tenant's that came now would be refused."""
+    def refusal(self, tenant: str) -> Busy | None:
+        """What a call of the tenant's that came now would be refused with."""
         jobs = self._settings.jobs
         if not jobs and not self._settings.cpu_seconds:
-            return
+            return None
         account = self._account(tenant)
         if jobs and account.turns.running >= jobs:
             message = f"the tenant has {jobs} sandbox jobs running, which is its quota"
-            raise Busy(account.turns.expected_wait, message, by_quota=True)
+            return Busy(account.turns.expected_wait, message, by_quota=True)
         wait = self._cpu_wait(account)
         if wait:
             message = f"the tenant has used its quota of {self._settings.cpu_seconds:g} CPU seconds a minute"
-            raise Busy(wait, message, by_quota=True)
+            return Busy(wait, message, by_quota=True)
+        return None
+
+    def check(self, tenant: str) -> None:
+        """Raise Busy where a call of the tenant's that came now would be refused."""
+        busy = self.refusal(tenant)
+        if busy is not None:
+            raise busy
 
     @contextlib.asynccontextmanager
     async def job(self, tenant: str) -> AsyncGenerator[Callable[[float], None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -72,6 +73,25 @@ class _Reader(Collector):
             yield GaugeMetricFamily(name, FIGURES[name], value)
 
 
+class RpcFigures:
+    """What is counted of the calls of one method; its series are looked up once."""
+
+    def __init__(self, metrics: Metrics, method: str) -> None:
+        self.service, self.name = service, name = method.strip("/").split("/")
+        self._started = metrics.rpcs_started.labels(service, name)
+        self._seconds = metrics.rpc_seconds.labels(service, name)
+        self._ended = lru_cache(partial(metrics.rpcs_handled.labels, service, name))
+
+    def started(self) -> None:
+        """A call has begun."""
+        self._started.inc()
+
+    def ended(self, code: str, seconds: float) -> None:
+        """A call has ended."""
+        self._ended(code).inc()
+        self._seconds.observe(seconds)
+
+
 class Metrics:
     """The process's instruments, in a registry of their own."""
 
@@ -119,6 +139,15 @@ class Metrics:
             registry=registry,
         )
         self.loop_lag = Gauge("assay_loop_lag_seconds", "How late the event loop runs its timers", registry=registry)
+
+        self._rpcs: dict[str, RpcFigures] = {}
+
+    def rpc(self, method: str) -> RpcFigures:
+        """The figures of one method, by its path."""
+        figures = self._rpcs.get(method)
+        if figures is None:
+            figures = self._rpcs[method] = RpcFigures(self, method)
+        return figures
 
     def read(self, figures: Callable[[], Figures]) -> None:
         """Show these figures as well; they are read whenever somebody looks, and cost nothing in between."""

@@ -140,10 +140,11 @@ class Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._task is not None
-        if self._task.done() and not self._task.cancelled():
-            self._task.result()
-        self._task.cancel()
+        task, self._task = self._task, None  # it remembers where it was cancelled: a circle otherwise
+        assert task is not None
+        if task.done() and not task.cancelled():
+            task.result()
+        task.cancel()
 
     def program(self, program: Running, suite: Running | None = None) -> None:
         """Watch this run now; ``suite`` is ended too where it does not notice that the program was."""

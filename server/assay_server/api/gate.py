@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import grpc
 
-from assay_server.api.handlers import Door, Room, refusing
+from assay_server.api.handlers import Door, Full, refusing
 from assay_server.pipeline.failures import Code, Failure
 
 _KEPT = 256
@@ -23,23 +23,23 @@ class Gate(grpc.GenericRpcHandler):
 
     Args:
         handlers: by path.
-        rooms: of the methods whose calls can be refused unread, by path.
+        full: of the methods whose calls can be refused unread, by path.
     """
 
     def __init__(
-        self, handlers: Mapping[str, grpc.RpcMethodHandler[bytes, bytes]], rooms: Mapping[str, Room], door: Door
+        self, handlers: Mapping[str, grpc.RpcMethodHandler[bytes, bytes]], full: Mapping[str, Full], door: Door
     ) -> None:
         self._handlers = handlers
-        self._rooms = rooms
+        self._full = full
         self._door = door
         self._refusals: dict[_Words, grpc.RpcMethodHandler[bytes, bytes]] = {}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         """What serves this call; None = no such method."""
         path = handler_call_details.method
-        room = self._rooms.get(path)
-        if room is not None:
-            failure = self._door.refusal(path, room, handler_call_details.invocation_metadata or ())
+        full = self._full.get(path)
+        if full is not None:
+            failure = self._door.refusal(path, full, handler_call_details.invocation_metadata or ())
             if failure is not None:
                 return self._refusing(failure)
         return self._handlers.get(path)

@@ -119,8 +119,8 @@ class GrpcServer:
         self._names = [*names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
 
     def _furnish(self, server: Handlers) -> None:
-        rooms = {**dict.fromkeys(self.methods.unary, self.door.room), **self.methods.rooms}
-        server.add_generic_rpc_handlers((Gate(_handlers(self.door, self.methods), rooms, self.door),))
+        full = {**dict.fromkeys(self.methods.unary, self.door.full), **self.methods.full}
+        server.add_generic_rpc_handlers((Gate(_handlers(self.door, self.methods), full, self.door),))
         if self._peers is not None:
             server.add_generic_rpc_handlers((self._peers.handlers(),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)

@@ -19,7 +19,7 @@ from google.protobuf import message
 from assay_server.api.principals import Authenticator, Principal, no_longer_known
 from assay_server.api.rates import TenantRates
 from assay_server.api.scopes import require, scopes_of
-from assay_server.audit import AuditLog, begin_note
+from assay_server.audit import AuditLog, CallNote, begin_note
 from assay_server.keys import Scope
 from assay_server.metrics import Metrics
 from assay_server.pipeline.failures import Code, Failure, failure_of, internal
@@ -42,8 +42,8 @@ else:
 
 M = TypeVar("M", bound=message.Message)
 
-Room = Callable[[Principal], object]
-"""Raises Failure where a call that came now would be refused; returns what nobody has to let go of."""
+Full = Callable[[Principal], "Failure | None"]
+"""What a call that came now would be refused with, where there is no room for it."""
 
 Unary = Callable[[Principal, bytes], Awaitable["Response"]]
 ServerStream = Callable[[Principal, bytes], AsyncIterator[message.Message]]
@@ -95,14 +95,17 @@ class Admission:
         self._limit = limit
         self._active = 0
 
-    def check(self) -> None:
-        """Raise Failure where a call that came now would be refused."""
-        if self._active >= self._limit:
-            text = f"{self._limit} calls are at work already"
-            raise Failure(Code.RESOURCE_EXHAUSTED, "OVERLOADED", text, retry_after=0.25)
+    def refusal(self) -> Failure | None:
+        """What a call that came now would be refused with."""
+        if self._active < self._limit:
+            return None
+        text = f"{self._limit} calls are at work already"
+        return Failure(Code.RESOURCE_EXHAUSTED, "OVERLOADED", text, retry_after=0.25)
 
     def __enter__(self) -> None:
-        self.check()
+        failure = self.refusal()
+        if failure is not None:
+            raise failure
         self._active += 1
 
     def __exit__(self, *_: object) -> None:
@@ -140,7 +143,7 @@ class Door:
         Raises:
             Failure: everything that goes wrong.
         """
-        with _Call(self._metrics, self._audit, method) as call:
+        with _Call(self._metrics, self._audit, method, begin_note()) as call:
             try:
                 principal = self._entering(call, method, authorization)
                 with self._unary, self._traced(call):
@@ -152,7 +155,7 @@ class Door:
         self, method: str, function: ServerStream, authorization: str, data: bytes
     ) -> AsyncGenerator[message.Message]:
         """The answers of a method that streams them. Raises as :meth:`call`."""
-        with _Call(self._metrics, self._audit, method) as call:
+        with _Call(self._metrics, self._audit, method, begin_note()) as call:
             try:
                 principal = self._entering(call, method, authorization)
                 call.begun()
@@ -164,7 +167,7 @@ class Door:
 
     async def converse(self, method: str, function: BidiStream, authorization: str, wire: Wire) -> None:
         """Serve a method with streams both ways, for as long as its caller's key counts. Raises as :meth:`call`."""
-        with _Call(self._metrics, self._audit, method) as call:
+        with _Call(self._metrics, self._audit, method, begin_note()) as call:
             try:
                 principal = self._entering(call, method, authorization)
                 call.begun()
@@ -199,9 +202,9 @@ class Door:
         with self._rates.stream(principal.tenant), self._streams:
             yield
 
-    def room(self, _: Principal) -> None:
-        """For a unary call. Raises Failure where there is none now."""
-        self._unary.check()
+    def full(self, _: Principal) -> Failure | None:
+        """What a unary call that came now would be refused with."""
+        return self._unary.refusal()
 
     @property
     def knows_callers(self) -> bool:
@@ -233,7 +236,7 @@ class Door:
         self._rates.request(principal.tenant)
         return principal
 
-    def refusal(self, method: str, room: Room, headers: Iterable[tuple[str, str | bytes]]) -> Failure | None:
+    def refusal(self, method: str, full: Full, headers: Iterable[tuple[str, str | bytes]]) -> Failure | None:
         """Why a call has to come again later; None: it is let in, or told by who serves it what else is wrong with it.
 
         Nothing of the call has to be there but its headers.
@@ -243,18 +246,17 @@ class Door:
             require(principal, scopes_of(method))
         except Failure:
             return None
-        try:
-            room(principal)
-        except Failure as failure:
+        failure = full(principal)
+        if failure is not None:
             self._note_refusal(method, principal, failure, headers)
-            return failure
-        return None
+        return failure
 
     def _note_refusal(
         self, method: str, principal: Principal, failure: Failure, headers: Iterable[tuple[str, str | bytes]]
     ) -> None:
         self.arrive(headers)
-        with _Call(self._metrics, self._audit, method) as call:
+        note = CallNote()  # nothing is served that could look for the present one
+        with _Call(self._metrics, self._audit, method, note) as call:
             call.made_by(principal)
             call.failed(failure)
             span = self._span(call)
@@ -346,24 +348,21 @@ def _authorization_in(headers: Iterable[tuple[str, str | bytes]]) -> str:
 class _Call:
     """Counts one call, and has it written down."""
 
-    def __init__(self, metrics: Metrics, audit: AuditLog, method: str) -> None:
-        self._metrics = metrics
+    def __init__(self, metrics: Metrics, audit: AuditLog, method: str, note: CallNote) -> None:
+        self._figures = metrics.rpc(method)
         self._audit = audit
-        service, name = method.strip("/").split("/")
-        self._labels = (service, name)
         self._code = "OK"
         self._reason = ""
         self._started = time.monotonic()
-        self._note = begin_note()
-        metrics.rpcs_started.labels(*self._labels).inc()
+        self._note = note
+        self._figures.started()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._code = "CANCELLED" if kind is not None and self._code == "OK" else self._code
-        self._metrics.rpcs_handled.labels(*self._labels, self._code).inc()
-        self._metrics.rpc_seconds.labels(*self._labels).observe(time.monotonic() - self._started)
+        self._figures.ended(self._code, time.monotonic() - self._started)
         self._write("ended")
 
     def made_by(self, principal: Principal) -> None:
@@ -375,12 +374,16 @@ class _Call:
     @property
     def method(self) -> str:
         """Service/Method."""
-        return "/".join(self._labels)
+        return f"{self._figures.service}/{self._figures.name}"
 
     def named(self) -> dict[str, Attribute]:
         """What its span says of it, as far as that is known."""
-        service, name = self._labels
-        said: dict[str, Attribute] = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": name}
+        figures = self._figures
+        said: dict[str, Attribute] = {
+            "rpc.system": "grpc",
+            "rpc.service": figures.service,
+            "rpc.method": figures.name,
+        }
         known = {"assay.tenant": self._note.tenant, "assay.run": self._note.run}
         return said | {attribute: value for attribute, value in known.items() if value}
 
@@ -390,13 +393,13 @@ class _Call:
 
     def _write(self, event: str) -> None:
         seconds = time.monotonic() - self._started
-        self._audit.write(event, "/".join(self._labels), self._note, self._code, self._reason, seconds)
+        self._audit.write(event, self.method, self._note, self._code, self._reason, seconds)
 
     def failed(self, error: Exception) -> Failure:
         """What the caller is told of this error."""
         failure = failure_of(error)
         if failure is None:
-            _log.error("call failed", method="/".join(self._labels), exc_info=error)
+            _log.error("call failed", method=self.method, exc_info=error)
             failure = internal()
         self._code, self._reason = failure.code.name, failure.reason
         return failure

@@ -18,7 +18,7 @@ from assay.v1 import (
 )
 from assay_server.api.advantage_calls import AdvantageCalls
 from assay_server.api.environment_calls import EnvironmentCalls
-from assay_server.api.handlers import BidiStream, Room, ServerStream, Unary
+from assay_server.api.handlers import BidiStream, Full, ServerStream, Unary
 from assay_server.api.history_calls import HistoryCalls
 from assay_server.api.plugin_calls import PluginCalls, RegisteredPlugins
 from assay_server.api.rates import TenantRates
@@ -50,13 +50,13 @@ class Methods:
     """What this server implements, by path (``/assay.v1.Service/Method``).
 
     Attributes:
-        rooms: of the methods whose calls can be refused before they are read, because there is no room for them.
+        full: of the methods whose calls can be refused before they are read, because there is no room for them.
     """
 
     unary: Mapping[str, Unary]
     server_streams: Mapping[str, ServerStream]
     bidi_streams: Mapping[str, BidiStream]
-    rooms: Mapping[str, Room]
+    full: Mapping[str, Full]
 
 
 def services() -> Sequence[ServiceDescriptor]:
@@ -126,5 +126,5 @@ def implemented(
         "/assay.v1.EnvironmentService/Interact": environments.interact,
     }
     programs_at_once = ("Execute", "RunTests", "StreamTests")
-    rooms: Mapping[str, Room] = {f"/assay.v1.SandboxService/{name}": sandbox.room for name in programs_at_once}
-    return Methods(unary, server_streams, bidi_streams, rooms)
+    full: Mapping[str, Full] = {f"/assay.v1.SandboxService/{name}": sandbox.full for name in programs_at_once}
+    return Methods(unary, server_streams, bidi_streams, full)

@@ -53,6 +53,11 @@ class SandboxCalls:
                 for task in work:
                     task.cancel()
 
+    def full(self, principal: Principal) -> Failure | None:
+        """What a call that came now would be refused with."""
+        busy = self._programs.refusal(principal.tenant)
+        return None if busy is None else refusal(busy)
+
     def room(self, principal: Principal) -> AbstractContextManager[None]:
         """A place for a call, taken by who enters it. Raises Failure where there is no room now."""
         try:

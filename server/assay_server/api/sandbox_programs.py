@@ -60,6 +60,10 @@ _ISOLATIONS = {
 class Programs(Protocol):
     """Where programs are run and judged."""
 
+    def refusal(self, tenant: str) -> Busy | None:
+        """What a call that came now would be refused with."""
+        ...
+
     def place(self, tenant: str) -> AbstractContextManager[None]:
         """For a call, all jobs of which will get their answers; enter it. Raises Busy where there is no room now."""
         ...
@@ -78,6 +82,10 @@ class JudgedHere:
 
     def __init__(self, judge: CodeJudge) -> None:
         self._judge = judge
+
+    def refusal(self, tenant: str) -> Busy | None:
+        """See :meth:`Programs.refusal`."""
+        return self._judge.refusal(tenant)
 
     def place(self, tenant: str) -> AbstractContextManager[None]:
         """See :meth:`Programs.place`."""
@@ -124,6 +132,10 @@ class JudgedByWorkers:
     def __init__(self, queue: JobQueue, judge: CodeJudge) -> None:
         self._queue = queue
         self._judge = judge
+
+    def refusal(self, tenant: str) -> Busy | None:
+        """See :meth:`Programs.refusal`."""
+        return self._judge.refusal(tenant)
 
     def place(self, tenant: str) -> AbstractContextManager[None]:
         """See :meth:`Programs.place`."""

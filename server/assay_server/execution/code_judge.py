@@ -29,6 +29,10 @@ class CodeJudge:
         self._sandboxes = sandboxes
         self._judge: Judge | None = None
 
+    def refusal(self, tenant: str) -> Busy | None:
+        """What a call that came now would be refused with."""
+        return self._sandboxes.quotas.refusal(tenant) or self._sandboxes.admission.refusal()
+
     def place(self, tenant: str) -> AbstractContextManager[None]:
         """For a call, all jobs of which will get their answers; enter it. Raises Busy where there is no room now."""
         self._sandboxes.quotas.check(tenant)

@@ -22,6 +22,7 @@ from assay_server.audit import AuditLog
 from assay_server.metrics import Metrics
 from assay_server.pipeline.failures import Code, Failure
 from assay_server.tracing.recording import Tracing
+from tests.circles import circles
 from tests.end_to_end.spans import Listener
 
 PATH = "/assay.v1.SandboxService/RunTests"
@@ -59,9 +60,10 @@ class Served:
         self._tracing = tracing
         self.read: list[bytes] = []
 
-    def room(self, principal: Principal) -> None:
-        if self.full:
-            raise Failure(Code.RESOURCE_EXHAUSTED, "SANDBOX_BUSY", f"{principal.tenant} waits", retry_after=self.wait)
+    def refusal(self, principal: Principal) -> Failure | None:
+        if not self.full:
+            return None
+        return Failure(Code.RESOURCE_EXHAUSTED, "SANDBOX_BUSY", f"{principal.tenant} waits", retry_after=self.wait)
 
     async def answer(self, _: Principal, data: bytes) -> wire.RunTestsResponse:
         self.read.append(data)
@@ -72,7 +74,7 @@ class Served:
         unary, streams = Admission(9), Admission(9)
         door = Door(Authenticator("secret"), self.metrics, unary, streams, self.rates, self._audit, self._tracing)
         server = grpc.aio.server()
-        gate = Gate({PATH: door.unary(PATH, self.answer)}, {PATH: self.room}, door)
+        gate = Gate({PATH: door.unary(PATH, self.answer)}, {PATH: self.refusal}, door)
         server.add_generic_rpc_handlers((gate,))
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
@@ -128,6 +130,15 @@ async def test_each_refusal_has_its_own_time_however_many_there_were() -> None:
         for wait in waits:
             served.wait = wait
             assert retry_seconds(await refused(method(channel))) == pytest.approx(wait)
+
+
+async def test_a_refusal_leaves_nothing_of_ours_to_the_next_collection() -> None:
+    served = Served()
+    async with served.channel() as channel:
+        with circles("assay_server", "assay_sandbox") as left:
+            await asyncio.gather(*(refused(method(channel)) for _ in range(20)))
+            await asyncio.sleep(0.1)
+    assert not left
 
 
 async def test_a_call_is_refused_before_it_has_sent_its_message() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from assay.v1 import sandbox_service_pb2 as wire
 from assay_sandbox.protocol import Grade
@@ -17,6 +19,7 @@ from assay_server.execution.queue.kinds import job_handler
 from assay_server.execution.queue.sandbox_jobs import QueuedSandbox, reward_jobs
 from assay_server.execution.sandboxes import Sandboxes, SandboxSettings
 from assay_server.pipeline.failures import Code, Failure
+from tests.circles import circles
 
 CASES = [{"args": [1, 2], "expected": 3}]
 SUITE = json.dumps({"kind": "calls", "entryPoint": "add", "cases": CASES})
@@ -44,7 +47,7 @@ async def programs() -> AsyncGenerator[Both]:
     await sandboxes.stop()
 
 
-def job(source: str, suite: str = SUITE, **more: str | bool) -> wire.TestJob:
+def job(source: str, suite: str = SUITE, **more: object) -> wire.TestJob:
     return wire.TestJob(job_id="j", language="python", source=source, suite_json=suite, **more)  # type: ignore[arg-type]
 
 
@@ -105,3 +108,25 @@ async def test_a_queue_that_is_closed_is_told(programs: Both) -> None:
     with pytest.raises(Failure) as refused:
         await programs.away.execute(TENANT, wire.ExecuteRequest(language="python", source="1"))
     assert refused.value.reason == "QUEUE_CLOSED"
+
+
+@pytest.mark.parametrize("place", ["here", "away"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        job("def add(a, b):\n    return a + b\n"),
+        job("def add(a, b):\n    return 7\n"),
+        job("def add(a, b):\n    raise KeyError(a)\n"),
+        job("def add(a, b):\n    while True: pass\n", limits=wire.Limits(cpu_time=Duration(nanos=200_000_000))),
+        job("def add(a, b): ...", "not JSON"),
+    ],
+    ids=["right", "wrong", "raises", "endless", "no suite"],
+)
+async def test_a_job_leaves_nothing_to_the_next_collection(programs: Both, place: str, asked: wire.TestJob) -> None:
+    where: Programs = getattr(programs, place)
+    await where.test(TENANT, asked)
+    with circles("assay_server", "assay_sandbox") as left:
+        for _ in range(3):
+            await where.test(TENANT, asked)
+        await asyncio.sleep(0.1)
+    assert not left
