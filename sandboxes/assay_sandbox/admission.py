@@ -102,20 +102,20 @@ class Admission:
 
         There is no room, or as many have places as there is room for: their jobs may not have come yet.
         """
-        room = self.room
-        if (not self._free and len(self._waiting) >= room) or self._calls >= self._slots + room:
-            return Busy(self.expected_wait)
-        return None
+        return Busy(self.expected_wait) if self._full() else None
 
     def call(self) -> AbstractContextManager[None]:
         """A place for somebody who brings one or more jobs and keeps trying where there is no room for them; enter it.
 
         Raises Busy, at once, where there is none.
         """
-        busy = self.refusal()
-        if busy is not None:
-            raise busy
+        if self._full():
+            raise Busy(self.expected_wait)
         return self._place()
+
+    def _full(self) -> bool:
+        room = self.room
+        return (not self._free and len(self._waiting) >= room) or self._calls >= self._slots + room
 
     @contextlib.contextmanager
     def _place(self) -> Generator[None]:

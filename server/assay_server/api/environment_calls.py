@@ -142,6 +142,7 @@ class EnvironmentCalls:
             for task in under_way:
                 task.cancel()
             await asyncio.gather(reader, *under_way, return_exceptions=True)
+            del reader  # it remembers the error that it ended with, which remembers this frame
 
     async def fork_session(self, principal: Principal, data: bytes) -> Encoded:
         """New sessions that continue from a step of another one."""

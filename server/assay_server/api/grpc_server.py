@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from assay_server.api.gate import Gate
-from assay_server.api.handlers import Admission, Context, Door, abort, authorization_of
+from assay_server.api.handlers import Admission, Context, Door, authorization_of, end
 from assay_server.api.listening import Handlers, Listener
 from assay_server.api.methods import Methods, implemented, path_of, services, unimplemented
 from assay_server.api.peer_door import PeerDoor
@@ -57,12 +57,14 @@ class _Health(Protocol):
     async def set(self, service: str, status: health_pb2.HealthCheckResponse.ServingStatus) -> None: ...
 
 
-async def _enter(door: Door, what: str, needed: frozenset[Scope], context: Context) -> None:
-    """End a call of who may not make it."""
+def _enters(door: Door, what: str, needed: frozenset[Scope], context: Context) -> bool:
+    """Whether who calls may; otherwise the call is told to end."""
     try:
         door.principal(what, needed, authorization_of(context))
     except Failure as failure:
-        await abort(context, failure)
+        end(context, failure)
+        return False
+    return True
 
 
 class _Reflection(reflection.aio.ReflectionServicer):  # pyright: ignore - without stubs
@@ -76,7 +78,8 @@ class _Reflection(reflection.aio.ReflectionServicer):  # pyright: ignore - witho
         self, requests: AsyncIterator[object], context: Context
     ) -> AsyncIterator[object]:
         """Answer what is asked of the descriptors."""
-        await _enter(self._door, reflection.SERVICE_NAME, ANY, context)
+        if not _enters(self._door, reflection.SERVICE_NAME, ANY, context):
+            return
         async for answer in super().ServerReflectionInfo(requests, context):  # pyright: ignore - as above
             yield answer
 
@@ -166,8 +169,9 @@ def _unimplemented(door: Door, method: MethodDescriptor) -> grpc.RpcMethodHandle
     failure, path = unimplemented(method), path_of(method)
 
     async def refuse(_: object, context: Context) -> bytes:
-        await _enter(door, path, scopes_of(path), context)
-        await abort(context, failure)
+        if _enters(door, path, scopes_of(path), context):
+            end(context, failure)
+        return b""
 
     match method.client_streaming, method.server_streaming:
         case False, False:

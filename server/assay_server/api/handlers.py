@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, aclosing, contextmanager
-from typing import TYPE_CHECKING, NoReturn, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import grpc
 import structlog
@@ -97,16 +97,16 @@ class Admission:
 
     def refusal(self) -> Failure | None:
         """What a call that came now would be refused with."""
-        if self._active < self._limit:
-            return None
-        text = f"{self._limit} calls are at work already"
-        return Failure(Code.RESOURCE_EXHAUSTED, "OVERLOADED", text, retry_after=0.25)
+        return self._overloaded() if self._active >= self._limit else None
 
     def __enter__(self) -> None:
-        failure = self.refusal()
-        if failure is not None:
-            raise failure
+        if self._active >= self._limit:
+            raise self._overloaded()
         self._active += 1
+
+    def _overloaded(self) -> Failure:
+        text = f"{self._limit} calls are at work already"
+        return Failure(Code.RESOURCE_EXHAUSTED, "OVERLOADED", text, retry_after=0.25)
 
     def __exit__(self, *_: object) -> None:
         self._active -= 1
@@ -148,6 +148,9 @@ class Door:
                 principal = self._entering(call, method, authorization)
                 with self._unary, self._traced(call):
                     return (await function(principal, data)).SerializeToString()
+            except Failure as failure:
+                call.failed(failure)
+                raise  # as it is: an error raised from itself is a circle, with all that its frames hold
             except Exception as error:
                 raise call.failed(error) from error
 
@@ -162,6 +165,9 @@ class Door:
                 with self.place(principal), self._traced(call):
                     async for response in function(principal, data):
                         yield response
+            except Failure as failure:
+                call.failed(failure)
+                raise
             except Exception as error:
                 raise call.failed(error) from error
 
@@ -173,6 +179,9 @@ class Door:
                 call.begun()
                 with self.place(principal), self._traced(call, within_stream):
                     await self._while_known(principal, function, wire)
+            except Failure as failure:
+                call.failed(failure)
+                raise
             except Exception as error:
                 raise call.failed(error) from error
 
@@ -303,7 +312,7 @@ class Door:
             try:
                 return await self.call(method, function, authorization_of(context), data)
             except Failure as failure:
-                await abort(context, failure)
+                return end(context, failure)
 
         return grpc.unary_unary_rpc_method_handler(serve)
 
@@ -318,7 +327,7 @@ class Door:
                     async for response in answers:
                         await context.write(response.SerializeToString())
                 except Failure as failure:
-                    await abort(context, failure)
+                    end(context, failure)
 
         return grpc.unary_stream_rpc_method_handler(serve)
 
@@ -330,7 +339,7 @@ class Door:
             try:
                 await self.converse(method, function, authorization_of(context), context)
             except Failure as failure:
-                await abort(context, failure)
+                end(context, failure)
 
         return grpc.stream_stream_rpc_method_handler(serve)
 
@@ -405,22 +414,30 @@ class _Call:
         return failure
 
 
-async def abort(context: Context, failure: Failure) -> NoReturn:
-    """End a call with a failure, details included."""
-    await context.abort(*_told(failure))
-    raise AssertionError("abort raises")
+def end(context: Context, failure: Failure) -> bytes:
+    """Have a call end with a failure, details included, when its handler returns; what a unary handler has to return.
+
+    ``context.abort`` raises an exception that the library remembers with the call, and that remembers the handler's
+    frames: request and all would stay until the garbage is collected.
+    """
+    _set_status(context, *_told(failure))
+    return b""
 
 
 def refusing(failure: Failure) -> grpc.RpcMethodHandler[bytes, bytes]:
     """Ends a call of any kind with a failure. It counts as one with streams: of those no message is waited for."""
-    code, message, trailing = _told(failure)
+    told = _told(failure)
 
     async def refuse(_: AsyncIterator[bytes], context: Context) -> None:
-        context.set_code(code)
-        context.set_details(message)
-        context.set_trailing_metadata(trailing)
+        _set_status(context, *told)
 
     return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+def _set_status(context: Context, code: grpc.StatusCode, message: str, trailing: tuple[tuple[str, bytes], ...]) -> None:
+    context.set_code(code)
+    context.set_details(message)
+    context.set_trailing_metadata(trailing)
 
 
 def _told(failure: Failure) -> tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]:

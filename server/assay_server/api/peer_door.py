@@ -12,8 +12,8 @@ import grpc
 import grpc.aio
 import structlog
 
-from assay_server.api.handlers import Context, abort
-from assay_server.pipeline.failures import Code, Failure, failure_of
+from assay_server.api.handlers import Context, end
+from assay_server.pipeline.failures import Code, Failure, failure_of, internal
 from assay_server.sessions.peer_answers import PeerAnswers
 from assay_server.sessions.peer_frames import METHOD, TICKET, BadFrame
 from assay_server.store.journal.servers import ServerTable
@@ -41,10 +41,10 @@ class PeerDoor:
             await self._let_in(context)
             await self._answers.serve(lambda: _next(context), context.write)
         except Failure as failure:
-            await abort(context, failure)
+            end(context, failure)
         except BadFrame as error:
             _log.error("a server of the fleet speaks otherwise than this one", problem=str(error))
-            await abort(context, Failure(Code.INVALID_ARGUMENT, "UNDECODABLE", str(error)))
+            end(context, Failure(Code.INVALID_ARGUMENT, "UNDECODABLE", str(error)))
 
     async def _let_in(self, context: Context) -> None:
         """Raise Failure for who is no server of the fleet."""
@@ -54,7 +54,7 @@ class PeerDoor:
             if isinstance(ticket, str) and 0 < len(ticket) <= _MAX_TICKET and await self._table.redeem(ticket):
                 return
         except StoreUnavailable as error:
-            raise failure_of(error) or error from error
+            raise failure_of(error) or internal() from error
         raise Failure(Code.UNAUTHENTICATED, "UNAUTHENTICATED", "this is for servers of the fleet")
 
 
