@@ -78,10 +78,6 @@ class Admission:
         """Jobs that hold a slot."""
         return self._slots - self._free
 
-    def _note(self, held: float) -> None:
-        kept = max(1 - _MOST_NEWS, math.exp(-held / (self._slots * _MEMORY_SECONDS)))
-        self._held, self._jobs = kept * self._held + held, kept * self._jobs + 1
-
     @property
     def _job_seconds(self) -> float:
         return self._held / self._jobs
@@ -155,6 +151,10 @@ class Admission:
                     self._waiting.remove(turn)
             raise
         return self._clock() - began
+
+    def _note(self, held: float) -> None:
+        kept = max(1 - _MOST_NEWS, math.exp(-held / (self._slots * _MEMORY_SECONDS)))
+        self._held, self._jobs = kept * self._held + held, kept * self._jobs + 1
 
     def _leave(self) -> None:
         while self._waiting:

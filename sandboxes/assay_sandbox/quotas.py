@@ -66,7 +66,10 @@ class Quotas:
         """Raise Busy where a call of the tenant's that came now would be refused."""
         busy = self.refusal(tenant)
         if busy is not None:
-            raise busy
+            try:
+                raise busy
+            finally:
+                del busy  # it remembers this frame
 
     @contextlib.asynccontextmanager
     async def job(self, tenant: str) -> AsyncGenerator[Callable[[float], None]]:

@@ -59,3 +59,20 @@ async def test_nothing_of_a_large_request_is_left(server: Service) -> None:
         await asyncio.sleep(0.05)
     assert refusal.reason
     assert not left
+
+
+async def test_nothing_of_a_stream_that_broke_is_left(server: Service) -> None:
+    await server.create_run("run")
+
+    async def attempt(consumer: str) -> None:
+        stream = server.stream("run", consumer)
+        await stream.start()
+        await stream.send(*(rollout(f"{consumer}-{number}", "x" * 10_000 + "\nA: 18") for number in range(50)))
+        await stream.disconnect()
+        await asyncio.sleep(0.2)
+
+    await attempt("first")
+    with circles("assay") as left:
+        for number in range(3):
+            await attempt(f"consumer-{number}")
+    assert not left
