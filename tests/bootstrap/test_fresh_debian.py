@@ -135,7 +135,7 @@ def debian(
     if user != "root":
         run("chroot", tree, "useradd", "--create-home", user, env={"PATH": PATH})
     environment = host_environment()
-    for path in [Path("/etc/resolv.conf"), *local_paths(environment)]:
+    for path in [Path("/etc/resolv.conf"), Path("/etc/hosts"), *local_paths(environment)]:
         if path.is_file():
             (tree / path.relative_to("/")).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, tree / path.relative_to("/"))
