@@ -12,10 +12,12 @@ from typing import TypeAlias
 from assay.sdk import Json
 from assay.sdk.values import value
 
+# A possessive group looks ahead first where it could fail after its first character: CPython before 3.11.5 then goes on
+# behind what the failed attempt had read (gh-106052).
 _TOKEN = re.compile(
-    r"""[\s\\]*+(?:(?P<name>[A-Za-z_]\w*+(?:\.[A-Za-z_]\w*+)*+)
-      |(?P<number>[+-]?(?:\d++(?:_\d++)*+(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?\d++)?+)(?![\w.])
-      |(?P<text>"{3}(?:[^"\\]|\\.|"(?!""))*+"{3}|'{3}(?:[^'\\]|\\.|'(?!''))*+'{3}
+    r"""[\s\\]*+(?:(?P<name>[A-Za-z_]\w*+(?:(?=\.[A-Za-z_])\.[A-Za-z_]\w*+)*+)
+      |(?P<number>[+-]?(?:\d++(?:(?=_\d)_\d++)*+(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?)(?![\w.])
+      |(?P<text>"{3}(?:[^"\\]|\\.|(?="[^"])"|(?=""[^"])"")*+"{3}|'{3}(?:[^'\\]|\\.|(?='[^'])'|(?=''[^'])'')*+'{3}
         |"(?:[^"\\\n]++|\\.)*+"|'(?:[^'\\\n]++|\\.)*+')
       |(?P<mark>[()\[\]{},:;=]))""",
     re.VERBOSE | re.DOTALL,

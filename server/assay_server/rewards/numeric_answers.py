@@ -13,7 +13,7 @@ from assay_server.rewards.extraction import extract_answer
 from assay_server.rewards.judged_text import JudgedText
 from assay_server.rewards.regions import without_thoughts
 
-_NUMBER = re.compile(r"(?<![\d.])[+-]?(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?\d++)?+(?!\d)")
+_NUMBER = re.compile(r"(?<![\d.])[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?(?!\d)")
 _FENCE = re.compile(r"```(?:[\w+-]*+[ \t]*+\n)?(.*?)```", re.DOTALL)
 _LONGEST = 20_000
 _LARGEST = 1e300

@@ -21,9 +21,7 @@ from assay_server.rewards.numeric_answers import (
 
 _MOST = 1000
 _MOST_TERMS = 100_000
-_ASSIGNED = re.compile(
-    r"([A-Za-z_]\w*+)\s*+(?:=|:)\s*+([+-]?(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?\d++)?+)(?![\w./*^])"
-)
+_ASSIGNED = re.compile(r"([A-Za-z_]\w*+)\s*+(?:=|:)\s*+([+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?)(?![\w./*^])")
 
 
 @value

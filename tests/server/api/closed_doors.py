@@ -7,6 +7,7 @@ for (the library's core writes into what was freed) ends the process.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
 
@@ -40,8 +41,17 @@ def _call_of_no_path() -> bytes:
     return _PREFACE + len(block).to_bytes(3, "big") + b"\x01\x04\x00\x00\x00\x01" + block
 
 
+async def _connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """To the door, which is closed for an instant after each frame."""
+    async with asyncio.timeout(60.0):
+        while True:
+            with contextlib.suppress(ConnectionRefusedError):
+                return await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.sleep(0.001)
+
+
 async def _send(port: int, frames: bytes) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await _connected(port)
     writer.write(frames)
     await writer.drain()
     await reader.read(1)

@@ -294,6 +294,20 @@ def test_literals_are_read_as_python_reads_them(whole: Json) -> None:
     assert LiteralReader(repr(whole)).literal() == whole
 
 
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ('"""a"b""c"""', 'a"b""c'),
+        ("'''it's ''x'' \\''''", "it's ''x'' '"),
+        ("1_000_000", 1_000_000),
+        ("2.5E-3", 2.5e-3),
+    ],
+)
+def test_long_texts_and_numbers_are_read_to_their_ends(text: str, read: Json) -> None:
+    """Older releases of CPython 3.11 go on at the wrong place after a group that they would not give back."""
+    assert LiteralReader(f"f(a={text})").call().arguments == {"a": read}
+
+
 SPACES = st.sampled_from(["", "", "", " ", "\n  ", "\\\n"])
 
 
@@ -309,7 +323,7 @@ def test_plain_arguments_are_read_as_all_others_are(given: list[tuple[str, Json,
 @pytest.mark.parametrize(
     "arguments",
     ["a=1, a=2", "a=1,, b=2", "a==1", "True=1", "a=1 2", "a='x' 'y'", "a=1, 2", "a=1]", 'a="""', 'a="x\ny"', "a=1_",
-     "a=Truer", "a=1.2.3", "a=b"],
+     "a=1e", "a=2E+", "a=1_2_", "a=3.4e-", "a=Truer", "a=1.2.3", "a=b"],
 )  # fmt: skip
 def test_what_is_nearly_plain_is_no_call(arguments: str) -> None:
     with pytest.raises(UnreadableCall):
