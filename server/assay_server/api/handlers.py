@@ -144,46 +144,28 @@ class Door:
             Failure: everything that goes wrong.
         """
         with _Call(self._metrics, self._audit, method, begin_note()) as call:
-            try:
-                principal = self._entering(call, method, authorization)
-                with self._unary, self._traced(call):
-                    return (await function(principal, data)).SerializeToString()
-            except Failure as failure:
-                call.failed(failure)
-                raise  # as it is: an error raised from itself is a circle, with all that its frames hold
-            except Exception as error:
-                raise call.failed(error) from error
+            principal = self._entering(call, method, authorization)
+            with self._unary, self._traced(call):
+                return (await function(principal, data)).SerializeToString()
 
     async def answers(
         self, method: str, function: ServerStream, authorization: str, data: bytes
     ) -> AsyncGenerator[message.Message]:
         """The answers of a method that streams them. Raises as :meth:`call`."""
         with _Call(self._metrics, self._audit, method, begin_note()) as call:
-            try:
-                principal = self._entering(call, method, authorization)
-                call.begun()
-                with self.place(principal), self._traced(call):
-                    async for response in function(principal, data):
-                        yield response
-            except Failure as failure:
-                call.failed(failure)
-                raise
-            except Exception as error:
-                raise call.failed(error) from error
+            principal = self._entering(call, method, authorization)
+            call.begun()
+            with self.place(principal), self._traced(call):
+                async for response in function(principal, data):
+                    yield response
 
     async def converse(self, method: str, function: BidiStream, authorization: str, wire: Wire) -> None:
         """Serve a method with streams both ways, for as long as its caller's key counts. Raises as :meth:`call`."""
         with _Call(self._metrics, self._audit, method, begin_note()) as call:
-            try:
-                principal = self._entering(call, method, authorization)
-                call.begun()
-                with self.place(principal), self._traced(call, within_stream):
-                    await self._while_known(principal, function, wire)
-            except Failure as failure:
-                call.failed(failure)
-                raise
-            except Exception as error:
-                raise call.failed(error) from error
+            principal = self._entering(call, method, authorization)
+            call.begun()
+            with self.place(principal), self._traced(call, within_stream):
+                await self._while_known(principal, function, wire)
 
     async def _while_known(self, principal: Principal, function: BidiStream, wire: Wire) -> None:
         limit = asyncio.timeout(None)
@@ -355,7 +337,7 @@ def _authorization_in(headers: Iterable[tuple[str, str | bytes]]) -> str:
 
 
 class _Call:
-    """Counts one call, and has it written down."""
+    """Counts one call, has it written down, and makes a Failure of whatever goes wrong in it."""
 
     def __init__(self, metrics: Metrics, audit: AuditLog, method: str, note: CallNote) -> None:
         self._figures = metrics.rpc(method)
@@ -369,10 +351,18 @@ class _Call:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._code = "CANCELLED" if kind is not None and self._code == "OK" else self._code
-        self._figures.ended(self._code, time.monotonic() - self._started)
-        self._write("ended")
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: object) -> None:
+        """Raises Failure in place of any other exception; one as it is, as what is raised from itself is a circle."""
+        try:
+            if isinstance(error, Failure):
+                self.failed(error)
+            elif isinstance(error, Exception):
+                raise self.failed(error) from error
+            elif error is not None and self._code == "OK":
+                self._code = "CANCELLED"
+        finally:
+            self._figures.ended(self._code, time.monotonic() - self._started)
+            self._write("ended")
 
     def made_by(self, principal: Principal) -> None:
         """Note who calls."""
